@@ -1,0 +1,154 @@
+"""From an image file of any format and mode to one standardised tensor (1, H, W).
+
+The only resampler is `resize`, written out here so that another language can repeat it bit for bit.
+"""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+
+from crnn_lib.errors import UserError
+
+HEIGHT, WIDTH = 32, 128  # pixels of the network's input
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # a closed list: Pillow's rarer decoders are not for untrusted files
+MIN_SIDE = 4  # pixels: less cannot hold a character
+MAX_PIXELS = 40_000_000  # judged from the header, before anything is decoded
+SD_FLOOR = 8 / 255  # JPEG noise on an empty sheet has a standard deviation of 1-2 grey levels, faint writing above 8
+
+_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF tag 274: how to turn the stored array upright
+    2: np.fliplr,
+    3: lambda a: np.rot90(a, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.rot90(a, 2).T,
+    8: np.rot90,
+}
+
+
+@lru_cache(maxsize=256)
+def _taps(size: int, new_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices and weights, both (taps, new_size), that resample one axis of `size` pixels; weights sum to 1.
+
+    Output pixel i lies at c = (i + 0.5) * scale with scale = size / new_size. The filter is a triangle of half-width
+    s = max(scale, 1): pixel j weighs max(0, 1 - |j + 0.5 - c| / s), for j from floor(c - s + 0.5) upwards, over the
+    sum of these weights. A tap outside the image weighs 0 and repeats the edge pixel's index.
+    """
+    scale = size / new_size
+    reach = max(scale, 1.0)
+    centre = (np.arange(new_size) + 0.5) * scale
+    first = np.floor(centre - reach + 0.5).astype(int)
+    index = first + np.arange(int(np.ceil(2 * reach)) + 1)[:, None]
+    weight = np.maximum(0.0, 1.0 - np.abs(index + 0.5 - centre) / reach)
+    weight[(index < 0) | (index >= size)] = 0.0
+    weight /= sum(weight)  # summed tap by tap, in ascending order
+    used = weight.any(axis=1)
+    index, weight = np.clip(index, 0, size - 1)[used], weight[used]
+    index.flags.writeable = weight.flags.writeable = False  # they are shared by the cache
+    return index, weight
+
+
+def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Antialiased bilinear resampling, (h, w) -> (height, width) float32.
+
+    A triangle filter that widens with the reduction, as Pillow's BILINEAR; plain bilinear when enlarging.
+    Order of operations, for an exact repeat elsewhere: every row first, then every column; each output starts at 0
+    and adds weight * pixel tap by tap in ascending order, in float64 without fused multiply-add; one rounding to
+    float32 at the end. Raises UserError when `image` is not a non-empty matrix or a side asked for is below 1.
+    """
+    if image.ndim != 2 or 0 in image.shape or height < 1 or width < 1:
+        raise UserError(f"cannot resize an image of shape {image.shape} to {height} x {width}: give (h, w), sides >= 1")
+    rows = np.zeros((image.shape[0], width))
+    for index, weight in zip(*_taps(image.shape[1], width), strict=True):
+        rows += weight * image[:, index]  # (h, w) -> (h, width)
+    result = np.zeros((height, width))
+    for index, weight in zip(*_taps(image.shape[0], height), strict=True):
+        result += weight[:, None] * rows[index]  # (h, width) -> (height, width)
+    return result.astype(np.float32)
+
+
+def load_grey(source: str | Path | bytes, name: str | None = None) -> np.ndarray:
+    """The grey levels (h, w) float32 of an image file or of its bytes, 0 black .. 255 white.
+
+    PNG, JPEG, GIF (first frame), BMP and WebP in any mode, turned upright by EXIF. Colour becomes the luma of ITU-R
+    BT.601, (299 R + 587 G + 114 B) / 1000; what is transparent lies on white; 16-bit values are divided by 257.
+    Raises UserError, naming the file (or `name`), for anything that is not a whole image of a sane size.
+    """
+    name = repr(name if name is not None else "<bytes>" if isinstance(source, bytes) else str(source))
+    try:
+        if not isinstance(source, bytes) and not Path(source).is_file():
+            problem = "it is a folder or device" if Path(source).exists() else "there is no such file"
+            raise UserError(f"cannot read {name}: {problem}; give an image file")
+        with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
+            return _decode(file, name)
+    except UserError:
+        raise
+    except UnidentifiedImageError as error:
+        raise UserError(f"{name} is not an image: it is none of {', '.join(FORMATS)}, or its start is lost") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UserError(f"{name} is too large: the limit is {MAX_PIXELS:,} pixels") from error
+    except Exception as error:  # Pillow's decoders raise a dozen kinds: the user needs the file, not the kind
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:120] or type(error).__name__
+        raise UserError(f"cannot read {name}: {reason}; the file is damaged, or not for you to read") from error
+
+
+def _decode(file: io.IOBase, name: str) -> np.ndarray:
+    if not file.read(1):
+        raise UserError(f"{name} is empty (0 bytes)")
+    file.seek(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # damaged metadata is no concern of ours
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(file, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise UserError(
+                    f"{name} is too large: {image.width} x {image.height}, the limit is {MAX_PIXELS:,} pixels"
+                )
+            if min(image.size) < MIN_SIDE:
+                raise UserError(f"{name} is too small: {image.width} x {image.height}, the least side is {MIN_SIDE}")
+            image.load()
+            orientation = 1
+            with contextlib.suppress(Exception):  # an unreadable EXIF block does not spoil the picture
+                orientation = image.getexif().get(274, 1)
+            return np.ascontiguousarray(_UPRIGHT.get(orientation, np.asarray)(_grey(image)))
+
+
+def _grey(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I"):  # 16 bits a pixel, whatever Pillow calls it
+        grey = np.clip(np.asarray(image).astype(np.float32) / 257, 0, 255)
+        if "transparency" in image.info:
+            grey[np.asarray(image) == image.info["transparency"]] = 255
+        return grey
+    if image.mode in ("1", "L") and not image.has_transparency_data:
+        return np.asarray(image.convert("L"), dtype=np.float32)
+    pixels = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))  # (h, w, 3 or 4)
+    luma = pixels[:, :, :3] @ np.array([299, 587, 114], dtype=np.int32)  # (h, w, 3) -> (h, w), 1000 times too large
+    if pixels.shape[2] == 4:
+        alpha = pixels[:, :, 3].astype(np.int32)
+        return ((luma * alpha + 255_000 * (255 - alpha)) / 255_000).astype(np.float32)
+    return (luma / 1000).astype(np.float32)
+
+
+def standardise(grey: np.ndarray, height: int = HEIGHT, width: int = WIDTH) -> torch.Tensor:
+    """The network's input (1, height, width) float32 from grey levels (h, w) in 0..255: mean 0, sd 1, ink positive.
+
+    The picture is resized, inverted (ink = 1 - grey / 255), freed of its mean and divided by its population standard
+    deviation, which counts as no less than SD_FLOOR: so a blank sheet stays near 0, where it would else be noise
+    blown up to full contrast. Mean and deviation are taken in float64. Raises UserError as `resize`.
+    """
+    ink = 1.0 - resize(grey, height, width).astype(np.float64) / 255
+    ink -= ink.mean()
+    ink /= max(float(np.sqrt(np.mean(ink * ink))), SD_FLOOR)
+    return torch.from_numpy(ink.astype(np.float32)[None])  # (H, W) -> (1, H, W)
+
+
+def load(path: str | Path, height: int = HEIGHT, width: int = WIDTH) -> torch.Tensor:
+    """Read one image file into the network's input (1, height, width). Raises UserError as `load_grey`."""
+    return standardise(load_grey(path), height, width)
