@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 import random
 import sys
 import unicodedata
@@ -106,13 +107,13 @@ def list_folder(folder: str | Path, labels_csv: str | Path | None = None) -> lis
     """
     folder = Path(folder)
     shown = repr(str(folder))
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UserError(f"{shown} is not a folder: give one with images named by their labels, or with a {LABELS_CSV}")
-    if labels_csv is None and (folder / LABELS_CSV).exists():
+    if labels_csv is None and os.path.exists(folder / LABELS_CSV):
         labels_csv = folder / LABELS_CSV
     if labels_csv is not None:
         files = [LabelledFile(folder / name, name, label) for name, label in read_labels(labels_csv).items()]
-        missing = [file.name for file in files if not file.path.is_file()]
+        missing = [file.name for file in files if not os.path.isfile(file.path)]
         if missing:
             raise UserError(f"{str(labels_csv)!r} names files that {shown} does not hold: {shorten(missing)}")
     else:

@@ -5,6 +5,7 @@ The only resampler is `resize`, written out here so that another language can re
 
 import contextlib
 import io
+import os
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
@@ -83,8 +84,8 @@ def load_grey(source: str | Path | bytes, name: str | None = None) -> np.ndarray
     """
     name = repr(name if name is not None else "<bytes>" if isinstance(source, bytes) else str(source))
     try:
-        if not isinstance(source, bytes) and not Path(source).is_file():
-            problem = "it is a folder or device" if Path(source).exists() else "there is no such file"
+        if not isinstance(source, bytes) and not os.path.isfile(source):
+            problem = "it is a folder or device" if os.path.exists(source) else "there is no such file"
             raise UserError(f"cannot read {name}: {problem}; give an image file")
         with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
             return _decode(file, name)

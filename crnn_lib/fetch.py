@@ -1,0 +1,264 @@
+"""The real CAPTCHA set: take it from the web or from a copy, check each image against the manifest, put it in a folder.
+
+Nothing is written under a name that the source chose: a file is looked up by its base name in the manifest, checked in
+memory and only then written under that name. So neither paths nor links in an archive matter.
+"""
+
+import csv
+import hashlib
+import http.client
+import os
+import shutil
+import stat
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from tqdm import tqdm
+
+from crnn_lib.data import EXTENSIONS, LABELS_CSV, shorten
+from crnn_lib.errors import UserError
+from crnn_lib.images import load_grey
+
+PUBLIC_URL = "https://github.com/AakashKumarNain/CaptchaCracker/raw/master/captcha_images_v2.zip"
+MANIFEST = Path(__file__).parents[1] / "data" / "manifest.csv"  # columns file, label, kind, sha256
+MAX_DOWNLOAD = 100_000_000  # bytes: the set has 9 MB, twice that in Kaggle's zip
+MAX_IMAGE = 1_000_000  # bytes: no image of the set has more than 20 kB
+ATTEMPTS, PAUSE = 4, 1.0  # the pause in seconds before the second attempt doubles at each further one
+TIMEOUT = 30.0  # seconds without a byte
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a folder holds of the set: `name` is full-1070, keras-1040 (its PNGs alone), or None for neither.
+
+    `missing` and `altered` are files of the nearest set, which has `expected` images. `extra` are files that are not of
+    the set: those that would be read along with it, or after a fetch those of the source that were not copied.
+    """
+
+    folder: str
+    name: str | None
+    expected: int
+    missing: tuple[str, ...]
+    altered: tuple[str, ...]
+    extra: tuple[str, ...]
+
+    def __str__(self) -> str:
+        shown = repr(self.folder)
+        if self.name:
+            rest = f"; {len(self.extra)} other files of the source were left out" if self.extra else ""
+            return f"{shown} is {self.name}: {self.expected} images, each as in the manifest{rest}"
+        if len(self.missing) == self.expected:
+            return f"{shown} is another data set: it holds none of the {self.expected} images of the manifest"
+        kinds = {"missing": self.missing, "altered": self.altered, "not of the set": self.extra}
+        parts = [f"{len(names)} {kind} ({shorten(names)})" for kind, names in kinds.items() if names]
+        return f"{shown} is not the set of {self.expected} images: {'; '.join(parts)}"
+
+
+def digest(name: str, content: bytes) -> str:
+    """SHA-256 in hex that the manifest has for an image file.
+
+    Of a PNG the pixels count, so that it may be packed anew: "HEIGHTxWIDTH:" and the grey levels of `load_grey` as
+    little-endian float32, row by row. Of any other the bytes count, because decoders of JPEG differ.
+    Raises UserError for a PNG that cannot be read.
+    """
+    if name.endswith(".png"):
+        grey = load_grey(content, name)
+        content = f"{grey.shape[0]}x{grey.shape[1]}:".encode() + grey.astype("<f4").tobytes()
+    return hashlib.sha256(content).hexdigest()
+
+
+def verify(folder: str | Path, manifest: str | Path = MANIFEST) -> Report:
+    """Compare the images of a folder with the manifest. Raises UserError when there is no such folder."""
+    folder, wanted = Path(folder), _read_manifest(manifest)
+    try:
+        found = {name for name in os.listdir(folder) if _would_be_read(name)}
+    except OSError as error:
+        raise UserError(f"cannot read the folder {str(folder)!r}: {error.strerror}") from error
+    sound = {name for name in wanted.keys() & found if _sound(name, wanted, partial(open, folder / name, "rb"))}
+    report = _compare(str(folder), wanted, sound, found)
+    return replace(report, name=None) if report.extra else report
+
+
+def fetch(
+    source: str | Path = PUBLIC_URL, out: str | Path = "data/captcha_images", manifest: str | Path = MANIFEST
+) -> Report:
+    """Put the set from `source`, the URL of a zip, a zip, or a folder of any depth, into the folder `out`.
+
+    `out` appears complete and checked, or not at all; when it holds the set already, nothing is done. An incomplete or
+    altered copy there is replaced, but a folder with other files is left alone. A broken download goes on where it
+    stopped, if the server can. Raises UserError when the source cannot be had, lacks images or holds altered ones.
+    """
+    out, wanted = Path(os.path.abspath(out)), _read_manifest(manifest)
+    if os.path.lexists(out):
+        present = verify(out, manifest)
+        if present.name and (str(source) == PUBLIC_URL or present.expected == len(wanted)):
+            return present
+        foreign = sorted(set(os.listdir(out)) - wanted.keys())
+        if foreign:
+            raise UserError(f"{str(out)!r} holds other files ({shorten(foreign)}): give a new folder")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if "://" not in str(source):
+            return _install(Path(source), str(source), out, wanted)
+        part = out.with_name(f".{out.name}.zip.part")
+        download(str(source), part)
+        try:
+            return _install(part, str(source), out, wanted)
+        finally:  # sound or not, a complete download is of no further use
+            part.unlink()
+            _note(part).unlink()
+    except OSError as error:
+        raise UserError(f"cannot write {str(out)!r}: {error.strerror or error}") from error
+
+
+def _install(source: Path, shown: str, out: Path, wanted: dict[str, str]) -> Report:
+    stage, old = out.with_name(f".{out.name}.part"), out.with_name(f".{out.name}.old")
+    sound: set[str] = set()
+    seen: set[str] = set()
+    try:
+        for leftover in (stage, old):  # of a run that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
+        stage.mkdir()
+        for name, open_file in tqdm(_members(source, shown), "checking", unit=" files", file=sys.stderr):
+            seen.add(name)
+            content = name in wanted and name not in sound and _sound(name, wanted, open_file)
+            if content:
+                (stage / name).write_bytes(content)
+                sound.add(name)
+        report = _compare(shown, wanted, sound, {name for name in seen if not name.startswith(".")})
+        if not report.name:
+            raise UserError(str(report))
+        if out.exists():
+            out.rename(old)
+        stage.rename(out)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+    return replace(report, folder=str(out))
+
+
+def _members(source: Path, shown: str) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
+    """Base name and opener of each regular file in a zip or, at any depth, in a folder."""
+    if source.is_dir():
+        for parent, _, names in os.walk(source):
+            yield from ((name, partial(open, Path(parent, name), "rb")) for name in names)
+        return
+    try:
+        archive = zipfile.ZipFile(source)
+    except FileNotFoundError as error:
+        raise UserError(f"there is no {shown!r}: give a folder, a zip or its URL") from error
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise UserError(f"{shown!r} is no sound zip (a site that asks for a login sends a page instead)") from error
+    with archive:
+        for member in archive.infolist():
+            if not member.is_dir() and not stat.S_ISLNK(member.external_attr >> 16):
+                yield PurePosixPath(member.filename).name, partial(archive.open, member)
+
+
+def _sound(name: str, wanted: dict[str, str], open_file: Callable[[], BinaryIO]) -> bytes | None:
+    """The content of a file of the set if it is as in the manifest, else None; reads MAX_IMAGE bytes at most."""
+    try:
+        with open_file() as file:
+            content = file.read(MAX_IMAGE)
+        return content if digest(name, content) == wanted[name] else None
+    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error):  # damaged, locked, unreadable
+        return None
+
+
+def _compare(folder: str, wanted: dict[str, str], sound: set[str], seen: set[str]) -> Report:
+    pngs = {name for name in wanted if name.endswith(".png")}
+    public = not seen & (wanted.keys() - pngs)  # no JPG at all: measured against the public subset
+    nearest = pngs if public else set(wanted)
+    missing, altered = nearest - seen, (nearest & seen) - sound
+    name = None if missing or altered else f"{'keras' if public else 'full'}-{len(nearest)}"
+    return Report(folder, name, len(nearest), *(tuple(sorted(s)) for s in (missing, altered, seen - wanted.keys())))
+
+
+def _would_be_read(name: str) -> bool:
+    return name == LABELS_CSV or (Path(name).suffix.lower() in EXTENSIONS and not name.startswith("."))
+
+
+def _read_manifest(path: str | Path) -> dict[str, str]:
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return {row["file"]: row["sha256"] for row in csv.DictReader(file)}
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"the manifest {str(path)!r} is missing or damaged: restore it from the repository") from error
+
+
+def download(url: str, part: Path) -> None:
+    """Bring `url` (http or https) to the file `part`, going on from what an earlier, broken call left there.
+
+    It goes on only if the server has ranges and the file is still the one that was begun (its strong ETag or its date,
+    kept beside `part`); else it starts again. Passing faults are tried ATTEMPTS times. Raises UserError otherwise.
+    """
+    reason: object = "the file changed while it was read"
+    if not url.lower().startswith(("http://", "https://")):
+        raise UserError(f"cannot download {url!r}: give an http or https address")
+    for attempt in range(ATTEMPTS):
+        time.sleep(PAUSE * 2 ** (attempt - 1) if attempt else 0)
+        try:
+            if _download_once(url, part):
+                return
+            reason = "the connection broke off"
+        except urllib.error.HTTPError as error:
+            reason = f"the server says {error.code} {error.reason}"
+            if error.code == 416:  # what we have is as long as the file, or longer: start again
+                part.unlink(missing_ok=True)
+            elif error.code < 500 and error.code not in (408, 429):
+                break
+        except UserError:
+            raise
+        except (ValueError, http.client.InvalidURL) as error:
+            reason = error
+            break
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", None) or error
+    raise UserError(
+        f"cannot download {url!r}: {reason}; try again to go on from there, or download it otherwise and give the zip"
+    )
+
+
+def _download_once(url: str, part: Path) -> bool:
+    """One request; whether `part` is now complete."""
+    done, validator = 0, ""
+    if part.exists() and _note(part).exists():
+        begun_url, _, validator = _note(part).read_text(encoding="utf-8").partition("\n")
+        done = part.stat().st_size if validator and begun_url == url else 0
+    ranged = {"Range": f"bytes={done}-", "If-Range": validator} if done else {}
+    request = urllib.request.Request(url, headers={"User-Agent": "crnn-lib", **ranged})
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+        etag = response.headers.get("ETag", "W/")
+        current = response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
+        resumed = response.status == 206
+        if resumed and (
+            current != validator or not response.headers.get("Content-Range", "").startswith(f"bytes {done}-")
+        ):
+            part.unlink()
+            return False
+        done = done if resumed else 0
+        length = response.headers.get("Content-Length")
+        total = done + int(length) if length else None
+        with open(part, "ab" if resumed else "wb") as file:
+            _note(part).write_text(f"{url}\n{current}", encoding="utf-8")
+            with tqdm(total=total, initial=done, desc="download", unit="B", unit_scale=True, file=sys.stderr) as bar:
+                while done <= MAX_DOWNLOAD and (chunk := response.read(1 << 16)):
+                    done += file.write(chunk)
+                    bar.update(len(chunk))
+    if done > MAX_DOWNLOAD or (total or 0) > MAX_DOWNLOAD:
+        part.unlink()
+        raise UserError(f"{url!r} is larger than {MAX_DOWNLOAD:,} bytes: it is not the data set")
+    return total is None or done == total
+
+
+def _note(part: Path) -> Path:
+    return part.with_name(part.name + ".from")
