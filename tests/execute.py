@@ -1,0 +1,78 @@
+"""Run notebooks from a fresh kernel and store their outputs, the same bytes each time: `make execute`.
+
+It stands beside the tests because it is the writing half of one promise whose checking half is nbval: the stored
+outputs are what the cells print. A notebook that fails is left as it was.
+"""
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from crnn_lib.files import write_text  # noqa: E402
+
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+TIMEOUT = 300  # seconds for one cell
+ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
+
+
+def execute(path: Path, timeout: int = TIMEOUT) -> nbformat.NotebookNode:
+    """The notebook at `path`, executed in its own folder; raises CellExecutionError with the cell's traceback."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.metadata.pop("execution", None)
+    environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    client = NotebookClient(
+        notebook,
+        timeout=timeout,
+        kernel_name=KERNEL["name"],
+        resources={"metadata": {"path": str(path.resolve().parent)}},
+        record_timing=False,
+        coalesce_streams=True,
+    )
+    client.execute(env=environment)
+    return neutral(notebook)
+
+
+def neutral(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Take out what differs between machines and runs: versions in the metadata, addresses in the outputs."""
+    notebook.metadata["kernelspec"] = dict(KERNEL)
+    notebook.metadata["language_info"] = {"name": "python"}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "text" in output:
+                output["text"] = ADDRESS.sub("0x0", output["text"])
+            if "text/plain" in output.get("data", {}):
+                output["data"]["text/plain"] = ADDRESS.sub("0x0", output["data"]["text/plain"])
+    return notebook
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Run notebooks and store their outputs.")
+    parser.add_argument("notebooks", nargs="+", type=Path)
+    failed = 0
+    for path in parser.parse_args(arguments).notebooks:
+        before = path.read_text(encoding="utf-8")
+        try:
+            after = nbformat.writes(execute(path)).rstrip("\n") + "\n"
+        except CellExecutionError as error:
+            print(f"{path}: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        if after != before:
+            write_text(path, after)
+        print(f"{path}: {'unchanged' if after == before else 'stored'}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
