@@ -41,6 +41,7 @@ class Style:
     size: Range = (37.0, 42.0)  # em
     stroke: Range = (4.2, 6.0)  # stem thickness
     condense: Range = (0.85, 1.1)  # horizontal scale
+    stretch: Range = (1.0, 1.0)  # the same, per glyph
     slant: Range = (-0.05, 0.2)  # x shift per unit of height, per glyph
     rotation: Range = (-3.0, 3.0)  # degrees, per glyph
     start: Range = (26.0, 31.0)  # where the pen begins
@@ -68,23 +69,34 @@ class Style:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, tuple) and field.name != "fonts":
-                whole = field.name == "lines"
-                if len(value) != 2 or not all(isinstance(v, int if whole else (int, float)) for v in value):
-                    raise UserError(f"style.{field.name} is {value!r}: give (low, high), two numbers")
-                if not (math.isfinite(value[0]) and value[0] <= value[1] < math.inf):
-                    raise UserError(f"style.{field.name} is {value!r}: low must not exceed high")
-                if field.name in _POSITIVE and value[0] <= 0:
-                    raise UserError(f"style.{field.name} is {value!r}: it must be above 0")
+            if field.name in ("height", "width", "fonts", "mixed_fonts"):
+                continue
+            numbers = int if field.name == "lines" else (int, float)
+            if not isinstance(value, tuple) or len(value) != 2 or not all(isinstance(v, numbers) for v in value):
+                raise UserError(f"style.{field.name} is {value!r}: give (low, high), two numbers")
+            if not -math.inf < value[0] <= value[1] < math.inf:
+                raise UserError(f"style.{field.name} is {value!r}: low must not exceed high")
+            if field.name in _ABOVE_ZERO and value[0] <= 0:
+                raise UserError(f"style.{field.name} is {value!r}: it must be above 0")
+            if field.name in _NOT_NEGATIVE and value[0] < 0:
+                raise UserError(f"style.{field.name} is {value!r}: it must not be negative")
         if not self.fonts or not set(self.fonts) <= set(FACES):
             raise UserError(f"style.fonts is {self.fonts!r}: choose from {', '.join(FACES)}")
         if min(self.height, self.width) < 16:
             raise UserError(f"a canvas of {self.height} x {self.width} pixels is too small: 16 x 16 at least")
 
 
-_POSITIVE = {"size", "stroke", "condense", "wave_x_period", "wave_y_period", "water_period", "water_radius"}
-
-
+_ABOVE_ZERO = {
+    "size",
+    "stroke",
+    "condense",
+    "stretch",
+    "wave_x_period",
+    "wave_y_period",
+    "water_period",
+    "water_radius",
+}
+_NOT_NEGATIVE = {"start", "lines", "line_stroke", "blur", "noise"}
 DEFAULT = Style()
 
 
@@ -176,15 +188,16 @@ def _draw_text(text: str, rng: np.random.Generator, style: Style) -> tuple[np.nd
     glyphs = [glyph(face, character) for face, character in zip(faces, text, strict=True)]
     growths = [(stroke - g.stem * scale) / 2 for g in glyphs]
     gaps = [_pick(rng, style.gap) * unit for _ in text]
+    widths = [(g.right - g.left) * across * _pick(rng, style.stretch) for g in glyphs]
     fixed = sum(gaps) + 2 * sum(growths) + 7 * unit
-    flexible = across * (sum(g.right - g.left for g in glyphs) + max(glyphs[-1].left, 0))
-    across *= min(1.0, max(0.2, (style.width - pen - fixed) / flexible))
+    squeeze = min(1.0, max(0.2, (style.width - pen - fixed) / (sum(widths) + max(glyphs[-1].left, 0) * across)))
     ink = np.zeros((style.height, style.width), np.float32)
-    for g, gap, growth in zip(glyphs, gaps, growths, strict=True):
+    for g, width, gap, growth in zip(glyphs, widths, gaps, growths, strict=True):
         height, slant, turn = (_pick(rng, r) for r in (style.jump, style.slant, style.rotation))
         place = pen + growth, baseline + height * unit
-        _draw_glyph(ink, g, place, (across, scale), (slant, math.radians(turn)), growth)
-        pen += (g.right - g.left) * across + 2 * growth + gap
+        sx = width * squeeze / (g.right - g.left)
+        _draw_glyph(ink, g, place, (sx, scale), (slant, math.radians(turn)), growth)
+        pen += width * squeeze + 2 * growth + gap
     return ink, int(pen)
 
 
