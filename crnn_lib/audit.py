@@ -1,0 +1,143 @@
+"""Out-of-fold readings of a data set, and the audit of the labels that they call in question."""
+
+import csv
+import io
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from crnn_lib import metrics
+from crnn_lib.data import LabelledImages, folds
+from crnn_lib.errors import UserError
+from crnn_lib.files import write_text
+from crnn_lib.model import Config
+from crnn_lib.training import Recipe, fit
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """One image as read by a model that never saw it; `loss` is -log p(label) in nats."""
+
+    file: str
+    label: str
+    reading: str
+    confidence: float
+    loss: float
+    fold: int
+
+
+def crossval(
+    config: Config, data: LabelledImages, recipe: Recipe, k: int, seed: int, state: str | Path, device: str = "cpu",
+    on_fold: Callable[[int, dict[str, Any]], None] = lambda fold, figures: None,
+) -> list[OutOfFold]:  # fmt: skip
+    """Read every image by the one of k models that was not trained on it; in the order of `data`.
+
+    After each fold the rows so far are written to the JSON file `state`, and within a fold the training checkpoints
+    beside it, so that a killed run goes on where it was. Raises UserError for a `state` of another run.
+    """
+    state = Path(state)
+    checkpoint = state.with_suffix(".checkpoint")
+    identity = json.loads(json.dumps([asdict(config), asdict(recipe), data.fingerprint(), k, seed]))
+    rows = _rows_so_far(state, identity)
+    for fold, (train, test) in enumerate(folds(data.labels, k, seed)):
+        if any(row.fold == fold for row in rows):
+            continue
+        run = fit(config, data.subset(train), recipe, checkpoint=checkpoint, resume=True, device=device)
+        if not run.finished:
+            raise KeyboardInterrupt
+        held_out = data.subset(test)
+        figures, readings = metrics.evaluate(run.model, held_out.images, held_out.labels)
+        losses = metrics.sequence_losses(readings.log_probs.double(), held_out.labels, run.model.alphabet).tolist()
+        columns = (held_out.names, held_out.labels, readings.texts, readings.confidences, losses)
+        rows += [OutOfFold(*row, fold) for row in zip(*columns, strict=True)]
+        write_text(state, json.dumps({"identity": identity, "rows": [asdict(row) for row in rows]}))
+        checkpoint.unlink(missing_ok=True)
+        on_fold(fold, figures)
+    order = {name: i for i, name in enumerate(data.names)}
+    return sorted(rows, key=lambda row: order[row.file])
+
+
+def _rows_so_far(state: Path, identity: list[Any]) -> list[OutOfFold]:
+    if not state.exists():
+        return []
+    try:
+        found = json.loads(state.read_text(encoding="utf-8"))
+        rows = [OutOfFold(**row) for row in found["rows"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{state} is damaged; delete it to start anew") from error
+    if found["identity"] != identity:
+        raise UserError(f"{state} belongs to a run with another recipe, model or data; delete it to start anew")
+    return rows
+
+
+def write_rows(rows: Sequence[Any], path: str | Path) -> None:
+    """Write dataclass instances as CSV, one column a field, numbers to six decimals."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(asdict(rows[0])), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: f"{v:.6f}" if isinstance(v, float) else v for k, v in asdict(row).items()})
+    write_text(path, text.getvalue())
+
+
+def read_rows(path: str | Path) -> list[OutOfFold]:
+    """The rows of a CSV that `write_rows` made of OutOfFold. Raises UserError when it is missing or something else."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return [
+                OutOfFold(r["file"], r["label"], r["reading"], float(r["confidence"]), float(r["loss"]), int(r["fold"]))
+                for r in csv.DictReader(file)
+            ]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise UserError(f"cannot read out-of-fold readings from {path}: {error}") from error
+
+
+def choose(rows: Sequence[OutOfFold], controls: int = 100, unsure: int = 20, seed: int = 0) -> list[OutOfFold]:
+    """The images to transcribe blind, in random order.
+
+    All whose label and reading disagree, the `unsure` least confident right readings, and at least `controls` random
+    others, so that whoever transcribes cannot tell a suspect from a control.
+    """
+    suspects = [row for row in rows if row.label != row.reading]
+    agreeing = sorted((row for row in rows if row.label == row.reading), key=lambda row: row.confidence)
+    random_order = random.Random(seed)
+    others = agreeing[unsure:]
+    chosen = suspects + agreeing[:unsure] + random_order.sample(others, min(controls, len(others)))
+    random_order.shuffle(chosen)
+    return chosen
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the audit says of one image. `label` is the audited label; `given` the one in the data set."""
+
+    file: str
+    given: str
+    reading: str
+    transcriptions: str  # one by each transcriber, separated by spaces
+    label: str
+    verdict: str
+
+
+def compare(rows: Sequence[OutOfFold], transcriptions: Sequence[Mapping[str, str]]) -> list[Verdict]:
+    """Compare blind transcriptions (file name -> text, one mapping a transcriber) with label and reading.
+
+    A label is wrong only when all transcribers agree on another text and the reading is that text too; what is
+    ambiguous in any way keeps its label.
+    """
+    verdicts = []
+    for row in sorted(rows, key=lambda row: row.file):
+        seen = [texts[row.file] for texts in transcriptions]
+        agreed = seen[0] if len(set(seen)) == 1 else None
+        if agreed == row.label:
+            verdict = "label right" if row.reading == row.label else "label right, reading wrong"
+        elif agreed is not None and agreed == row.reading:
+            verdict = "label wrong"
+        else:
+            verdict = "ambiguous"
+        label = row.reading if verdict == "label wrong" else row.label
+        verdicts.append(Verdict(row.file, row.label, row.reading, " ".join(seen), label, verdict))
+    return verdicts

@@ -1,0 +1,303 @@
+"""`python -m crnn_lib`: the library from the command line. Results on stdout, progress and errors on stderr.
+
+A user's mistake is one line on stderr and exit code 2; Ctrl-C is exit code 130.
+"""
+
+import argparse
+import csv
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from PIL import Image
+
+from crnn_lib import audit, doctor, fetch, images, metrics, synth
+from crnn_lib.alphabet import Alphabet
+from crnn_lib.data import LABELS_CSV, LabelledImages, load_folder, read_labels, split, with_labels
+from crnn_lib.errors import UserError
+from crnn_lib.files import atomic_path, environment, write_text
+from crnn_lib.model import CRNN, Config, load, save
+from crnn_lib.training import OPTIMIZERS, SCHEDULES, Recipe, fit, tune_process
+
+WEIGHTS = Path(__file__).parents[1] / "data" / "weights" / "captcha.safetensors"
+SHOWN = ("images", "exact", "exact_accuracy", "exact_interval", "edits", "characters", "cer", "character_accuracy",
+         "similarity", "ctc_loss")  # fmt: skip
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    try:
+        parsed = _parser().parse_args(arguments)
+        return parsed.run(parsed) or 0
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m crnn_lib", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, text: str, within: Any = commands) -> argparse.ArgumentParser:
+        added = within.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    data = commands.add_parser("data", help="generate, fetch or verify a data set")
+    verbs = data.add_subparsers(dest="verb", required=True, metavar="VERB")
+    p = command("generate", _generate, "write generated images, file names and labels.csv", verbs)
+    p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--count", type=_whole(1), default=1000)
+    p.add_argument("--seed", type=_whole(0), default=0)
+    p = command("fetch", _fetch, "get the real set and check it against the manifest", verbs)
+    p.add_argument("--from", dest="source", default=fetch.PUBLIC_URL, metavar="ZIP|DIR|URL")
+    p.add_argument("--out", type=Path, default=Path("data/captcha_images"))
+    p = command("verify", _verify, "check a folder against the manifest", verbs)
+    p.add_argument("folder", type=Path, metavar="DIR")
+
+    p = command("train", _train, "train a reader on one part of a folder of labelled images")
+    _add_data(p)
+    p.add_argument("--out", type=Path, required=True, metavar="FILE")
+    p.add_argument("--split-seed", type=_whole(0), default=0)
+    p.add_argument("--train-fraction", type=float, default=0.7)
+    p.add_argument("--width", type=_whole(1), default=images.WIDTH, help="pixels that each image is brought to")
+    _add_recipe(p)
+    p.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint, if there is one")
+    p = command("evaluate", _evaluate, "score a reader")
+    _add_data(p)
+    p.add_argument("--weights", type=Path, default=WEIGHTS)
+    p.add_argument("--split", choices=["train", "test", "all"], help="default: test of the data trained on, else all")
+    p.add_argument("--split-seed", type=_whole(0))
+    p.add_argument("--labels", type=Path, metavar="CSV", help="columns file,label: labels to score against instead")
+    p.add_argument("--json", action="store_true")
+    p = command("crossval", _crossval, "read every image by a model that never saw it")
+    _add_data(p)
+    p.add_argument("--folds", type=_whole(2), default=5)
+    p.add_argument("--out", type=Path, metavar="CSV")
+    _add_recipe(p)
+    p = command("predict", _predict, "read images")
+    p.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    p.add_argument("--weights", type=Path, default=WEIGHTS)
+    p.add_argument("--json", action="store_true")
+    p = command("export", _export, "write a reader as ONNX, every intermediate a named output")
+    p.add_argument("--weights", type=Path, default=WEIGHTS)
+    p.add_argument("--out", type=Path, required=True, metavar="ONNX")
+    command("doctor", lambda a: doctor.run(), "check this installation")
+    return parser
+
+
+def _whole(least: int) -> Any:
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) < 2**31):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least}")
+        return int(text)
+
+    return number
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, metavar="DIR", help="default: the embedded generated set")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out files that are no sound image")
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    default = Recipe()
+    parser.add_argument("--seed", type=_whole(0), default=default.seed)
+    parser.add_argument("--epochs", type=_whole(1), default=default.epochs)
+    parser.add_argument("--optimizer", choices=list(OPTIMIZERS), default=default.optimizer)
+    parser.add_argument("--schedule", choices=SCHEDULES, default=default.schedule)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+    parser.add_argument("--json", action="store_true")
+
+
+def _recipe(a: argparse.Namespace) -> Recipe:
+    return Recipe(seed=a.seed, epochs=a.epochs, optimizer=a.optimizer, schedule=a.schedule)
+
+
+def _device(name: str) -> str:
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UserError(f"device {name!r} is not usable here: {str(error).splitlines()[0]}") from error
+    return name
+
+
+def _load_data(a: argparse.Namespace, height: int = images.HEIGHT, width: int = images.WIDTH) -> LabelledImages:
+    if a.data is None:
+        return synth.dataset(height=height, width=width)
+    return load_folder(a.data, height, width, a.skip_bad)
+
+
+def _print_scores(figures: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(figures))
+        return
+    for key, value in figures.items():
+        if isinstance(value, list):
+            value = "[" + ", ".join(f"{v:.4f}" for v in value) + "]"
+        print(f"{key:>20}  {value:.4f}" if isinstance(value, float) else f"{key:>20}  {value}")
+
+
+def _generate(a: argparse.Namespace) -> None:
+    pictures, labels = synth.generate(a.count, a.seed)
+    if a.out.exists() and (not a.out.is_dir() or any(a.out.iterdir())):
+        raise UserError(f"{a.out} is not empty: give a new folder")
+    rows = io.StringIO()
+    writer = csv.writer(rows, lineterminator="\n")
+    writer.writerow(["file", "label"])
+    for i, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+        name = f"{i:05d}_{label}.png"  # as in synth.dataset
+        with atomic_path(a.out / name) as temporary:
+            Image.fromarray(picture).save(temporary, "PNG")
+        writer.writerow([name, label])
+    write_text(a.out / LABELS_CSV, rows.getvalue())
+    print(f"{len(labels)} images and {LABELS_CSV} in {a.out}")
+
+
+def _fetch(a: argparse.Namespace) -> None:
+    print(fetch.fetch(a.source, a.out))
+
+
+def _verify(a: argparse.Namespace) -> None:
+    report = fetch.verify(a.folder)
+    if not report.name:
+        raise UserError(str(report))
+    print(report)
+
+
+def _train(a: argparse.Namespace) -> None:
+    started = time.process_time()
+    device, recipe = _device(a.device), _recipe(a)
+    tune_process()
+    data = _load_data(a, width=a.width)
+    config = Config(alphabet=Alphabet.of(data.labels).symbols, width=a.width)
+    config.check_labels(data.labels)
+    part = data.subset(split(data.labels, a.train_fraction, a.split_seed)[0])
+    asked = {
+        "data": data.fingerprint(), "images": len(data), "train_images": len(part), "split_seed": a.split_seed,
+        "train_fraction": a.train_fraction, "recipe": asdict(recipe), "config": asdict(config),
+    }  # fmt: skip
+    checkpoint = a.out.with_name(a.out.name + ".checkpoint")
+    if a.resume and not checkpoint.exists() and a.out.exists():
+        found = load(a.out).provenance
+        if all(found.get(key) == json.loads(json.dumps(value)) for key, value in asked.items()):
+            print(f"{a.out} is finished: nothing to resume", file=sys.stderr)
+            return _report_training(a, found)
+    run = fit(config, part, recipe, checkpoint=checkpoint, resume=a.resume, device=device)
+    if not run.finished:
+        print(f"stopped after epoch {len(run.history)} of {recipe.epochs}: go on with --resume", file=sys.stderr)
+        raise KeyboardInterrupt
+    provenance = asked | {"environment": environment(), "device": device, "history": run.history}
+    save(run.model, a.out, provenance)
+    checkpoint.unlink(missing_ok=True)
+    _report_training(a, provenance, cpu_seconds=round(time.process_time() - started, 1))
+
+
+def _report_training(a: argparse.Namespace, provenance: dict[str, Any], **more: Any) -> None:
+    kept = min(provenance["history"], key=lambda record: record.get("validation_ctc_loss", -record["epoch"]))
+    keys = ("images", "train_images", "split_seed", "train_fraction")
+    _print_scores({"weights": str(a.out), **{k: provenance[k] for k in keys}, **kept, **more}, a.json)
+
+
+def _evaluate(a: argparse.Namespace) -> None:
+    model = load(a.weights)
+    data = _load_data(a, model.config.height, model.config.width)
+    part, chosen = _chosen_split(a, model, data)
+    if a.labels:
+        part = with_labels(part, {n: v for n, v in _labels_for(a.labels, data).items() if n in set(part.names)})
+    figures, _ = metrics.evaluate(model, part.images, part.labels)
+    _print_scores({**figures, "split": chosen, "weights": str(a.weights)}, a.json)
+
+
+def _labels_for(path: Path, data: LabelledImages) -> dict[str, str]:
+    labels = read_labels(path)
+    with_labels(data, labels)  # refuses files that the whole set does not hold
+    return labels
+
+
+def _chosen_split(a: argparse.Namespace, model: CRNN, data: LabelledImages) -> tuple[LabelledImages, str]:
+    """The part to score. Only the data and the split that the weights were trained with have a test part."""
+    trained = model.provenance
+    same_data = trained.get("data") == data.fingerprint()
+    if a.split_seed is not None and a.split_seed != trained.get("split_seed"):
+        raise UserError(
+            f"{a.weights} was trained with split seed {trained.get('split_seed')}: with seed {a.split_seed} "
+            "the test part would hold images that it was trained on"
+        )
+    chosen = a.split or ("test" if same_data else "all")
+    if chosen == "all":
+        return data, "all"
+    if not same_data:
+        raise UserError(f"{a.weights} was trained on other data, so this has no {chosen} part: use --split all")
+    train, test = split(data.labels, trained["train_fraction"], trained["split_seed"])
+    return data.subset(train if chosen == "train" else test), chosen
+
+
+def _crossval(a: argparse.Namespace) -> None:
+    started = time.process_time()
+    device, recipe = _device(a.device), _recipe(a)
+    tune_process()
+    data = _load_data(a)
+    out = a.out or Path("runs") / "crossval.csv"
+    state = out.with_name(out.name + ".state.json")
+    config = Config(alphabet=Alphabet.of(data.labels).symbols)
+
+    def say(fold: int, figures: dict[str, Any]) -> None:
+        print(f"fold {fold + 1} of {a.folds}: {figures['exact']} of {figures['images']} exact", file=sys.stderr)
+
+    rows = audit.crossval(config, data, recipe, a.folds, a.seed, state, device, say)
+    audit.write_rows(rows, out)
+    state.unlink(missing_ok=True)
+    figures = metrics.scores([r.label for r in rows], [r.reading for r in rows], [r.loss for r in rows])
+    cpu_seconds = round(time.process_time() - started, 1)
+    _print_scores({**figures, "folds": a.folds, "out": str(out), "cpu_seconds": cpu_seconds}, a.json)
+
+
+def _predict(a: argparse.Namespace) -> int:
+    model = load(a.weights)
+    good, bad = [], []
+    for path in a.images:
+        try:
+            good.append((path, images.load(path, model.config.height, model.config.width)))
+        except UserError as error:
+            bad.append(str(error))
+    found = []
+    if good:
+        readings = metrics.read(model, torch.stack([image for _, image in good]))
+        found = [
+            {"file": str(path), "text": text, "confidence": confidence}
+            for (path, _), text, confidence in zip(good, readings.texts, readings.confidences, strict=True)
+        ]
+    if a.json:
+        print(json.dumps({"predictions": found, "errors": bad}))
+    else:
+        for one in found:
+            print(f"{one['file']}\t{one['text']}\t{one['confidence']:.4f}")
+    if bad:
+        raise UserError("; ".join(bad))
+    return 0
+
+
+def _export(a: argparse.Namespace) -> None:
+    from crnn_lib.export import to_onnx  # onnx and onnxruntime take a second to import
+
+    difference = to_onnx(load(a.weights), a.out)
+    print(f"{a.out}: equal to the model within {difference:.1g}")

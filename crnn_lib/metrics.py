@@ -1,0 +1,137 @@
+"""Reading a set of images, and judging the readings: exact strings, edits, intervals, confusions, slices."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from rapidfuzz.distance import Levenshtein
+from scipy.stats import binomtest
+from torch import Tensor
+
+from crnn_lib import ctc
+from crnn_lib.alphabet import Alphabet
+from crnn_lib.errors import UserError
+from crnn_lib.model import CRNN
+
+GAP = "∅"  # stands for "no character" in confusions: a deletion's reading, an insertion's truth
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What a model says of N images: `log_probs` (N, T, K), `texts`, and p(text | image) of each as `confidences`."""
+
+    log_probs: Tensor
+    texts: list[str]
+    confidences: list[float]
+
+
+def sequence_losses(log_probs: Tensor, labels: Sequence[str], alphabet: Alphabet) -> Tensor:
+    """-log p(label) in nats for each of N sequences: (N, T, K) -> (N,); `inf` where a label does not fit."""
+    targets = [torch.tensor(alphabet.encode(label), dtype=torch.long) for label in labels]
+    lengths = torch.tensor([len(target) for target in targets])
+    steps = torch.full_like(lengths, log_probs.shape[1])
+    flat = torch.cat(targets).to(log_probs.device)
+    return F.ctc_loss(log_probs.transpose(0, 1), flat, steps, lengths, reduction="none")
+
+
+@torch.no_grad()
+def read(model: CRNN, images: Tensor, batch_size: int = 64) -> Readings:
+    """Read standardised `images` (N, 1, H, W) with greedy decoding, in evaluation mode."""
+    was_training, device = model.training, next(model.parameters()).device
+    model.eval()
+    parts = [model(part.to(device)).cpu() for part in images.split(batch_size)]
+    model.train(was_training)
+    log_probs = torch.cat(parts)
+    texts = [model.alphabet.decode(ctc.greedy_decode(one)) for one in log_probs]
+    return Readings(log_probs, texts, sequence_losses(log_probs.double(), texts, model.alphabet).neg().exp().tolist())
+
+
+def edits(label: str, reading: str) -> int:
+    """Levenshtein distance: the fewest substitutions, deletions and insertions that turn one into the other."""
+    return Levenshtein.distance(label, reading)
+
+
+def edit_operations(label: str, reading: str) -> list[tuple[str, int, str, str]]:
+    """(operation, position in the label, true, read) of each edit, with GAP for no character."""
+    return [
+        (op.tag, op.src_pos, GAP if op.tag == "insert" else label[op.src_pos],
+         GAP if op.tag == "delete" else reading[op.dest_pos])
+        for op in Levenshtein.editops(label, reading)
+    ]  # fmt: skip
+
+
+def confusion(labels: Sequence[str], readings: Sequence[str]) -> Counter[tuple[str, str]]:
+    """How often each true character was read as which, along the best alignment; GAP marks lost and invented ones."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for label, reading in zip(labels, readings, strict=True):
+        for op in Levenshtein.opcodes(label, reading):
+            true, got = label[op.src_start : op.src_end], reading[op.dest_start : op.dest_end]
+            counts.update(zip(true or GAP * len(got), got or GAP * len(true), strict=True))
+    return counts
+
+
+def interval(k: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval for k of n (Wilson 1927), as proportions."""
+    if not 0 <= k <= n or n < 1:
+        raise UserError(f"{k} of {n} is no proportion")
+    found = binomtest(k, n).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
+
+
+def scores(labels: Sequence[str], readings: Sequence[str], losses: Sequence[float] | None = None) -> dict[str, Any]:
+    """The figures of a set: counts first, then rates, so that every rate can be recomputed.
+
+    `cer` is edits over true characters (pooled, not averaged by image), `character_accuracy` 1 - cer, `similarity` 1 -
+    the mean normalised edit distance. `losses` are -log p(label) by image; `ctc_loss` is the mean of each over its
+    label's length, torch's `reduction="mean"`. Raises UserError for an empty set or lengths that differ.
+    """
+    if not labels or len(labels) != len(readings):
+        raise UserError(f"cannot score {len(readings)} readings against {len(labels)} labels")
+    distances = [edits(label, reading) for label, reading in zip(labels, readings, strict=True)]
+    exact, characters = distances.count(0), sum(map(len, labels))
+    longest = [max(len(label), len(reading), 1) for label, reading in zip(labels, readings, strict=True)]
+    cer = sum(distances) / max(characters, 1)
+    result = {
+        "images": len(labels),
+        "exact": exact,
+        "exact_accuracy": exact / len(labels),
+        "exact_interval": list(interval(exact, len(labels))),
+        "edits": sum(distances),
+        "characters": characters,
+        "cer": cer,
+        "character_accuracy": 1 - cer,
+        "similarity": 1 - sum(d / size for d, size in zip(distances, longest, strict=True)) / len(labels),
+    }
+    if losses is not None:
+        by_length = [loss / max(len(label), 1) for loss, label in zip(losses, labels, strict=True)]
+        result["ctc_loss"] = sum(by_length) / len(labels)
+    return result
+
+
+def evaluate(model: CRNN, images: Tensor, labels: Sequence[str]) -> tuple[dict[str, Any], Readings]:
+    """Read `images` (N, 1, H, W) and score them against `labels`: the figures of `scores`, and the readings."""
+    readings = read(model, images)
+    losses = sequence_losses(readings.log_probs.double(), labels, model.alphabet)
+    return scores(labels, readings.texts, losses.tolist()), readings
+
+
+def slices(labels: Sequence[str], readings: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Exact counts {images, exact} of labels with and without a doubled letter, and characters right by position."""
+    result: dict[str, dict[str, int]] = {}
+
+    def count(name: str, right: bool) -> None:
+        entry = result.setdefault(name, {"images": 0, "exact": 0})
+        entry["images"] += 1
+        entry["exact"] += right
+
+    for label, reading in zip(labels, readings, strict=True):
+        doubled = any(a == b for a, b in pairwise(label))
+        count("doubled letter" if doubled else "no doubled letter", label == reading)
+        wrong = {position for tag, position, _, _ in edit_operations(label, reading) if tag != "insert"}
+        for position in range(len(label)):
+            count(f"position {position + 1}", position not in wrong)
+    return result

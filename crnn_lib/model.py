@@ -1,0 +1,203 @@
+"""The CRNN: convolutional features, columns as a sequence, a BiLSTM, and one distribution per time step.
+
+Source: Shi, Bai and Yao 2015, "An End-to-End Trainable Neural Network for Image-based Sequence Recognition"
+(arXiv 1507.05717), section 2 and table 1, made small for 32 x 128 images. Axes: N batch, C channels, H height,
+W width, T time steps (columns), K classes with the blank at 0.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_safetensors
+from torch import Tensor, nn
+
+from crnn_lib.alphabet import CAPTCHA_SYMBOLS, Alphabet
+from crnn_lib.errors import UserError
+from crnn_lib.files import atomic_path
+
+FORMAT = "crnn_lib 1"
+
+
+@dataclass(frozen=True)
+class Config:
+    """The shape of a CRNN; everything else follows from it.
+
+    `channels[i]` and `pools[i]` (vertical, horizontal) belong to convolution block i; `features` is the size of a
+    column after its projection, `hidden` that of one LSTM direction. Raises UserError for an impossible shape.
+    """
+
+    alphabet: str = CAPTCHA_SYMBOLS
+    height: int = 32
+    width: int = 128
+    channels: tuple[int, ...] = (16, 32, 64, 64, 64)
+    pools: tuple[tuple[int, int], ...] = ((2, 2), (2, 2), (1, 1), (2, 1), (2, 1))
+    features: int = 128
+    hidden: int = 64
+
+    def __post_init__(self) -> None:
+        Alphabet(self.alphabet)
+        if not self.channels or len(self.channels) != len(self.pools):
+            raise UserError(f"{len(self.channels)} channels and {len(self.pools)} pools: give one of each a block")
+        sizes = [self.height, self.width, self.features, self.hidden, *self.channels, *sum(self.pools, ())]
+        if any(not isinstance(size, int) or not 1 <= size <= 65536 for size in sizes):
+            raise UserError("every size of the model must be a whole number from 1 to 65536")
+        if not self.rows or not self.steps():
+            raise UserError(f"an image of {self.height} x {self.width} pixels is pooled away: give it more pixels")
+
+    @property
+    def rows(self) -> int:
+        """Height of the last feature map, in map pixels."""
+        return _pooled(self.height, [vertical for vertical, _ in self.pools])
+
+    def steps(self, width: int | None = None) -> int:
+        """T, the number of time steps for an image `width` pixels wide (default: the configured width)."""
+        return _pooled(self.width if width is None else width, [horizontal for _, horizontal in self.pools])
+
+    def receptive_field(self, blocks: int | None = None) -> "ReceptiveField":
+        """What one pixel of the map after `blocks` blocks (default: all) sees of the image, along each axis."""
+        pools = self.pools[:blocks]
+        return ReceptiveField(*_seen([v for v, _ in pools]), *_seen([h for _, h in pools]))
+
+    def strip(self, t: int) -> tuple[int, int]:
+        """The image columns [first, last] that time step `t` sees through the convolutions, cut at the edges."""
+        field = self.receptive_field()
+        first = t * field.stride_x + field.offset_x
+        return max(first, 0), min(first + field.width, self.width) - 1
+
+    def check_labels(self, labels: Sequence[str]) -> None:
+        """Refuse labels that cannot be aligned: CTC needs T >= U + r (Graves et al. 2006, section 3.1).
+
+        U is the label's length, r its number of adjacent repeats. Raises UserError with the arithmetic.
+        """
+        alphabet = Alphabet(self.alphabet)
+        for label in labels:
+            alphabet.encode(label)
+            repeats = sum(a == b for a, b in pairwise(label))
+            needed = len(label) + repeats
+            if needed > self.steps():
+                stride = self.receptive_field().stride_x
+                raise UserError(
+                    f"label {label[:40]!r} needs T >= U + r = {len(label)} + {repeats} = {needed} time steps, but a "
+                    f"width of {self.width} pixels at {stride} pixels a step gives T = {self.steps()}: "
+                    f"use a width of at least {needed * stride}"
+                )
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """Size, stride and offset in image pixels: pixel i of the map sees offset + i * stride, `size` pixels on."""
+
+    height: int
+    stride_y: int
+    offset_y: int
+    width: int
+    stride_x: int
+    offset_x: int
+
+
+def _pooled(size: int, pools: Sequence[int]) -> int:
+    for pool in pools:
+        size //= pool
+    return size
+
+
+def _seen(pools: Sequence[int]) -> tuple[int, int, int]:
+    """(size, stride, offset) along one axis after blocks of a 3-wide convolution (padding 1) and a pool each."""
+    size, stride, offset = 1, 1, 0
+    for pool in pools:
+        size, offset = size + 2 * stride, offset - stride
+        size, stride = size + (pool - 1) * stride, stride * pool
+    return size, stride, offset
+
+
+class CRNN(nn.Module):
+    """Image (N, 1, H, W) -> log-probabilities (N, T, K), in the three stages of Shi et al. 2015, figure 1."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.alphabet = Alphabet(config.alphabet)
+        self.provenance: dict[str, Any] = {}
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+            for before, after in pairwise((1, *config.channels))
+        )
+        self.pools = nn.ModuleList(nn.MaxPool2d(pool) for pool in config.pools)
+        self.project = nn.Linear(config.channels[-1] * config.rows, config.features, bias=False)
+        self.normalise = nn.BatchNorm1d(config.features)
+        self.lstm = nn.LSTM(config.features, config.hidden, bidirectional=True, batch_first=True)
+        self.classify = nn.Linear(2 * config.hidden, len(self.alphabet))
+
+    def stages(self, images: Tensor) -> dict[str, Tensor]:
+        """Every intermediate by name, in order, for standardised `images` (N, 1, H, W) of any width.
+
+        image; conv1.. (N, C, H, W) before and pool1.. after each pooling; columns (N, T, C*H); features (N, T, F);
+        states (N, T, 2 * hidden), forward direction first; logits and log_probs (N, T, K).
+        """
+        stages = {"image": images}
+        x = images
+        for i, (block, pool) in enumerate(zip(self.blocks, self.pools, strict=True), 1):
+            stages[f"conv{i}"] = x = block(x)
+            stages[f"pool{i}"] = x = pool(x)
+        stages["columns"] = x = x.permute(0, 3, 1, 2).flatten(2)  # (N, C, H, T) -> (N, T, C*H)
+        x = self.normalise(self.project(x).transpose(1, 2)).transpose(1, 2)  # over N and T, per feature
+        stages["features"] = x = x.relu()
+        stages["states"] = x = self.lstm(x)[0]
+        stages["logits"] = x = self.classify(x)
+        stages["log_probs"] = x.log_softmax(-1)
+        return stages
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Log-probabilities (N, T, K) of standardised `images` (N, 1, H, W)."""
+        return self.stages(images)["log_probs"]
+
+    def parameter_count(self) -> int:
+        """How many numbers training may change."""
+        return sum(p.numel() for p in self.parameters())
+
+
+def save(model: CRNN, path: str | Path, provenance: dict[str, Any]) -> None:
+    """Write weights, configuration and `provenance` (JSON-able: data, split, recipe, versions) as safetensors."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    metadata = {
+        "format": FORMAT,
+        "config": json.dumps(asdict(model.config)),
+        "provenance": json.dumps(provenance, sort_keys=True),
+    }
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(to_safetensors(tensors, metadata))
+
+
+def load(path: str | Path) -> CRNN:
+    """The model of a file written by `save`, in evaluation mode, with `model.provenance`.
+
+    Raises UserError when the file is missing, damaged, not safetensors, or does not fit its own configuration.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise UserError(f"{path} holds no reader of this library (format {metadata.get('format')!r})")
+            config = _config_from(json.loads(metadata["config"]))
+            with torch.device("meta"):  # allocates nothing: sizes are checked against the file's own tensors
+                model = CRNN(config)
+            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()}, assign=True)  # noqa: SIM118
+            model.provenance = json.loads(metadata["provenance"])
+    except UserError:
+        raise
+    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0][:200]
+        raise UserError(f"cannot read weights from {path}: {reason}") from error
+    return model.eval()
+
+
+def _config_from(fields: dict[str, Any]) -> Config:
+    fields["channels"] = tuple(fields["channels"])
+    fields["pools"] = tuple((v, h) for v, h in fields["pools"])
+    return Config(**fields)

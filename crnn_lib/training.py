@@ -1,0 +1,249 @@
+"""Training: a recipe, a loop that can be killed and resumed, and its history as data."""
+
+import ctypes
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_safetensors
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from crnn_lib import metrics
+from crnn_lib.augment import Augmentation, augment
+from crnn_lib.data import LabelledImages, split
+from crnn_lib.errors import UserError
+from crnn_lib.files import atomic_path
+from crnn_lib.model import CRNN, Config
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}  # both bias-corrected (Kingma and Ba 2015)
+SCHEDULES = ("onecycle", "plateau")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything besides model and data that decides a training run. Raises UserError for an impossible value."""
+
+    seed: int = 0
+    epochs: int = 40
+    batch_size: int = 16
+    optimizer: str = "adamw"
+    schedule: str = "onecycle"
+    learning_rate: float = 2e-3  # the peak of one-cycle, the start of plateau
+    warm_up: float = 0.3  # fraction of one-cycle before the peak
+    weight_decay: float = 0.01
+    clip: float = 5.0  # largest norm of the gradient
+    validation_fraction: float = 0.1  # of the training part; 0 keeps the last epoch's weights
+    augmentation: Augmentation | None = Augmentation()
+    plateau_factor: float = 0.5
+    plateau_patience: int = 8
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS or self.schedule not in SCHEDULES:
+            raise UserError(f"choose an optimizer of {', '.join(OPTIMIZERS)}, a schedule of {', '.join(SCHEDULES)}")
+        if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0:
+            raise UserError("epochs and batch size must be at least 1, the learning rate above 0")
+        if not 0 <= self.validation_fraction < 1:
+            raise UserError(f"the validation fraction must be in [0, 1), not {self.validation_fraction}")
+        if self.schedule == "plateau" and not self.validation_fraction:
+            raise UserError("the plateau schedule watches the validation loss: leave a validation part")
+
+
+@dataclass
+class Fit:
+    """A training run: the model with the weights kept, one record an epoch, and whether it ran to its end."""
+
+    model: CRNN
+    history: list[dict[str, Any]]
+    finished: bool
+
+
+class Run:
+    """The state of one training run: everything that a checkpoint must hold, and nothing else.
+
+    Order and augmentation of epoch e come from (seed, e) alone, so the end of an epoch is a complete state: a run
+    killed at any moment and resumed there ends bit for bit like one that was not, on the same machine.
+    """
+
+    def __init__(self, model: nn.Module, data: LabelledImages, recipe: Recipe, device: str = "cpu") -> None:
+        self.recipe, self.device, self.fingerprint = recipe, device, data.fingerprint()
+        self.model = model.to(device).to(memory_format=torch.channels_last)  # about a quarter less time on a CPU
+        model.config.check_labels(data.labels)
+        self.train, self.validation = data, None
+        if recipe.validation_fraction:
+            kept, held_out = split(data.labels, 1 - recipe.validation_fraction, recipe.seed)
+            self.train, self.validation = data.subset(kept), data.subset(held_out)
+        self.targets = [torch.tensor(model.alphabet.encode(label), dtype=torch.long) for label in self.train.labels]
+        self.optimizer = OPTIMIZERS[recipe.optimizer](
+            model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        self.scheduler = self._make_scheduler()
+        self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Tensor] = {}
+
+    def _make_scheduler(self) -> Any:
+        recipe = self.recipe
+        if recipe.schedule == "plateau":
+            return torch.optim.lr_scheduler.ReduceLROnPlateau(
+                self.optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience
+            )
+        batches = -(-len(self.train) // recipe.batch_size)
+        return torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, recipe.learning_rate, total_steps=recipe.epochs * batches, pct_start=recipe.warm_up
+        )
+
+    def batch(self, indices: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Images (N, 1, H, W), all targets end to end, and the targets' lengths (N,)."""
+        images = self.train.images[indices]
+        if self.recipe.augmentation:
+            images = augment(images, self.recipe.augmentation, generator)
+        targets = [self.targets[i] for i in indices]
+        return images, torch.cat(targets), torch.tensor([len(target) for target in targets])
+
+    def step(self, images: Tensor, targets: Tensor, lengths: Tensor) -> float:
+        """One update of the weights; the batch's CTC loss before it."""
+        log_probs = self.model(images.to(self.device))
+        if log_probs.device.type == "mps":  # has no CTC loss of its own
+            log_probs = log_probs.cpu()
+        steps = torch.full_like(lengths, log_probs.shape[1])
+        loss = nn.functional.ctc_loss(log_probs.transpose(0, 1), targets.to(log_probs.device), steps, lengths)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        self.optimizer.step()
+        if self.recipe.schedule == "onecycle":
+            self.scheduler.step()
+        return loss.item()
+
+    def epoch(self, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
+        """Train on every image once, then validate; the record of the epoch, or None when asked to stop inside."""
+        number, started = len(self.history) + 1, time.process_time()
+        generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + number)
+        order = torch.randperm(len(self.train), generator=generator)
+        rate = self.optimizer.param_groups[0]["lr"]
+        total = 0.0
+        self.model.train()
+        for indices in order.split(self.recipe.batch_size):
+            if should_stop():
+                return None
+            total += self.step(*self.batch(indices, generator)) * len(indices)
+        spent = round(time.process_time() - started, 2)  # on training alone, without validation
+        record = {"epoch": number, "learning_rate": rate, "train_loss": total / len(self.train), "cpu_seconds": spent}
+        if self.validation:
+            figures, _ = metrics.evaluate(self.model, self.validation.images, self.validation.labels)
+            record |= {f"validation_{key}": figures[key] for key in ("ctc_loss", "exact", "images", "cer")}
+        self._keep_best(record)
+        self.history.append(record)
+        if self.recipe.schedule == "plateau":
+            self.scheduler.step(record["validation_ctc_loss"])
+        return record
+
+    def _keep_best(self, record: dict[str, Any]) -> None:
+        """Keep these weights if the validation loss is the lowest so far (or there is nothing to choose by)."""
+        losses = [r["validation_ctc_loss"] for r in self.history] if self.validation else []
+        if not losses or record["validation_ctc_loss"] < min(losses):
+            self.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+
+    def identity(self) -> dict[str, Any]:
+        """What must agree for a checkpoint to be this run's."""
+        return json.loads(
+            json.dumps({"recipe": asdict(self.recipe), "config": asdict(self.model.config), "data": self.fingerprint})
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the whole state as safetensors, atomically."""
+        state = self.optimizer.state_dict()
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        tensors |= {f"optimizer.{i}.{key}": v for i, slots in state["state"].items() for key, v in slots.items()}
+        metadata = {
+            "identity": self.identity(),
+            "groups": state["param_groups"],
+            "scheduler": self.scheduler.state_dict(),
+            "history": self.history,
+        }
+        with atomic_path(path) as temporary:
+            plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+            temporary.write_bytes(to_safetensors(plain, {key: json.dumps(value) for key, value in metadata.items()}))
+
+    def restore(self, path: str | Path) -> None:
+        """Go on where `save` left off. Raises UserError for a damaged checkpoint or one of another run."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            identity = metadata["identity"]
+        except (OSError, SafetensorError, ValueError, KeyError) as error:
+            raise UserError(f"cannot resume from {path}: {error}; delete it to start anew") from error
+        if identity != self.identity():
+            raise UserError(f"{path} belongs to a run with another recipe, model or data; delete it to start anew")
+        under: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+        for name, tensor in tensors.items():
+            part, rest = name.split(".", 1)
+            under[part][rest] = tensor
+        self.model.load_state_dict(under["model"])
+        self.best = under["best"]
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in under["optimizer"].items():
+            i, key = name.split(".", 1)
+            slots.setdefault(int(i), {})[key] = tensor
+        self.optimizer.load_state_dict({"state": slots, "param_groups": metadata["groups"]})
+        self.scheduler.load_state_dict(metadata["scheduler"])
+        self.history = metadata["history"]
+
+
+def fit(
+    config: Config,
+    data: LabelledImages,
+    recipe: Recipe,
+    *,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    device: str = "cpu",
+    should_stop: Callable[[], bool] = lambda: False,
+    on_epoch: Callable[[dict[str, Any]], None] = lambda record: None,
+) -> Fit:
+    """Train a CRNN of `config` on `data`; keep the weights of the lowest validation loss.
+
+    With `checkpoint`, the state is written there after each epoch, and `resume` goes on from it. `should_stop` is
+    asked before each step; it or Ctrl-C ends the run early, with the history so far. Progress goes to stderr.
+    """
+    torch.manual_seed(recipe.seed)
+    run = Run(CRNN(config), data, recipe, device)
+    if resume and checkpoint and Path(checkpoint).exists():
+        run.restore(checkpoint)
+    bar = tqdm(total=recipe.epochs, initial=len(run.history), desc="training", unit="epoch", file=sys.stderr)
+    with suppress(KeyboardInterrupt), bar:
+        while len(run.history) < recipe.epochs:
+            record = run.epoch(should_stop)
+            if record is None:
+                break
+            if checkpoint:
+                run.save(checkpoint)
+            bar.update()
+            bar.set_postfix({key: f"{record[key]:.4g}" for key in ("train_loss", "validation_cer") if key in record})
+            on_epoch(record)
+    if run.best:
+        run.model.load_state_dict(run.best)
+    return Fit(run.model.eval(), run.history, len(run.history) == recipe.epochs)
+
+
+def tune_process(threads: int = 1) -> None:
+    """Settings that cost nothing and save CPU time; call once, before training, from a program of your own.
+
+    One thread: the network is so small that a second one saves a third of the wait for a third more work, and the
+    result then does not depend on the number of cores. glibc's malloc is told to keep its pages instead of giving
+    them back after every step, which saves about a sixth; elsewhere than on glibc that part does nothing.
+    """
+    torch.set_num_threads(threads)
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        for option, value in ((-4, 0), (-1, 2**31 - 1), (-2, 2**30)):  # MMAP_MAX, TRIM_THRESHOLD, TOP_PAD
+            libc.mallopt(option, value)
