@@ -6,10 +6,10 @@ They are stored as SVG without date or random ids, so that the same data give th
 
 from typing import Any
 
-# Okabe and Ito's colour-blind-safe set (jfly.uni-koeln.de/color), darkened where a thin line on a pale ground needs it.
-BLUE, ORANGE, GREEN, PURPLE, SKY, RED = "#0b5fa5", "#d97706", "#0a8062", "#a8467f", "#3d9bd1", "#c4491d"
-GREY, INK, PAPER = "#6b7280", "#1f2933", "#fbfaf7"
-PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)
+# After Okabe and Ito's set (jfly.uni-koeln.de/color): thin lines stand out, simulated dichromats tell all six apart.
+BLUE, ORANGE, GREEN, PURPLE, SKY, BROWN = "#0b4f8f", "#d27200", "#16927c", "#8e2f6b", "#3b93c6", "#6b4a05"
+GREY, INK, PAPER = "#6b7280", "#1f2933", "#f7f9fb"
+PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, BROWN)
 SEQUENTIAL = "viridis"  # maps and probabilities: even in lightness, readable without colour
 
 WIDTH, HEIGHT = 7.0, 3.2  # inches: the book's column at 100 dots an inch
@@ -57,13 +57,10 @@ def rc() -> dict[str, Any]:
 
 def use_house_style() -> None:
     """Set the style for this session: matplotlib, seaborn, and SVG figures in a notebook. Call it once, at the top."""
-    import matplotlib
     import seaborn
+    from IPython import get_ipython
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-    seaborn.set_theme(context="notebook", style="white", palette=PALETTE, rc=rc())
-    matplotlib.rcParams.update(rc())
-    try:
+    seaborn.set_theme(style="white", palette=PALETTE, rc=rc())
+    if get_ipython() is not None:
         set_matplotlib_formats("svg", metadata={"Date": None})
-    except AttributeError:  # outside IPython there is no display to configure
-        return

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -21,7 +21,7 @@ from crnn_lib.files import write_text  # noqa: E402
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 TIMEOUT = 300  # seconds for one cell
-ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
+VARYING = [(re.compile(r"\b0x[0-9a-fA-F]{6,16}\b"), "0x0"), (re.compile(r"\S*ipykernel_\d+[/\\]\d+\.py"), "<cell>")]
 
 
 def execute(path: Path, timeout: int = TIMEOUT) -> nbformat.NotebookNode:
@@ -44,15 +44,15 @@ def execute(path: Path, timeout: int = TIMEOUT) -> nbformat.NotebookNode:
 
 
 def neutral(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Take out what differs between machines and runs: versions in the metadata, addresses in the outputs."""
+    """Take out what differs between machines and runs: versions in the metadata, addresses and files in the outputs."""
     notebook.metadata["kernelspec"] = dict(KERNEL)
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            if "text" in output:
-                output["text"] = ADDRESS.sub("0x0", output["text"])
-            if "text/plain" in output.get("data", {}):
-                output["data"]["text/plain"] = ADDRESS.sub("0x0", output["data"]["text/plain"])
+            for holder, key in ((output, "text"), (output.get("data", {}), "text/plain")):
+                if key in holder:
+                    for pattern, replacement in VARYING:
+                        holder[key] = pattern.sub(replacement, holder[key])
     return notebook
 
 
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         before = path.read_text(encoding="utf-8")
         try:
             after = nbformat.writes(execute(path)).rstrip("\n") + "\n"
-        except CellExecutionError as error:
+        except (CellExecutionError, CellTimeoutError) as error:
             print(f"{path}: {error}", file=sys.stderr)
             failed += 1
             continue

@@ -1,3 +1,66 @@
-"""placeholder"""
+"""What the theme gets wrong, put right after the build: one small Sphinx extension, no template copied.
+
+- Thebe (a remote kernel from a CDN) is off, but its scripts still load, twice, and complain: they are dropped.
+- Faults that the accessibility checker axe finds on every page are repaired in the finished HTML.
+- A drawing may link to every chapter of the plan: links to chapters that do not exist yet become plain shapes.
+"""
+
+import re
+from pathlib import Path
+
+REPAIRS = [
+    # The sidebar holds the site's name and search: content outside any landmark otherwise.
+    (
+        r'<div id="pst-primary-sidebar"',
+        '<div id="pst-primary-sidebar" role="complementary" aria-label="Book"',
+    ),
+    # Roles of the bibliography: one is deprecated, the other demands children that it does not have.
+    (r'(<div class="citation"[^>]*?) role="doc-biblioentry"', r"\1"),
+    (r'<div role="list" class="citation-list">', '<div class="citation-list">'),
+    # pandas heads its index column with an empty header cell.
+    (r"<th([^>]*)>\s*</th>", r"<td\1></td>"),
+    (r'<script type="text/x-thebe-config">.*?</script>', ""),
+    (r"<script>kernelName = .*?</script>", ""),
+]
+IMAGE_LINK = re.compile(r'<a href="([^"#]+\.html)">(.*?)</a>', re.DOTALL)
+
+
+def drop_thebe(app, page, template, context, doctree):
+    """Keep Thebe's scripts off the page."""
+    for key in ("script_files", "css_files"):
+        context[key] = [
+            f
+            for f in context.get(key, [])
+            if "thebe" not in f"{f} {getattr(f, 'attributes', '')}".lower()
+        ]
+
+
+def repair(html: str, folder: Path) -> str:
+    """The finished page `html`, which lies in `folder`, with the repairs above."""
+    for pattern, replacement in REPAIRS:
+        html = re.sub(pattern, replacement, html, flags=re.DOTALL)
+
+    def keep_if_there(link: re.Match) -> str:
+        return link[0] if (folder / link[1]).is_file() else f"<g>{link[2]}</g>"
+
+    return re.sub(
+        r"<svg\b.*?</svg>",
+        lambda svg: IMAGE_LINK.sub(keep_if_there, svg[0]),
+        html,
+        flags=re.DOTALL,
+    )
+
+
+def repair_all(app, error):
+    """Repair every page of a finished HTML build."""
+    if error is None and app.builder.format == "html":
+        for path in Path(app.outdir).rglob("*.html"):
+            if "_static" not in path.parts:
+                path.write_text(repair(path.read_text("utf-8"), path.parent), "utf-8")
+
+
 def setup(app):
+    """Register with Sphinx."""
+    app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("build-finished", repair_all)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,46 @@
+"""A real Chromium over the built book: from a local server, and from the files themselves as by double-click."""
+
+import functools
+import http.server
+import threading
+
+import pytest
+from visits import FLAGS, HTML, PAGES, Visit, find_chromium
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no Chromium found: install one (Debian: apt-get install chromium) or set CHROMIUM=/path/to/it")
+    if not PAGES:
+        pytest.skip("the book is not built: make book")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def server():
+    handler = functools.partial(_Quiet, directory=str(HTML))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_address[1]}"
+        httpd.shutdown()
+
+
+@pytest.fixture(params=["http", "file"])
+def base(request):
+    return request.getfixturevalue("server") if request.param == "http" else HTML.as_uri()
+
+
+@pytest.fixture
+def visit(chromium):
+    return functools.partial(Visit, chromium)

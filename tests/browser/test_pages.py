@@ -1,0 +1,75 @@
+"""Every built page in a real browser: quiet, local, narrow enough, and open to everybody."""
+
+import os
+from pathlib import Path
+
+import pytest
+from visits import PAGES
+
+AXE = pytest.importorskip("axe_playwright_python").__path__[0] + "/axe.min.js"
+LOOK = os.environ.get("CRNN_LOOK")  # a folder for screenshots, to be looked at
+
+
+def look(page, name):
+    if LOOK:
+        page.screenshot(path=f"{LOOK}/{name}.png", full_page=True)
+
+
+def axe(page):
+    page.evaluate(Path(AXE).read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [f"{v['id']}: {v['help']}: {n['html'][:160]}" for v in found for n in v["nodes"]]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_quiet_and_local(visit, base, name):
+    with visit(base, name) as v:
+        assert v.outside == []
+        assert v.problems == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_accessible(visit, server, name, scheme):
+    with visit(server, name, scheme=scheme) as v:
+        look(v.page, f"{Path(name).stem}-{scheme}")
+        assert v.page.evaluate("document.documentElement.dataset.theme") == scheme
+        assert axe(v.page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_fits_a_telephone(visit, server, name, scheme):
+    with visit(server, name, scheme=scheme, width=390, height=844) as v:
+        look(v.page, f"{Path(name).stem}-{scheme}-390")
+        wide = v.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 390, f"the page scrolls sideways: {wide} px"
+        assert axe(v.page) == []
+
+
+def test_front_door_leads_to_the_introduction(visit, base):
+    with visit(base, "index.html") as v:
+        v.page.wait_for_url("**/book/intro.html")
+        assert v.outside == []
+
+
+def test_search_works_offline(visit, base):
+    with visit(base, "search.html?q=blank") as v:
+        v.page.wait_for_selector("#search-results li")
+        assert v.outside == []
+
+
+def test_theme_switch_is_remembered(visit, server):
+    with visit(server, "book/intro.html", scheme="light") as v:
+        for _ in range(3):
+            v.page.locator(".theme-switch-button:visible").first.click()
+            if v.page.evaluate("document.documentElement.dataset.theme") == "dark":
+                break
+        v.page.reload()
+        assert v.page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_keyboard_reaches_the_text_first(visit, server):
+    with visit(server, "book/intro.html") as v:
+        v.page.keyboard.press("Tab")
+        assert v.page.evaluate("document.activeElement.textContent").strip() == "Skip to main content"

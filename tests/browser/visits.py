@@ -1,0 +1,54 @@
+"""Which pages there are, which browser drives them, and one visit to one page."""
+
+import os
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HTML = ROOT / "_build" / "html"
+PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.glob("book/*.html"))
+PAGES += [name for name in ("search.html", "genindex.html") if (HTML / name).is_file()]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+
+
+def find_chromium() -> str | None:
+    """The browser to drive: $CHROMIUM, else the first usual name on the PATH."""
+    names = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"]
+    return next((found for name in names if name and (found := shutil.which(name))), None)
+
+
+class Visit:
+    """One page in one window; everything it asked for and complained about is noted, nothing leaves the machine."""
+
+    def __init__(self, browser, base, page, scheme="light", width=1280, height=900):
+        self.requests, self.problems, self.outside = [], [], []
+        self.base = base
+        self.context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        self.context.route("**/*", self._gate)
+        self.page = self.context.new_page()
+        self.page.on("console", lambda m: self.problems.append(m.text) if m.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda e: self.problems.append(str(e)))
+        self.page.on("requestfailed", lambda r: self.problems.append(f"failed: {r.url}"))
+        self.page.on("response", lambda r: self.problems.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
+        self.page.goto(f"{base}/{page}")
+        self.page.wait_for_load_state("load")
+        if self.page.locator("script#MathJax-script, script[src*=mathjax]").count():
+            self.page.wait_for_function("window.MathJax?.startup?.promise")
+            self.page.evaluate("MathJax.startup.promise.then(() => null)")
+
+    def _gate(self, route):
+        url = route.request.url
+        if url.startswith((self.base, "data:", "blob:")):
+            route.continue_()
+        else:
+            self.outside.append(url)
+            route.abort()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.context.close()

@@ -1,0 +1,121 @@
+"""The built pages, read as files: whole, local, and told in words as well as in pictures. No browser is needed."""
+
+import importlib.util
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+HTML = ROOT / "_build" / "html"
+PAGES = sorted(HTML.glob("book/*.html"))
+
+pytestmark = pytest.mark.skipif(not PAGES, reason="the book is not built: make book")
+
+
+class Page(HTMLParser):
+    """What a page holds: its ids, links, loaded files, images and headings."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.ids, self.links, self.loads, self.images, self.tags, self.captions = [], [], [], [], [], 0
+        self.text = path.read_text(encoding="utf-8")
+        self.feed(self.text)
+
+    def handle_starttag(self, tag, attributes):
+        a = dict(attributes)
+        self.tags.append((tag, a))
+        if "id" in a:
+            self.ids.append(a["id"])
+        if tag == "a" and a.get("href"):
+            self.links.append(a["href"])
+        if tag == "img":
+            self.images.append(a)
+        if tag != "a" and a.get("src"):
+            self.loads.append(a["src"])
+        if tag == "link" and a.get("rel") not in ("canonical",) and a.get("href"):
+            self.loads.append(a["href"])
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return {path: Page(path) for path in PAGES}
+
+
+def is_remote(url):
+    return re.match(r"[a-z]+:|//", url) is not None and not url.startswith(("data:", "mailto:"))
+
+
+def test_nothing_is_loaded_from_elsewhere(pages):
+    assert {p.name: u for p, page in pages.items() for u in page.loads if is_remote(u)} == {}
+    styles = [*HTML.glob("_static/*.css"), *HTML.glob("_static/styles/*.css")]
+    remote = re.compile(r"""(?:@import|url\()\s*["']?https?:""")
+    assert [s.name for s in styles if remote.search(s.read_text(encoding="utf-8"))] == []
+
+
+def test_every_local_link_and_file_is_there(pages):
+    ids = {path.resolve(): set(page.ids) for path, page in pages.items()}
+    broken = []
+    for path, page in pages.items():
+        for url in page.links + page.loads:
+            if is_remote(url) or url.startswith(("data:", "mailto:", "javascript:")):
+                continue
+            file, fragment = urldefrag(url)
+            target = (path.parent / unquote(file.split("?")[0])).resolve() if file else path.resolve()
+            if not target.exists() or (fragment and target in ids and unquote(fragment) not in ids[target]):
+                broken.append(f"{path.name} -> {url}")
+    assert broken == []
+
+
+def test_pictures_are_told_in_words(pages):
+    for path, page in pages.items():
+        for image in page.images:
+            alt = image.get("alt", "")
+            assert len(alt) >= 20, f"{path.name}: {image}"
+            assert not re.search(r"\.(png|svg|jpe?g)$", alt), f"{path.name}: a file name is no alt text: {alt}"
+
+
+def test_pages_are_well_formed(pages):
+    for path, page in pages.items():
+        names = [tag for tag, _ in page.tags]
+        main = page.text[page.text.index("<article") : page.text.index("</article>")]
+        assert ("html", "en") in [(tag, a.get("lang")) for tag, a in page.tags], path.name
+        assert len(re.findall(r"<h1\b", main)) == 1, path.name
+        assert names.count("main") == 1, path.name
+        twice = {i for i in page.ids if page.ids.count(i) > 1}
+        assert twice == set(), path.name
+
+
+def test_nothing_of_the_builder_shows(pages):
+    for path, page in pages.items():
+        assert "thebe" not in page.text.lower(), path.name
+        assert str(ROOT) not in page.text, path.name
+        assert "<th></th>" not in page.text, path.name
+
+
+def test_the_drawing_links_only_to_chapters_that_exist(pages):
+    page = pages[HTML / "book" / "intro.html"]
+    drawing = re.search(r'<svg[^>]*class="crnn-drawing".*?</svg>', page.text, re.DOTALL)[0]
+    assert "<title" in drawing
+    assert "<desc" in drawing
+    assert all((HTML / "book" / target).is_file() for target in re.findall(r'<a href="([^"]+)"', drawing))
+
+
+@pytest.fixture(scope="module")
+def house():
+    spec = importlib.util.spec_from_file_location("house", ROOT / "book" / "_ext" / "house.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_repairs(house, tmp_path):
+    (tmp_path / "01.html").write_text("a chapter")
+    drawing = '<svg><a href="01.html"><text>one</text></a><a href="02.html"><text>two</text></a></svg>'
+    repaired = house.repair(drawing + '<a href="02.html">outside</a><th style="x"> </th><th>full</th>', tmp_path)
+    assert '<a href="01.html"><text>one</text></a><g><text>two</text></g></svg>' in repaired
+    assert '<a href="02.html">outside</a>' in repaired
+    assert '<td style="x"></td><th>full</th>' in repaired
+    assert house.repair(repaired, tmp_path) == repaired

@@ -1,0 +1,112 @@
+"""The environment check says [ok] where all is well, and names problem and cure where it is not."""
+
+import importlib
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from crnn_lib import doctor
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A small project in which everything is in place."""
+    (tmp_path / "requirements.txt").write_text("# a comment\nnumpy==2.4.6   # numbers\nPillow==13.0.0\ntorch==2.13.0\n")
+    (tmp_path / doctor.WEIGHTS).parent.mkdir(parents=True)
+    (tmp_path / doctor.WEIGHTS).write_bytes(b"weights")
+    return tmp_path
+
+
+def report(capsys, project):
+    code = doctor.run(project)
+    lines = capsys.readouterr().out.splitlines()
+    return code, [line for line in lines if line.startswith("[problem]")], lines
+
+
+def test_healthy(project, capsys):
+    code, problems, lines = report(capsys, project)
+    assert (code, problems) == (0, [])
+    assert lines[-1] == "Everything is in place."
+    assert all(line.startswith("[ok] ") for line in lines[:-1])
+    assert "[ok] numpy 2.4.6" in lines
+
+
+def test_every_pin_of_the_project_is_met():
+    checks = list(doctor.packages(ROOT / "requirements.txt"))
+    assert len(checks) > 20
+    assert [c for c in checks if c.cure] == []
+
+
+@pytest.mark.parametrize("version", [(3, 10, 14), (3, 14, 0), (2, 7)])
+def test_wrong_python(version):
+    assert doctor.python(version).cure == "install one of 3.11 to 3.13"
+
+
+def test_packages_missing_stale_or_broken(project, capsys, monkeypatch):
+    (project / "requirements.txt").write_text("no-such-package==1.0\nnumpy==1.0\nscipy==1.17.1\nPillow==13.0.0\n")
+    real = importlib.import_module
+
+    def broken(name):
+        if name == "scipy":
+            raise OSError("libgfortran.so: cannot open")
+        return real(name)
+
+    monkeypatch.setattr(importlib, "import_module", broken)
+    code, problems, lines = report(capsys, project)
+    assert code == 1
+    assert problems == [
+        "[problem] no-such-package is not installed: run `make install`",
+        "[problem] numpy 2.4.6: 1.0 is pinned, run `make install`",
+        "[problem] scipy 1.17.1 cannot be imported (OSError: libgfortran.so: cannot open): run `make install`",
+    ]
+    assert lines[-1] == "3 problems found."
+
+
+def test_missing_requirements_and_weights(tmp_path, capsys):
+    code, problems, _ = report(capsys, tmp_path)
+    assert code == 1
+    assert len(problems) == 2
+    assert "requirements.txt is missing" in problems[0]
+    assert "git checkout data/weights/" in problems[1]
+
+
+def test_empty_weights_are_missing(tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(b"")
+    assert doctor.weights(tmp_path / "w.safetensors").cure
+
+
+def test_wrong_or_absent_ctc(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.nn.functional, "ctc_loss", lambda *_: torch.tensor(1.0))
+    assert "it is 1.0000, not 0.2877" in doctor.ctc().cure
+
+    def absent(*_):
+        raise NotImplementedError("not on this device")
+
+    monkeypatch.setattr(torch.nn.functional, "ctc_loss", absent)
+    assert "not on this device" in doctor.ctc().found
+    assert doctor.ctc().cure == doctor.INSTALL
+
+
+def test_unwritable_folder(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("not a folder")
+    check = doctor.writable(file)
+    assert "cannot be written" in check.found
+    assert check.cure
+
+
+def test_full_disk(monkeypatch, tmp_path):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 9, 1_000_000))
+    assert "make room" in doctor.disk(tmp_path).cure
+
+
+def test_no_browser_is_no_problem(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert doctor.chromium() == doctor.Check("Chromium (optional): not found, so the browser tests will be skipped", "")
