@@ -29,7 +29,7 @@ export PYTHONHASHSEED := 0
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-# --- the environment: stamps are touched last, so that an interrupted step is done again ---
+# --- the environment: an interrupted step leaves no stamp, so that the next run starts it afresh ---
 ifneq ($(shell test -x $(PY) && echo found),found)
 $(VENV)/.made: FORCE
 endif
@@ -39,9 +39,10 @@ $(VENV)/.made:
 	@touch $@
 
 $(INSTALLED): requirements.txt constraints.txt $(VENV)/.made
+	@rm -f $(VENV)/.made
 	$(PY) -m pip install -r requirements.txt -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	@$(PY) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "crnn_lib.pth").write_text(r"$(CURDIR)")'
-	@touch $@
+	@touch $(VENV)/.made $@
 
 install: $(INSTALLED) ## .venv with everything in requirements.txt
 

@@ -19,7 +19,7 @@ WEIGHTS = Path("data") / "weights" / "captcha.safetensors"
 PYTHONS = ((3, 11), (3, 13))  # the first and the last version that the pins were resolved for
 MODULES = {"pillow": "PIL"}  # where a package's module is not called like the package
 NEEDED_BYTES = 1_000_000_000  # a build, a fetched set and a few trainings
-INSTALL = "run `make install`"
+INSTALL = "run `python -m pip install -r requirements.txt -c constraints.txt`"
 
 
 class Check(NamedTuple):

@@ -59,9 +59,9 @@ def test_packages_missing_stale_or_broken(project, capsys, monkeypatch):
     code, problems, lines = report(capsys, project)
     assert code == 1
     assert problems == [
-        "[problem] no-such-package is not installed: run `make install`",
-        "[problem] numpy 2.4.6: 1.0 is pinned, run `make install`",
-        "[problem] scipy 1.17.1 cannot be imported (OSError: libgfortran.so: cannot open): run `make install`",
+        f"[problem] no-such-package is not installed: {doctor.INSTALL}",
+        f"[problem] numpy 2.4.6: 1.0 is pinned, {doctor.INSTALL}",
+        f"[problem] scipy 1.17.1 cannot be imported (OSError: libgfortran.so: cannot open): {doctor.INSTALL}",
     ]
     assert lines[-1] == "3 problems found."
 

@@ -19,6 +19,11 @@ REPAIRS = [
     (r'<div role="list" class="citation-list">', '<div class="citation-list">'),
     # pandas heads its index column with an empty header cell.
     (r"<th([^>]*)>\s*</th>", r"<td\1></td>"),
+    # On a telephone a figure scrolls in a box of its own, which the theme makes a tab stop where it does scroll.
+    (
+        r"(<figure\b[^>]*>\s*)(<img\b[^>]*>)",
+        r'\1<div class="plate pst-scrollable-table-container">\2</div>',
+    ),
     (r'<script type="text/x-thebe-config">.*?</script>', ""),
     (r"<script>kernelName = .*?</script>", ""),
 ]
