@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, help="a CSV with the columns file,label")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=COUNT, help="generated images")
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("data/results/zero_shot.json"))
     parser.add_argument("--weights", type=Path, help="where to keep the reader")
     a = parser.parse_args()

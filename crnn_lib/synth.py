@@ -41,7 +41,7 @@ class Style:
     size: Range = (37.0, 42.0)  # em
     stroke: Range = (4.2, 6.0)  # stem thickness
     condense: Range = (0.85, 1.1)  # horizontal scale
-    stretch: Range = (1.0, 1.0)  # the same, per glyph
+    stretch: Range = (0.9, 1.2)  # the same, per glyph
     slant: Range = (-0.05, 0.2)  # x shift per unit of height, per glyph
     rotation: Range = (-3.0, 3.0)  # degrees, per glyph
     start: Range = (26.0, 31.0)  # where the pen begins

@@ -1,7 +1,9 @@
 """Generated images: deterministic, varied, inside the canvas, and clear about what cannot be drawn."""
 
+import itertools
 import string
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch
 from crnn_lib import glyphs, synth
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
 from crnn_lib.errors import UserError
+from crnn_lib.images import load_grey
 from crnn_lib.synth import Style
 
 PLAIN = Style(  # one possible image for a text: nothing random, nothing but upright text on white
@@ -221,3 +224,12 @@ def test_mistakes_are_told_in_one_line(attempt, message):
     with pytest.raises(UserError, match=message) as error:
         attempt()
     assert "\n" not in str(error.value)
+
+
+def test_the_committed_samples_cover_the_alphabet():
+    samples = sorted((Path(__file__).parents[1] / "data" / "samples").glob("*.png"))
+    labels = [path.stem for path in samples]
+    assert len(labels) == 8 and all(len(label) == 5 for label in labels)
+    assert set("".join(labels)) == set(CAPTCHA_SYMBOLS)
+    assert sum(any(a == b for a, b in itertools.pairwise(label)) for label in labels) == 2
+    assert all(load_grey(path).shape == (50, 200) for path in samples)
