@@ -34,7 +34,7 @@ ifneq ($(shell test -x $(PY) && echo found),found)
 $(VENV)/.made: FORCE
 endif
 $(VENV)/.made:
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Python 3.11, 3.12 or 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}: try make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is %d.%d: give another one, as in make PYTHON=python3.12 book" % v)'
 	$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
