@@ -1,9 +1,8 @@
 """Generated CAPTCHA look-alikes: the embedded default data set, and the only data of the zero-shot reader.
 
-An image is drawn as the real ones were: text in a bold sans face; one displacement field that shifts each pixel
-(a slow wave along each axis, and a fine radial "water" wave that swaps neighbouring pixels and so makes the
-hatched edges in the middle); tapering polylines flattened from cubic curves; a diagonal grey gradient behind.
-The geometry follows the published behaviour of the Java CAPTCHA libraries SimpleCaptcha and Kaptcha (their
+An image is drawn as the real ones were: text in a bold sans face; a fine radial "water" wave that swaps neighbouring
+pixels, and so makes the hatched edges in the middle; a slow wave along each axis; tapering polylines flattened from
+cubic curves; a diagonal grey gradient behind. The geometry follows the published behaviour of the Java CAPTCHA libraries SimpleCaptcha and Kaptcha (their
 `WaterRipple` engine and default noise) and of the `RippleFilter` and `WaterFilter` of the JH Labs image filters.
 """
 
@@ -14,6 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
+import torch
 from scipy import ndimage
 
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS, Alphabet
@@ -86,16 +86,8 @@ class Style:
             raise UserError(f"a canvas of {self.height} x {self.width} pixels is too small: 16 x 16 at least")
 
 
-_ABOVE_ZERO = {
-    "size",
-    "stroke",
-    "condense",
-    "stretch",
-    "wave_x_period",
-    "wave_y_period",
-    "water_period",
-    "water_radius",
-}
+_ABOVE_ZERO = {"size", "stroke", "condense", "stretch", "wave_x_period", "wave_y_period", "water_period",
+               "water_radius"}  # fmt: skip
 _NOT_NEGATIVE = {"start", "lines", "line_stroke", "blur", "noise"}
 DEFAULT = Style()
 
@@ -155,8 +147,6 @@ def dataset(
     width: int = WIDTH,
 ) -> LabelledImages:
     """A generated data set, standardised: images (N, 1, height, width); names are 00000_text.png, ..."""
-    import torch
-
     if count < 1:
         raise UserError(f"a data set of {count} images is empty: ask for 1 at least")
     images, labels = generate(count, seed, alphabet, lengths, style)
