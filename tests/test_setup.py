@@ -48,9 +48,8 @@ def test_help_is_the_default_and_lists_the_targets():
 @pytest.mark.parametrize("version", [(3, 10), (3, 14)])
 def test_a_wrong_python_is_refused_clearly(tmp_path, version):
     fake = tmp_path / "python"
-    fake.write_text(
-        f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = {version}; exec(sys.argv[1])" "$2"\n'
-    )
+    lie = f"import sys; sys.version_info = {version}; exec(sys.argv[1])"
+    fake.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c '{lie}' \"$2\"\n")
     fake.chmod(0o755)
     done = make(f"PYTHON={fake}", f"VENV={tmp_path}/venv", f"{tmp_path}/venv/.made")
     assert done.returncode != 0
