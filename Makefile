@@ -58,7 +58,7 @@ serve: $(BOOK) ## the book at http://localhost:8000
 	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 lab: $(INSTALLED) ## the notebooks in JupyterLab
-	$(PY) -m jupyterlab --notebook-dir=. book
+	$(PY) -m jupyterlab book
 
 execute: $(INSTALLED) ## run the notebooks again and store their outputs (NOTEBOOKS=book/x.ipynb for one)
 	$(PY) tests/execute.py $(NOTEBOOKS)
