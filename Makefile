@@ -48,6 +48,7 @@ install: $(INSTALLED) ## .venv with everything in requirements.txt
 
 # --- the book ---
 $(BOOK): $(SOURCES) $(INSTALLED)
+	@rm -rf _build
 	$(PY) $(VENV)/bin/jupyter-book build --all -W -n --keep-going --quiet .
 	@touch $@
 
@@ -79,8 +80,9 @@ data: $(INSTALLED) ## fetch the real images to data/captcha_images
 train: $(INSTALLED) ## train a reader on the real images, else on generated ones
 	$(PY) -m crnn_lib train $(if $(IMAGES),--data "$(IMAGES)") --out runs/reader.safetensors
 
-bench: $(INSTALLED) ## list the scripts that remake data/results
-	@ls bench
+bench: $(INSTALLED) ## the generator's speed; with the real images, the published protocol too
+	$(PY) bench/synth_speed.py
+	$(if $(IMAGES),$(PY) bench/protocol.py --captchas "$(IMAGES)",@echo "No real images: make data, or set CRNN_CAPTCHA_DIR")
 
 clean: ## remove everything made here, the environment included
 	rm -rf _build $(VENV) runs .pytest_cache .ruff_cache .hypothesis .coverage
