@@ -2,8 +2,9 @@
 
 An image is drawn as the real ones were: text in a bold sans face; a fine radial "water" wave that swaps neighbouring
 pixels, and so makes the hatched edges in the middle; a slow wave along each axis; tapering polylines flattened from
-cubic curves; a diagonal grey gradient behind. The geometry follows the published behaviour of the Java CAPTCHA libraries SimpleCaptcha and Kaptcha (their
-`WaterRipple` engine and default noise) and of the `RippleFilter` and `WaterFilter` of the JH Labs image filters.
+cubic curves; a diagonal grey gradient behind. The geometry follows the published behaviour of the Java CAPTCHA
+libraries SimpleCaptcha and Kaptcha (their `WaterRipple` engine and default noise) and of the `RippleFilter` and
+`WaterFilter` of the JH Labs image filters.
 """
 
 import math
