@@ -2,9 +2,11 @@
 
     python bench/zero_shot.py --captchas DIR [--labels CSV] [--seed S] [--out JSON] [--weights FILE]
 
-No real pixel and no real label is trained on. The generator's design was chosen by looking at the real images and at
-this score on half of them ("tuned": the SHA-256 of the label is even); the other half ("held_out") was scored only
-when the recipe was final. --labels scores once more against corrected labels. --labels and --weights are optional.
+No real pixel and no real label is trained on. The generator was designed by looking at the real images (samples,
+grey levels, the average look of each symbol, in both halves) and by following the public Java libraries that draw
+such images. Its ranges and this recipe were chosen by the score on half of them ("tuned": the SHA-256 of the label is
+even); the other half ("held_out") was scored only when they were final. --labels scores once more against corrected
+labels.
 """
 
 import argparse
