@@ -2,9 +2,10 @@
 
 import ctypes
 import json
+import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from crnn_lib import metrics
+from crnn_lib.alphabet import BLANK
 from crnn_lib.augment import Augmentation, augment
 from crnn_lib.data import LabelledImages, split
 from crnn_lib.errors import UserError
@@ -36,10 +38,11 @@ class Recipe:
     batch_size: int = 16
     optimizer: str = "adamw"
     schedule: str = "onecycle"
-    learning_rate: float = 2e-3  # the peak of one-cycle, the start of plateau
-    warm_up: float = 0.3  # fraction of one-cycle before the peak
+    learning_rate: float = 3e-3  # the peak of one-cycle, the start of plateau
+    warm_up: float = 0.1  # fraction of one-cycle before the peak
     weight_decay: float = 0.01
     clip: float = 5.0  # largest norm of the gradient
+    prior_bias: bool = True  # see start_at_prior
     validation_fraction: float = 0.1  # of the training part; 0 keeps the last epoch's weights
     augmentation: Augmentation | None = Augmentation()
     plateau_factor: float = 0.5
@@ -65,6 +68,19 @@ class Fit:
     finished: bool
 
 
+def start_at_prior(model: CRNN, labels: Sequence[str]) -> None:
+    """Set the output's biases to the best answer that ignores the image: mostly blank, every symbol equally rare.
+
+    Without it the first steps get there by steep gradients through the BiLSTM, which can leave it saturated and the
+    run on the all-blank plateau for dozens of epochs; with it training starts on the plateau, unharmed, and leaves it.
+    """
+    share = sum(map(len, labels)) / (len(labels) * model.config.steps())  # of time steps that carry a symbol
+    share = min(max(share, 0.01), 0.99)
+    with torch.no_grad():
+        model.classify.bias.fill_(math.log(share / (len(model.alphabet) - 1)))
+        model.classify.bias[BLANK] = math.log(1 - share)
+
+
 class Run:
     """The state of one training run: everything that a checkpoint must hold, and nothing else.
 
@@ -81,6 +97,8 @@ class Run:
             kept, held_out = split(data.labels, 1 - recipe.validation_fraction, recipe.seed)
             self.train, self.validation = data.subset(kept), data.subset(held_out)
         self.targets = [torch.tensor(model.alphabet.encode(label), dtype=torch.long) for label in self.train.labels]
+        if recipe.prior_bias:
+            start_at_prior(model, self.train.labels)
         self.optimizer = OPTIMIZERS[recipe.optimizer](
             model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )

@@ -1,0 +1,116 @@
+"""The published protocol on the real images: five 7:3 splits, train and test figures, given and audited labels.
+
+    python bench/protocol.py --captchas DIR [--seeds 0 1 2 3 4] [--recipe ours|described]
+
+`ours` is `python -m crnn_lib train` with its defaults; `described` is the system of the document: the same network
+under Adam and ReduceLROnPlateau on the validation loss. Each training is a process of its own whose CPU-seconds are
+counted whole, from the start of the interpreter. Weights stay in --runs; a killed run goes on where it was, and runs
+already finished are only scored. Writes data/results/protocol_RECIPE.json and .csv.
+"""
+
+import argparse
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from crnn_lib import metrics
+from crnn_lib.data import LabelledImages, load_folder, read_labels, split, with_labels
+from crnn_lib.files import environment, write_text
+from crnn_lib.model import load
+
+AUDIT = Path("data/label_audit.csv")
+OPTIONS = {"ours": [], "described": ["--optimizer", "adam", "--schedule", "plateau", "--epochs", "100"]}
+
+
+def train(recipe: str, captchas: Path, seed: int, out: Path) -> dict:
+    """Run the command line's `train`; what it printed, with the CPU-seconds of the whole process."""
+    record = out.with_suffix(".json")
+    if record.exists() and out.exists():
+        return json.loads(record.read_text())
+    command = [sys.executable, "-m", "crnn_lib", "train", "--data", str(captchas), "--out", str(out), "--json"]
+    command += ["--split-seed", str(seed), "--seed", str(seed), "--resume", *OPTIONS[recipe]]
+    before = os.times()
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    after = os.times()
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    result = json.loads(done.stdout) | {"cpu_seconds_whole_process": round(spent, 1)}
+    write_text(record, json.dumps(result))
+    return result
+
+
+def score(weights: Path, data: LabelledImages, audited: LabelledImages) -> list[dict]:
+    """Train and test figures of one reader under both sets of labels; images are split by the given ones."""
+    model = load(weights)
+    seed = model.provenance["split_seed"]
+    rows = []
+    for part, indices in zip(("train", "test"), split(data.labels, 0.7, seed), strict=True):
+        for name, labelled in (("given", data), ("audited", audited)):
+            chosen = labelled.subset(indices)
+            figures, _ = metrics.evaluate(model, chosen.images, chosen.labels)
+            low, high = figures.pop("exact_interval")
+            rows.append({"split_seed": seed, "part": part, "labels": name, **figures, "low": low, "high": high})
+    return rows
+
+
+def pooled(rows: list[dict]) -> dict:
+    """All splits together: exact strings summed, rates as means over the splits with their extremes."""
+    exact, n = sum(r["exact"] for r in rows), sum(r["images"] for r in rows)
+    low, high = metrics.interval(exact, n)
+    result = {"exact": exact, "images": n, "exact_accuracy": exact / n, "low": low, "high": high}
+    for key in ("cer", "ctc_loss", "exact_accuracy"):
+        values = [r[key] for r in rows]
+        result[f"{key}_mean"], result[f"{key}_range"] = sum(values) / len(values), [min(values), max(values)]
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--captchas", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--recipe", choices=list(OPTIONS), default="ours")
+    parser.add_argument("--runs", type=Path, default=Path("runs/protocol"))
+    parser.add_argument("--out", type=Path, default=Path("data/results"))
+    a = parser.parse_args()
+    a.runs.mkdir(parents=True, exist_ok=True)
+    data = load_folder(a.captchas)
+    audited = with_labels(data, read_labels(AUDIT)) if AUDIT.exists() else data
+    runs, rows = [], []
+    for seed in a.seeds:
+        weights = a.runs / f"{a.recipe}-{seed}.safetensors"
+        training = train(a.recipe, a.captchas, seed, weights)
+        provenance = load(weights).provenance
+        found = score(weights, data, audited)
+        rows += found
+        runs.append(
+            {
+                "split_seed": seed,
+                "cpu_seconds": training["cpu_seconds_whole_process"],
+                "recipe": provenance["recipe"],
+                "environment": provenance["environment"],
+                "history": provenance["history"],
+                "scores": found,
+            }
+        )
+        print(json.dumps([r for r in found if r["part"] == "test"]), training["cpu_seconds_whole_process"], flush=True)
+    summary = {
+        f"{part} {labels}": pooled([r for r in rows if r["part"] == part and r["labels"] == labels])
+        for part in ("train", "test")
+        for labels in ("given", "audited")
+    }
+    command = f"python bench/protocol.py --captchas DIR --recipe {a.recipe}"
+    result = {"command": command, "environment": environment(), "pooled": summary, "runs": runs}
+    write_text(a.out / f"protocol_{a.recipe}.json", json.dumps(result, indent=1) + "\n")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(a.out / f"protocol_{a.recipe}.csv", text.getvalue())
+    print(json.dumps(summary["test given"]), json.dumps(summary["test audited"]), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
