@@ -19,7 +19,7 @@ from crnn_lib.training import Recipe, Run, fit, tune_process
 CONFIG = Config(
     alphabet="2bx", height=32, width=32, channels=(4, 6), pools=((4, 2), (4, 2)), features=12, hidden=6
 )  # fmt: skip
-RECIPE = Recipe(epochs=3, batch_size=4, validation_fraction=0.25, plateau_patience=0, learning_rate=5e-3)
+RECIPE = Recipe(epochs=3, batch_size=4, validation_fraction=0.25, plateau_patience=0, learning_rate=5e-3, warm_up=0.3)
 KINDS = [(schedule, optimizer) for schedule in training.SCHEDULES for optimizer in training.OPTIMIZERS]
 
 
@@ -113,7 +113,13 @@ def test_one_cycle_works_however_few_its_steps(warm_up, epochs, data):
 def test_a_small_set_is_learnt_by_heart(data):
     few = data.subset(range(8))
     recipe = Recipe(
-        epochs=60, batch_size=4, learning_rate=1e-2, validation_fraction=0.0, augmentation=None, schedule="onecycle"
+        epochs=60,
+        batch_size=4,
+        learning_rate=1e-2,
+        warm_up=0.2,
+        validation_fraction=0.0,
+        augmentation=None,
+        schedule="onecycle",
     )
     config = replace(CONFIG, channels=(8, 12), features=24, hidden=16)
     run = fit(config, few, recipe)
@@ -141,7 +147,7 @@ def test_the_history_tells_each_epoch(undisturbed):
 def test_the_first_loss_is_the_mean_over_batches_of_torch_s_mean(data):
     recipe = replace(RECIPE, epochs=1, batch_size=100, augmentation=None, validation_fraction=0.0, schedule="onecycle")
     torch.manual_seed(recipe.seed)
-    network = CRNN(CONFIG).train()
+    network = Run(CRNN(CONFIG), data, recipe).model.train()
     losses = metrics.sequence_losses(network(data.images).double(), data.labels, network.alphabet)
     expected = sum(loss / len(label) for loss, label in zip(losses.tolist(), data.labels, strict=True)) / len(data)
     assert fit(CONFIG, data, recipe).history[0]["train_loss"] == pytest.approx(expected, rel=1e-4)
