@@ -13,6 +13,14 @@ from crnn_lib.errors import UserError
 paths = st.lists(st.integers(0, 3), max_size=12)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def distribution(steps, classes, seed, sharpness=2.0):
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(steps, classes, generator=generator, dtype=torch.float64) * sharpness
@@ -40,6 +48,7 @@ def needs(target):
     return len(target) + sum(a == b for a, b in itertools.pairwise(target))
 
 
+@settings(deadline=None)
 @given(paths)
 def test_collapse_is_merge_then_drop(path):
     assert ctc.collapse(path) == merge_then_drop(path)
@@ -50,6 +59,7 @@ def test_collapse_by_hand():
     assert ctc.collapse([0, 0]) == ctc.collapse([]) == []
 
 
+@settings(deadline=None)
 @given(paths.filter(bool))
 def test_greedy_reads_the_most_probable_path(path):
     log_probs = distribution(len(path), 4, seed=len(path))
@@ -57,6 +67,7 @@ def test_greedy_reads_the_most_probable_path(path):
     assert ctc.greedy_decode(peaked) == merge_then_drop(path)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 9), st.integers(1, 5))
 def test_greedy_of_any_output(seed, steps, classes):
     log_probs = distribution(steps, classes, seed)

@@ -18,6 +18,14 @@ words = st.text("ab2", max_size=6)
 pairs = st.lists(st.tuples(words, words), min_size=1, max_size=12).map(lambda rows: tuple(zip(*rows, strict=True)))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @cache
 def distance(a, b):
     """Levenshtein's recursion as it is defined."""
@@ -41,11 +49,13 @@ def images():
 # --- edits ---
 
 
+@settings(deadline=None)
 @given(words, words)
 def test_edits_are_the_recursion(a, b):
     assert metrics.edits(a, b) == distance(a, b) == metrics.edits(b, a)
 
 
+@settings(deadline=None)
 @given(words, words)
 def test_edit_operations_are_the_fewest_and_name_the_characters(label, reading):
     operations = metrics.edit_operations(label, reading)
@@ -72,6 +82,7 @@ def test_edit_operations_by_hand():
     assert metrics.edit_operations("", "") == []
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_confusion_counts_every_character_once(rows):
     labels, readings = rows
@@ -101,6 +112,7 @@ def wilson(k, n, z=1.959963984540054):
     return centre - spread, centre + spread
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_the_interval_is_wilson_s_formula(pair):
     k, n = pair
@@ -161,6 +173,7 @@ def test_an_empty_set_or_lengths_that_differ_are_errors():
         metrics.scores(["a"], ["a"], [1.0, 2.0])
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_slices_count_what_they_say(rows):
     labels, readings = rows
