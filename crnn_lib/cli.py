@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,7 +26,7 @@ from crnn_lib.files import atomic_path, environment, write_text
 from crnn_lib.model import CRNN, Config, load, save
 from crnn_lib.training import OPTIMIZERS, SCHEDULES, Recipe, fit, tune_process
 
-WEIGHTS = Path(__file__).parents[1] / "data" / "weights" / "captcha.safetensors"
+WEIGHTS = doctor.ROOT / doctor.WEIGHTS
 SHOWN = ("images", "exact", "exact_accuracy", "exact_interval", "edits", "characters", "cer", "character_accuracy",
          "similarity", "ctc_loss")  # fmt: skip
 
@@ -124,12 +124,14 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=_whole(1), default=default.epochs)
     parser.add_argument("--optimizer", choices=list(OPTIMIZERS), default=default.optimizer)
     parser.add_argument("--schedule", choices=SCHEDULES, default=default.schedule)
+    parser.add_argument("--no-augmentation", action="store_true", help="train on the images as they are")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     parser.add_argument("--json", action="store_true")
 
 
 def _recipe(a: argparse.Namespace) -> Recipe:
-    return Recipe(seed=a.seed, epochs=a.epochs, optimizer=a.optimizer, schedule=a.schedule)
+    recipe = Recipe(seed=a.seed, epochs=a.epochs, optimizer=a.optimizer, schedule=a.schedule)
+    return replace(recipe, augmentation=None) if a.no_augmentation else recipe
 
 
 def _device(name: str) -> str:

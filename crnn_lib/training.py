@@ -26,7 +26,7 @@ from crnn_lib.files import atomic_path
 from crnn_lib.model import CRNN, Config
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}  # both bias-corrected (Kingma and Ba 2015)
-SCHEDULES = ("onecycle", "plateau")
+SCHEDULES = {"onecycle": 3e-3, "plateau": 1e-3}  # and the learning rate of each: the peak, the start
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Recipe:
     batch_size: int = 16
     optimizer: str = "adamw"
     schedule: str = "onecycle"
-    learning_rate: float = 3e-3  # the peak of one-cycle, the start of plateau
+    learning_rate: float | None = None  # default: the schedule's own
     warm_up: float = 0.1  # fraction of one-cycle before the peak
-    weight_decay: float = 0.01
+    weight_decay: float = 0.01  # decoupled, so of AdamW alone
     clip: float = 5.0  # largest norm of the gradient
     prior_bias: bool = True  # see start_at_prior
     validation_fraction: float = 0.1  # of the training part; 0 keeps the last epoch's weights
@@ -51,6 +51,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS or self.schedule not in SCHEDULES:
             raise UserError(f"choose an optimizer of {', '.join(OPTIMIZERS)}, a schedule of {', '.join(SCHEDULES)}")
+        if self.learning_rate is None:
+            object.__setattr__(self, "learning_rate", SCHEDULES[self.schedule])
         if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0:
             raise UserError("epochs and batch size must be at least 1, the learning rate above 0")
         if not 0 <= self.validation_fraction < 1:
@@ -99,9 +101,8 @@ class Run:
         self.targets = [torch.tensor(model.alphabet.encode(label), dtype=torch.long) for label in self.train.labels]
         if recipe.prior_bias:
             start_at_prior(model, self.train.labels)
-        self.optimizer = OPTIMIZERS[recipe.optimizer](
-            model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
+        decay = recipe.weight_decay if recipe.optimizer == "adamw" else 0.0
+        self.optimizer = OPTIMIZERS[recipe.optimizer](model.parameters(), lr=recipe.learning_rate, weight_decay=decay)
         self.scheduler = self._make_scheduler()
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Tensor] = {}

@@ -1,0 +1,221 @@
+"""Other OCR readers on the real images, zero-shot: ddddocr, RapidOCR and Tesseract, each used as its makers deliver it.
+
+    python bench/other_readers.py --captchas DIR [--readers NAME ...] [--rescore] [--out JSON]
+
+They are no requirements of this project. An environment of their own, made from the project's folder (Debian):
+
+    apt-get install -y tesseract-ocr
+    python3 -m venv /tmp/ocr
+    /tmp/ocr/bin/pip install torch==2.13.0 numpy pillow safetensors scipy rapidfuzz tqdm
+    /tmp/ocr/bin/pip install ddddocr==1.6.1 rapidocr-onnxruntime==1.4.4
+    PYTHONPATH=. OMP_NUM_THREADS=1 /tmp/ocr/bin/python bench/other_readers.py --captchas DIR
+
+A reader that is not installed is named on stderr and keeps its earlier entry in the JSON. Only misreadings are stored
+(all others equal the label), so --rescore scores every entry again without running a reader: do so when
+data/label_audit.csv has changed.
+
+Each reader gets an image's file as it is, no retouching, and its answer is forgiven its form: Unicode NFKC (full-width
+letters count), lower case, then everything but a-z and 0-9 dropped. Nothing else is mended: no look-alikes swapped, no
+length imposed. Only Tesseract can be told the 19 symbols through its settings; `ddddocr_19_symbols` does for ddddocr,
+the best of them, what its settings do not: greedy decoding over the probabilities of these symbols and the blank alone.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import unicodedata
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from crnn_lib import ctc, metrics
+from crnn_lib.alphabet import CAPTCHA_SYMBOLS
+from crnn_lib.data import LabelledFile, list_folder, read_labels
+from crnn_lib.errors import UserError
+from crnn_lib.files import environment, write_text
+
+AUDIT = Path("data/label_audit.csv")
+NORMALISATION = "Unicode NFKC, lower case, then everything but a-z and 0-9 dropped"
+TIMING = (
+    "median wall-clock milliseconds an image, decoding of the file included, one thread, on a shared, noisy machine"
+)
+
+Read = Callable[[bytes], str]  # the bytes of an image file -> its text
+
+
+class NotInstalled(Exception):
+    """The message names what is missing."""
+
+
+def tidy(text: str) -> str:
+    return re.sub("[^a-z0-9]", "", unicodedata.normalize("NFKC", text).lower())
+
+
+def open_ddddocr():
+    """The default model, in an onnxruntime session of one thread (ddddocr itself has no setting for threads)."""
+    try:
+        import ddddocr
+        import onnxruntime
+    except ImportError as error:
+        raise NotInstalled(error) from error
+    reader = ddddocr.DdddOcr(show_ad=False)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    model = Path(ddddocr.__file__).with_name("common_old.onnx")  # the file that DdddOcr() itself loads
+    reader.ocr_engine.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return reader
+
+
+def versions(*packages: str) -> dict[str, str]:
+    return {package: version(package) for package in packages}
+
+
+def ddddocr_default() -> tuple[Read, dict[str, str], str]:
+    reader = open_ddddocr()
+    return reader.classification, versions("ddddocr", "onnxruntime"), "DdddOcr(), the default model common_old.onnx"
+
+
+def ddddocr_19_symbols() -> tuple[Read, dict[str, str], str]:
+    reader = open_ddddocr()
+    charset = reader.get_charset()  # the blank, "", comes first
+    allowed = np.array([0] + [i for i, c in enumerate(charset) if c and c.lower() in CAPTCHA_SYMBOLS])
+
+    def read(image: bytes) -> str:
+        answer = reader.classification(image, probability=True)["probabilities"]
+        probabilities = np.squeeze(np.asarray(answer, dtype=np.float32))[:, allowed]  # (T, 1, classes) -> (T, K)
+        best = ctc.greedy_decode(torch.from_numpy(probabilities).log())
+        return "".join(charset[allowed[k]] for k in best)
+
+    return (
+        read,
+        versions("ddddocr", "onnxruntime"),
+        "as ddddocr, decoded over the 19 symbols (either case) and blank; handing over all probabilities costs time",
+    )
+
+
+def rapidocr() -> tuple[Read, dict[str, str], str]:
+    try:
+        from rapidocr_onnxruntime import RapidOCR
+    except ImportError as error:
+        raise NotInstalled(error) from error
+    engine = RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)
+
+    def read(image: bytes) -> str:
+        lines, _ = engine(image, use_det=False, use_cls=False, use_rec=True)
+        return lines[0][0] if lines else ""
+
+    settings = "recognition only (no detection, no classification), ch_PP-OCRv4_rec_infer.onnx"
+    return read, versions("rapidocr-onnxruntime", "onnxruntime"), settings
+
+
+def tesseract() -> tuple[Read, dict[str, str], str]:
+    program = shutil.which("tesseract")
+    if not program:
+        raise NotInstalled("no program tesseract on the PATH")
+    os.environ["OMP_THREAD_LIMIT"] = "1"
+    options = ["--psm", "8", "-c", f"tessedit_char_whitelist={CAPTCHA_SYMBOLS}"]
+
+    def read(image: bytes) -> str:
+        run = subprocess.run([program, "stdin", "stdout", *options], input=image, capture_output=True, check=True)
+        return run.stdout.decode()
+
+    first = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
+    settings = f"{' '.join(options)}, language eng; a process an image, its start counted in the time"
+    return read, {"tesseract": first.split()[-1]}, settings
+
+
+READERS = {
+    "ddddocr": ddddocr_default,
+    "ddddocr_19_symbols": ddddocr_19_symbols,
+    "rapidocr": rapidocr,
+    "tesseract": tesseract,
+}
+
+
+def measure(name: str, files: list[LabelledFile]) -> dict:
+    """Read every file once; versions, settings, time, and the readings that differ from the label."""
+    read, found, settings = READERS[name]()
+    read(files[0].path.read_bytes())  # warm-up, not timed
+    texts, seconds = [], []
+    for file in tqdm(files, desc=name, file=sys.stderr, mininterval=5):
+        image = file.path.read_bytes()
+        started = time.perf_counter()
+        texts.append(tidy(read(image)))
+        seconds.append(time.perf_counter() - started)
+    return {
+        "versions": found,
+        "settings": settings,
+        "milliseconds_median": round(1000 * statistics.median(seconds), 1),
+        "load_average": [round(load, 1) for load in os.getloadavg()],
+        "environment": environment(),
+        "misread": {f.name: text for f, text in zip(files, texts, strict=True) if text != f.label},
+    }
+
+
+def score(entry: dict, files: list[LabelledFile], audited: dict[str, str] | None) -> dict:
+    """`entry` with its figures on the given and, where there are any, the audited labels."""
+    misread = entry.pop("misread")
+    texts = [misread.get(f.name, f.label) for f in files]
+    entry["given"] = metrics.scores([f.label for f in files], texts)
+    if audited is not None:
+        entry["audited"] = metrics.scores([audited.get(f.name, f.label) for f in files], texts)
+    return entry | {"misread": misread}
+
+
+def earlier_entries(out: Path, files: list[LabelledFile]) -> dict[str, dict]:
+    entries = json.loads(out.read_text(encoding="utf-8"))["readers"] if out.exists() else {}
+    for name, entry in entries.items():
+        if entry["given"]["images"] != len(files) or not set(entry["misread"]) <= {f.name for f in files}:
+            raise UserError(f"{out}: the entry {name!r} is of other images; give another --out")
+    return entries
+
+
+def compare(a: argparse.Namespace) -> None:
+    files = list_folder(a.captchas)
+    audited = read_labels(AUDIT) if AUDIT.exists() else None
+    entries = earlier_entries(a.out, files)
+    for name in [] if a.rescore else a.readers:
+        try:
+            entries[name] = measure(name, files)
+        except NotInstalled as error:
+            kept = "its earlier entry is kept" if name in entries else "no number is written"
+            print(f"{name} is not installed ({error}): {kept}", file=sys.stderr)
+    result = {
+        "command": "PYTHONPATH=. OMP_NUM_THREADS=1 python bench/other_readers.py --captchas DIR",
+        "normalisation": NORMALISATION,
+        "timing": TIMING,
+        "readers": {name: score(entries[name], files, audited) for name in READERS if name in entries},
+    }
+    write_text(a.out, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    for name, entry in result["readers"].items():
+        for labels in ("given", "audited"):
+            if s := entry.get(labels):
+                low, high = s["exact_interval"]
+                print(f"{name:<20}{labels:<8}{s['exact']:>5}/{s['images']} [{low:.3f}, {high:.3f}]", end="")
+                print(f"  CER {s['cer']:.4f}  {entry['milliseconds_median']} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--captchas", type=Path, required=True)
+    parser.add_argument("--readers", nargs="+", choices=READERS, default=list(READERS), metavar="NAME")
+    parser.add_argument("--rescore", action="store_true", help="run no reader, only score the stored readings again")
+    parser.add_argument("--out", type=Path, default=Path("data/results/other_readers.json"))
+    try:
+        compare(parser.parse_args())
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+if __name__ == "__main__":
+    main()
