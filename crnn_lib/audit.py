@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from crnn_lib import metrics
-from crnn_lib.data import LabelledImages, folds
+from crnn_lib.data import LabelledImages, folds, shorten
 from crnn_lib.errors import UserError
 from crnn_lib.files import write_text
 from crnn_lib.model import Config
@@ -39,11 +39,12 @@ def crossval(
     beside it, so that a killed run goes on where it was. Raises UserError for a `state` of another run.
     """
     state = Path(state)
-    checkpoint = state.with_suffix(".checkpoint")
     identity = json.loads(json.dumps([asdict(config), asdict(recipe), data.fingerprint(), k, seed]))
     rows = _rows_so_far(state, identity)
     for fold, (train, test) in enumerate(folds(data.labels, k, seed)):
+        checkpoint = state.with_name(f"{state.name}.fold{fold}.checkpoint")
         if any(row.fold == fold for row in rows):
+            checkpoint.unlink(missing_ok=True)  # killed between the two lines that end a fold
             continue
         run = fit(config, data.subset(train), recipe, checkpoint=checkpoint, resume=True, device=device)
         if not run.finished:
@@ -65,10 +66,10 @@ def _rows_so_far(state: Path, identity: list[Any]) -> list[OutOfFold]:
         return []
     try:
         found = json.loads(state.read_text(encoding="utf-8"))
-        rows = [OutOfFold(**row) for row in found["rows"]]
-    except (ValueError, KeyError, TypeError) as error:
+        rows, whose = [OutOfFold(**row) for row in found["rows"]], found["identity"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{state} is damaged; delete it to start anew") from error
-    if found["identity"] != identity:
+    if whose != identity:
         raise UserError(f"{state} belongs to a run with another recipe, model or data; delete it to start anew")
     return rows
 
@@ -87,11 +88,14 @@ def read_rows(path: str | Path) -> list[OutOfFold]:
     """The rows of a CSV that `write_rows` made of OutOfFold. Raises UserError when it is missing or something else."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            return [
+            rows = [
                 OutOfFold(r["file"], r["label"], r["reading"], float(r["confidence"]), float(r["loss"]), int(r["fold"]))
                 for r in csv.DictReader(file)
             ]
-    except (OSError, KeyError, ValueError, TypeError) as error:
+        if not rows:
+            raise UserError("it holds none")
+        return rows
+    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise UserError(f"cannot read out-of-fold readings from {path}: {error}") from error
 
 
@@ -128,6 +132,9 @@ def compare(rows: Sequence[OutOfFold], transcriptions: Sequence[Mapping[str, str
     A label is wrong only when all transcribers agree on another text and the reading is that text too; what is
     ambiguous in any way keeps its label.
     """
+    missing = sorted({row.file for row in rows for texts in transcriptions if row.file not in texts})
+    if missing:
+        raise UserError(f"no transcription of {shorten(missing)}")
     verdicts = []
     for row in sorted(rows, key=lambda row: row.file):
         seen = [texts[row.file] for texts in transcriptions]

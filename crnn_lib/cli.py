@@ -7,6 +7,7 @@ import argparse
 import csv
 import io
 import json
+import math
 import os
 import sys
 import time
@@ -27,8 +28,6 @@ from crnn_lib.model import CRNN, Config, load, save
 from crnn_lib.training import OPTIMIZERS, SCHEDULES, Recipe, fit, tune_process
 
 WEIGHTS = doctor.ROOT / doctor.WEIGHTS
-SHOWN = ("images", "exact", "exact_accuracy", "exact_interval", "edits", "characters", "cer", "character_accuracy",
-         "similarity", "ctc_loss")  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,9 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     try:
         parsed = _parser().parse_args(arguments)
-        return parsed.run(parsed) or 0
+        code = parsed.run(parsed) or 0
+        sys.stdout.flush()  # a full disk or a closed pipe shows here, not after the end
+        return code
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {_plain(' '.join(str(error).split()))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
@@ -50,6 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:  # a full disk, a name too long, a folder that may not be read
+        print(f"error: {_plain(str(error))}", file=sys.stderr)
+        return 2
+
+
+def _plain(text: str) -> str:
+    """`text` in one line that a terminal can show: a file name may hold anything, even escape sequences."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,10 +84,10 @@ def _parser() -> argparse.ArgumentParser:
 
     p = command("train", _train, "train a reader on one part of a folder of labelled images")
     _add_data(p)
-    p.add_argument("--out", type=Path, required=True, metavar="FILE")
+    p.add_argument("--out", type=_file, required=True, metavar="FILE")
     p.add_argument("--split-seed", type=_whole(0), default=0)
     p.add_argument("--train-fraction", type=float, default=0.7)
-    p.add_argument("--width", type=_whole(1), default=images.WIDTH, help="pixels that each image is brought to")
+    p.add_argument("--width", type=_whole(1, 65536), default=images.WIDTH, help="pixels that each image is brought to")
     _add_recipe(p)
     p.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint, if there is one")
     p = command("evaluate", _evaluate, "score a reader")
@@ -91,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     p = command("crossval", _crossval, "read every image by a model that never saw it")
     _add_data(p)
     p.add_argument("--folds", type=_whole(2), default=5)
-    p.add_argument("--out", type=Path, metavar="CSV")
+    p.add_argument("--out", type=_file, metavar="CSV")
     _add_recipe(p)
     p = command("predict", _predict, "read images")
     p.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
@@ -99,18 +108,27 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--json", action="store_true")
     p = command("export", _export, "write a reader as ONNX, every intermediate a named output")
     p.add_argument("--weights", type=Path, default=WEIGHTS)
-    p.add_argument("--out", type=Path, required=True, metavar="ONNX")
+    p.add_argument("--out", type=_file, required=True, metavar="ONNX")
     command("doctor", lambda a: doctor.run(), "check this installation")
     return parser
 
 
-def _whole(least: int) -> Any:
+def _whole(least: int, most: int = 2**31 - 1) -> Any:
     def number(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text) < 2**31):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least}")
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
         return int(text)
 
     return number
+
+
+def _file(text: str) -> Path:
+    """A file to write, refused now rather than after an hour of training if it cannot be written."""
+    path = Path(text)
+    above = next(folder for folder in (*path.absolute().parents, Path("/")) if folder.exists())
+    if not path.name or path.is_dir() or not above.is_dir() or not os.access(above, os.W_OK):
+        raise argparse.ArgumentTypeError(f"cannot write {text!r}: give a file in a folder of yours")
+    return path
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -136,6 +154,8 @@ def _recipe(a: argparse.Namespace) -> Recipe:
 
 def _device(name: str) -> str:
     try:
+        if torch.device(name).type not in ("cpu", "cuda", "mps"):
+            raise RuntimeError("give cpu, cuda or mps")
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UserError(f"device {name!r} is not usable here: {str(error).splitlines()[0]}") from error
@@ -150,18 +170,19 @@ def _load_data(a: argparse.Namespace, height: int = images.HEIGHT, width: int = 
 
 def _print_scores(figures: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(figures))
+        sound = {k: v if not isinstance(v, float) or math.isfinite(v) else None for k, v in figures.items()}
+        print(json.dumps(sound))  # JSON knows no infinity: the loss of a label that does not fit is null
         return
     for key, value in figures.items():
         if isinstance(value, list):
             value = "[" + ", ".join(f"{v:.4f}" for v in value) + "]"
-        print(f"{key:>20}  {value:.4f}" if isinstance(value, float) else f"{key:>20}  {value}")
+        print(f"{key:>20}  {value:.4f}" if isinstance(value, float) else f"{key:>20}  {_plain(str(value))}")
 
 
 def _generate(a: argparse.Namespace) -> None:
-    pictures, labels = synth.generate(a.count, a.seed)
     if a.out.exists() and (not a.out.is_dir() or any(a.out.iterdir())):
         raise UserError(f"{a.out} is not empty: give a new folder")
+    pictures, labels = synth.generate(a.count, a.seed)
     rows = io.StringIO()
     writer = csv.writer(rows, lineterminator="\n")
     writer.writerow(["file", "label"])
@@ -171,7 +192,7 @@ def _generate(a: argparse.Namespace) -> None:
             Image.fromarray(picture).save(temporary, "PNG")
         writer.writerow([name, label])
     write_text(a.out / LABELS_CSV, rows.getvalue())
-    print(f"{len(labels)} images and {LABELS_CSV} in {a.out}")
+    print(f"{len(labels)} images and {LABELS_CSV} in {_plain(str(a.out))}")
 
 
 def _fetch(a: argparse.Namespace) -> None:
@@ -207,7 +228,8 @@ def _train(a: argparse.Namespace) -> None:
     if not run.finished:
         print(f"stopped after epoch {len(run.history)} of {recipe.epochs}: go on with --resume", file=sys.stderr)
         raise KeyboardInterrupt
-    provenance = asked | {"environment": environment(), "device": device, "history": run.history}
+    history = [{k: v for k, v in record.items() if k != "cpu_seconds"} for record in run.history]  # what recurs
+    provenance = asked | {"environment": environment(), "device": device, "history": history}
     save(run.model, a.out, provenance)
     checkpoint.unlink(missing_ok=True)
     _report_training(a, provenance, cpu_seconds=round(time.process_time() - started, 1))
@@ -226,6 +248,8 @@ def _evaluate(a: argparse.Namespace) -> None:
     if a.labels:
         part = with_labels(part, {n: v for n, v in _labels_for(a.labels, data).items() if n in set(part.names)})
     figures, _ = metrics.evaluate(model, part.images, part.labels)
+    if chosen != (a.split or "test"):
+        print(f"{_plain(str(a.weights))} was trained on other data: all of this is scored", file=sys.stderr)
     _print_scores({**figures, "split": chosen, "weights": str(a.weights)}, a.json)
 
 
@@ -238,7 +262,7 @@ def _labels_for(path: Path, data: LabelledImages) -> dict[str, str]:
 def _chosen_split(a: argparse.Namespace, model: CRNN, data: LabelledImages) -> tuple[LabelledImages, str]:
     """The part to score. Only the data and the split that the weights were trained with have a test part."""
     trained = model.provenance
-    same_data = trained.get("data") == data.fingerprint()
+    same_data = trained.get("data") == data.fingerprint() and {"split_seed", "train_fraction"} <= trained.keys()
     if a.split_seed is not None and a.split_seed != trained.get("split_seed"):
         raise UserError(
             f"{a.weights} was trained with split seed {trained.get('split_seed')}: with seed {a.split_seed} "
@@ -292,7 +316,7 @@ def _predict(a: argparse.Namespace) -> int:
         print(json.dumps({"predictions": found, "errors": bad}))
     else:
         for one in found:
-            print(f"{one['file']}\t{one['text']}\t{one['confidence']:.4f}")
+            print(f"{_plain(one['file'])}\t{one['text']}\t{one['confidence']:.4f}")
     if bad:
         raise UserError("; ".join(bad))
     return 0
@@ -302,4 +326,4 @@ def _export(a: argparse.Namespace) -> None:
     from crnn_lib.export import to_onnx  # onnx and onnxruntime take a second to import
 
     difference = to_onnx(load(a.weights), a.out)
-    print(f"{a.out}: equal to the model within {difference:.1g}")
+    print(f"{_plain(str(a.out))}: equal to the model within {difference:.1g}")

@@ -47,7 +47,8 @@ def read(model: CRNN, images: Tensor, batch_size: int = 64) -> Readings:
     model.train(was_training)
     log_probs = torch.cat(parts)
     texts = [model.alphabet.decode(ctc.greedy_decode(one)) for one in log_probs]
-    return Readings(log_probs, texts, sequence_losses(log_probs.double(), texts, model.alphabet).neg().exp().tolist())
+    losses = sequence_losses(log_probs.double(), texts, model.alphabet)
+    return Readings(log_probs, texts, losses.neg().exp().clamp(max=1).tolist())  # float32 log_probs may sum to 1 + 1e-7
 
 
 def edits(label: str, reading: str) -> int:
@@ -114,6 +115,8 @@ def scores(labels: Sequence[str], readings: Sequence[str], losses: Sequence[floa
 
 def evaluate(model: CRNN, images: Tensor, labels: Sequence[str]) -> tuple[dict[str, Any], Readings]:
     """Read `images` (N, 1, H, W) and score them against `labels`: the figures of `scores`, and the readings."""
+    if not len(images) == len(labels) > 0:
+        raise UserError(f"cannot score {len(images)} images against {len(labels)} labels")
     readings = read(model, images)
     losses = sequence_losses(readings.log_probs.double(), labels, model.alphabet)
     return scores(labels, readings.texts, losses.tolist()), readings

@@ -42,8 +42,10 @@ class Config:
 
     def __post_init__(self) -> None:
         Alphabet(self.alphabet)
-        if not self.channels or len(self.channels) != len(self.pools):
-            raise UserError(f"{len(self.channels)} channels and {len(self.pools)} pools: give one of each a block")
+        if not 1 <= len(self.channels) == len(self.pools) <= 64:
+            raise UserError(
+                f"{len(self.channels)} channels and {len(self.pools)} pools: give one of each a block, 1 to 64 blocks"
+            )
         sizes = [self.height, self.width, self.features, self.hidden, *self.channels, *sum(self.pools, ())]
         if any(not isinstance(size, int) or not 1 <= size <= 65536 for size in sizes):
             raise UserError("every size of the model must be a whole number from 1 to 65536")
@@ -163,7 +165,10 @@ class CRNN(nn.Module):
 
 
 def save(model: CRNN, path: str | Path, provenance: dict[str, Any]) -> None:
-    """Write weights, configuration and `provenance` (JSON-able: data, split, recipe, versions) as safetensors."""
+    """Write weights, configuration and `provenance` (JSON-able: data, split, recipe, versions) as safetensors.
+
+    The same model and provenance give the same bytes. Raises UserError when `path` cannot be written.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     metadata = {
         "format": FORMAT,
@@ -171,7 +176,15 @@ def save(model: CRNN, path: str | Path, provenance: dict[str, Any]) -> None:
         "provenance": json.dumps(provenance, sort_keys=True),
     }
     with atomic_path(path) as temporary:
-        temporary.write_bytes(to_safetensors(tensors, metadata))
+        temporary.write_bytes(_in_order(to_safetensors(tensors, metadata)))
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same safetensors file with its header's keys sorted: the library writes metadata in random order."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[start:]
 
 
 def load(path: str | Path) -> CRNN:
@@ -183,16 +196,21 @@ def load(path: str | Path) -> CRNN:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise UserError(f"{path} holds no reader of this library (format {metadata.get('format')!r})")
-            config = _config_from(json.loads(metadata["config"]))
-            with torch.device("meta"):  # allocates nothing: sizes are checked against the file's own tensors
-                model = CRNN(config)
-            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()}, assign=True)  # noqa: SIM118
-            model.provenance = json.loads(metadata["provenance"])
-    except UserError:
-        raise
+                raise UserError(f"it holds no reader of this library (format {metadata.get('format')!r})")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            config, provenance = _config_from(json.loads(metadata["config"])), json.loads(metadata["provenance"])
+        with torch.device("meta"):  # allocates nothing: sizes are checked against the file's own tensors
+            model = CRNN(config)
+        kinds = {name: tensor.dtype for name, tensor in model.state_dict().items()}
+        for name, tensor in tensors.items():
+            if tensor.dtype != kinds.get(name, tensor.dtype) or not tensor.isfinite().all():
+                raise UserError(f"{name} holds {tensor.dtype}, or no finite numbers")
+        model.load_state_dict(tensors, assign=True)
+        if not isinstance(provenance, dict):
+            raise UserError("its provenance is no JSON object")
+        model.provenance = provenance
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0][:200]
+        reason = "no such file" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())[:200]
         raise UserError(f"cannot read weights from {path}: {reason}") from error
     return model.eval()
 

@@ -53,8 +53,12 @@ class Recipe:
             raise UserError(f"choose an optimizer of {', '.join(OPTIMIZERS)}, a schedule of {', '.join(SCHEDULES)}")
         if self.learning_rate is None:
             object.__setattr__(self, "learning_rate", SCHEDULES[self.schedule])
-        if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0:
-            raise UserError("epochs and batch size must be at least 1, the learning rate above 0")
+        if not all(0 < v < math.inf for v in (self.epochs, self.batch_size, self.learning_rate, self.clip)):
+            raise UserError("epochs and batch size must be at least 1, learning rate and clip above 0")
+        if not (0 <= self.warm_up <= 1 and 0 < self.plateau_factor < 1):
+            raise UserError("the warm-up must be in [0, 1], the plateau's factor in (0, 1)")
+        if not (0 <= self.weight_decay < math.inf and self.plateau_patience >= 0):
+            raise UserError("weight decay and patience must not be negative")
         if not 0 <= self.validation_fraction < 1:
             raise UserError(f"the validation fraction must be in [0, 1), not {self.validation_fraction}")
         if self.schedule == "plateau" and not self.validation_fraction:
@@ -93,6 +97,9 @@ class Run:
     def __init__(self, model: nn.Module, data: LabelledImages, recipe: Recipe, device: str = "cpu") -> None:
         self.recipe, self.device, self.fingerprint = recipe, device, data.fingerprint()
         self.model = model.to(device).to(memory_format=torch.channels_last)  # about a quarter less time on a CPU
+        size, expected = tuple(data.images.shape[2:]), (model.config.height, model.config.width)
+        if size != expected:
+            raise UserError(f"images of {size[0]} x {size[1]} pixels do not suit a model for {expected}: load them so")
         model.config.check_labels(data.labels)
         self.train, self.validation = data, None
         if recipe.validation_fraction:
@@ -113,9 +120,10 @@ class Run:
             return torch.optim.lr_scheduler.ReduceLROnPlateau(
                 self.optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience
             )
-        batches = -(-len(self.train) // recipe.batch_size)
+        total = max(2, recipe.epochs * -(-len(self.train) // recipe.batch_size))
+        warm_up = min(max(recipe.warm_up, 1.5 / total), 1 - 0.5 / total)  # torch divides by zero nearer to the ends
         return torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, recipe.learning_rate, total_steps=recipe.epochs * batches, pct_start=recipe.warm_up
+            self.optimizer, recipe.learning_rate, total_steps=total, pct_start=warm_up
         )
 
     def batch(self, indices: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -167,7 +175,8 @@ class Run:
     def _keep_best(self, record: dict[str, Any]) -> None:
         """Keep these weights if the validation loss is the lowest so far (or there is nothing to choose by)."""
         losses = [r["validation_ctc_loss"] for r in self.history] if self.validation else []
-        if not losses or record["validation_ctc_loss"] < min(losses):
+        lowest = min(filter(math.isfinite, losses), default=math.inf)
+        if not self.validation or record["validation_ctc_loss"] < lowest:
             self.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
 
     def identity(self) -> dict[str, Any]:
@@ -198,24 +207,24 @@ class Run:
             with safe_open(path, framework="pt") as file:
                 metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            identity = metadata["identity"]
-        except (OSError, SafetensorError, ValueError, KeyError) as error:
-            raise UserError(f"cannot resume from {path}: {error}; delete it to start anew") from error
-        if identity != self.identity():
-            raise UserError(f"{path} belongs to a run with another recipe, model or data; delete it to start anew")
-        under: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
-        for name, tensor in tensors.items():
-            part, rest = name.split(".", 1)
-            under[part][rest] = tensor
-        self.model.load_state_dict(under["model"])
-        self.best = under["best"]
-        slots: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in under["optimizer"].items():
-            i, key = name.split(".", 1)
-            slots.setdefault(int(i), {})[key] = tensor
-        self.optimizer.load_state_dict({"state": slots, "param_groups": metadata["groups"]})
-        self.scheduler.load_state_dict(metadata["scheduler"])
-        self.history = metadata["history"]
+            if metadata["identity"] != self.identity():
+                raise UserError("it belongs to a run with another recipe, model or data")
+            under: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+            for name, tensor in tensors.items():
+                part, rest = name.split(".", 1)
+                under[part][rest] = tensor
+            self.model.load_state_dict(under["model"])
+            self.best = under["best"]
+            slots: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in under["optimizer"].items():
+                i, key = name.split(".", 1)
+                slots.setdefault(int(i), {})[key] = tensor
+            self.optimizer.load_state_dict({"state": slots, "param_groups": metadata["groups"]})
+            self.scheduler.load_state_dict(metadata["scheduler"])
+            self.history = metadata["history"]
+        except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"cannot resume from {path}: {reason}; delete it to start anew") from error
 
 
 def fit(
@@ -249,6 +258,8 @@ def fit(
             bar.update()
             bar.set_postfix({key: f"{record[key]:.4g}" for key in ("train_loss", "validation_cer") if key in record})
             on_epoch(record)
+    if len(run.history) == recipe.epochs and not run.best:
+        raise UserError("training has diverged, no validation loss was finite: lower the learning rate")
     if run.best:
         run.model.load_state_dict(run.best)
     return Fit(run.model.eval(), run.history, len(run.history) == recipe.epochs)
