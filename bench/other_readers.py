@@ -15,9 +15,10 @@ A reader that is not installed is named on stderr and keeps its earlier entry in
 data/label_audit.csv has changed.
 
 Each reader gets an image's file as it is, no retouching, and its answer is forgiven its form: Unicode NFKC (full-width
-letters count), lower case, then everything but a-z and 0-9 dropped. Nothing else is mended: no look-alikes swapped, no
-length imposed. Only Tesseract can be told the 19 symbols through its settings; `ddddocr_19_symbols` does for ddddocr,
-the best of them, what its settings do not: greedy decoding over the probabilities of these symbols and the blank alone.
+letters count), lower case, then everything but a-z and 0-9 dropped (`exact_lower_case_only` counts without dropping).
+Nothing else is mended: no look-alikes swapped, no length imposed. Only Tesseract's settings make it choose among the 19
+symbols (ddddocr's `set_ranges` drops the others after decoding). `ddddocr_19_symbols` does the same for ddddocr, the
+best of them: greedy decoding over the probabilities of these symbols and the blank alone.
 """
 
 import argparse
@@ -150,15 +151,17 @@ def measure(name: str, files: list[LabelledFile]) -> dict:
     for file in tqdm(files, desc=name, file=sys.stderr, mininterval=5):
         image = file.path.read_bytes()
         started = time.perf_counter()
-        texts.append(tidy(read(image)))
+        texts.append(read(image))
         seconds.append(time.perf_counter() - started)
+    tidied = [tidy(text) for text in texts]
     return {
         "versions": found,
         "settings": settings,
         "milliseconds_median": round(1000 * statistics.median(seconds), 1),
         "load_average": [round(load, 1) for load in os.getloadavg()],
         "environment": environment(),
-        "misread": {f.name: text for f, text in zip(files, texts, strict=True) if text != f.label},
+        "exact_lower_case_only": sum(f.label == t.strip().lower() for f, t in zip(files, texts, strict=True)),
+        "misread": {f.name: text for f, text in zip(files, tidied, strict=True) if text != f.label},
     }
 
 
