@@ -1,0 +1,128 @@
+"""The recorded results: made with the present recipe, consistent with each other, and told as they are."""
+
+import csv
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from crnn_lib import audit, metrics, model
+from crnn_lib.training import Recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "data" / "results"
+PUBLISHED = {"exact": 305, "images": 321, "cer": 0.0100, "ctc_loss": 0.0425}
+
+
+def result(name):
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def table(name):
+    with open(ROOT / "data" / name, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def ours():
+    return result("protocol_ours")
+
+
+@pytest.fixture(scope="module")
+def out_of_fold():
+    return audit.read_rows(RESULTS / "crossval.csv")
+
+
+def audited(rows):
+    """The audited label of each out-of-fold row."""
+    corrected = {row["file"]: row["label"] for row in table("label_audit.csv")}
+    return [corrected.get(row.file, row.label) for row in rows]
+
+
+def fold_scores(rows, labels):
+    return metrics.scores(labels, [row.reading for row in rows], [row.loss for row in rows])
+
+
+def line(name, labels, exact, images, cer, ctc_loss):
+    low, high = metrics.interval(exact, images)
+    share = f"{exact} of {images} = {exact / images:.2%} ({low:.2%} to {high:.2%})"
+    return f"| {name} | {labels} | {share} | {cer:.2%} | {f'{ctc_loss:.4f}' if ctc_loss is not None else ''} |"
+
+
+def readme_table(ours, rows):
+    """The README's table, from the recorded results alone."""
+    lines = ["| | labels | exact strings (95 % interval) | CER | CTC loss |", "|---|---|---|---|---|"]
+    lines.append(line("published, one test part", "given", **PUBLISHED))
+    for name, found in (("**ours, five test parts**", ours), ("described system", result("protocol_described"))):
+        for labels in ("given", "audited"):
+            p = found["pooled"][f"test {labels}"]
+            lines.append(line(name, labels, p["exact"], p["images"], p["cer_mean"], p["ctc_loss_mean"]))
+    for labels, truth in (("given", [row.label for row in rows]), ("audited", audited(rows))):
+        s = fold_scores(rows, truth)
+        loss = s["ctc_loss"] if labels == "given" else None
+        lines.append(line("**ours, 5-fold**", labels, s["exact"], s["images"], s["cer"], loss))
+    z = result("zero_shot")["all"]
+    lines.append(line("ours, generated images only", "given", z["exact"], z["images"], z["cer"], z["ctc_loss"]))
+    for name, reader in (("ddddocr 1.6.1", "ddddocr"), ("RapidOCR 1.4.4", "rapidocr"), ("Tesseract 5", "tesseract")):
+        r = result("other_readers")["readers"][reader]["given"]
+        lines.append(line(name, "given", r["exact"], r["images"], r["cer"], None))
+    return "\n".join(lines)
+
+
+def test_the_readme_tells_the_recorded_results(ours, out_of_fold):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme_table(ours, out_of_fold) in readme
+    wrong = sum(row["verdict"] == "label wrong" for row in table("label_audit.csv"))
+    words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    assert f"The audited labels correct {words[wrong]} labels" in readme
+
+
+def test_results_were_made_with_the_present_recipe(ours):
+    for run in ours["runs"]:
+        present = json.loads(json.dumps(asdict(Recipe(seed=run["split_seed"]))))
+        assert run["recipe"] == present
+    assert result("published_recipe")["ours"]["recipe"] == json.loads(json.dumps(asdict(Recipe())))
+
+
+def test_the_committed_reader_is_that_of_split_seed_0(ours):
+    reader = model.load(ROOT / "data" / "weights" / "captcha.safetensors")
+    first = ours["runs"][0]
+    assert reader.provenance["split_seed"] == first["split_seed"] == 0
+    assert reader.provenance["train_images"] == 749
+    assert reader.provenance["history"] == first["history"]
+    assert reader.parameter_count() <= 250_000
+    assert (ROOT / "data" / "weights" / "captcha.safetensors").stat().st_size <= 1_000_000
+
+
+@pytest.mark.parametrize("name", ["protocol_ours", "protocol_described"])
+def test_pooled_figures_are_those_of_the_rows(name):
+    rows, pooled = table(f"results/{name}.csv"), result(name)["pooled"]
+    for part in ("train", "test"):
+        for labels in ("given", "audited"):
+            chosen = [r for r in rows if r["part"] == part and r["labels"] == labels]
+            found = pooled[f"{part} {labels}"]
+            assert len(chosen) == 5
+            assert found["exact"] == sum(int(r["exact"]) for r in chosen)
+            assert found["images"] == sum(int(r["images"]) for r in chosen)
+            assert found["cer_mean"] == pytest.approx(sum(int(r["edits"]) / int(r["characters"]) for r in chosen) / 5)
+
+
+def test_out_of_fold_figures_are_those_of_the_rows(out_of_fold):
+    assert len({row.file for row in out_of_fold}) == len(out_of_fold) == 1070
+    found, recorded = fold_scores(out_of_fold, [row.label for row in out_of_fold]), result("crossval")
+    for key in ("images", "exact", "edits", "characters"):
+        assert found[key] == recorded[key]
+    assert found["ctc_loss"] == pytest.approx(recorded["ctc_loss"], abs=1e-5)
+
+
+def test_the_audit_looked_at_every_disagreement_among_enough_controls(out_of_fold):
+    rows = {row["file"]: row for row in table("label_audit.csv")}
+    readings = {row.file: row for row in out_of_fold}
+    assert {row.file for row in out_of_fold if row.label != row.reading} <= set(rows)
+    assert sum(row["given"] == row["reading"] for row in rows.values()) >= 100
+    for name, row in rows.items():
+        assert (row["given"], row["reading"]) == (readings[name].label, readings[name].reading)
+        seen = set(row["transcriptions"].split())
+        if row["label"] != row["given"]:
+            assert row["verdict"] == "label wrong" and seen == {row["reading"]} == {row["label"]}
