@@ -5,10 +5,10 @@
 They are no requirements of this project. An environment of their own, made from the project's folder (Debian):
 
     apt-get install -y tesseract-ocr
-    python3 -m venv /tmp/ocr
-    /tmp/ocr/bin/pip install torch==2.13.0 numpy pillow safetensors scipy rapidfuzz tqdm
-    /tmp/ocr/bin/pip install ddddocr==1.6.1 rapidocr-onnxruntime==1.4.4
-    PYTHONPATH=. OMP_NUM_THREADS=1 /tmp/ocr/bin/python bench/other_readers.py --captchas DIR
+    python3 -m venv runs/ocr
+    runs/ocr/bin/pip install torch==2.13.0 numpy pillow safetensors scipy rapidfuzz tqdm
+    runs/ocr/bin/pip install ddddocr==1.6.1 rapidocr-onnxruntime==1.4.4
+    PYTHONPATH=. OMP_NUM_THREADS=1 runs/ocr/bin/python bench/other_readers.py --captchas DIR
 
 A reader that is not installed is named on stderr and keeps its earlier entry in the JSON. Only misreadings are stored
 (all others equal the label), so --rescore scores every entry again without running a reader: do so when

@@ -293,8 +293,11 @@ def _crossval(a: argparse.Namespace) -> None:
     audit.write_rows(rows, out)
     state.unlink(missing_ok=True)
     figures = metrics.scores([r.label for r in rows], [r.reading for r in rows], [r.loss for r in rows])
-    cpu_seconds = round(time.process_time() - started, 1)
-    _print_scores({**figures, "folds": a.folds, "out": str(out), "cpu_seconds": cpu_seconds}, a.json)
+    figures |= {"folds": a.folds, "seed": a.seed, "out": str(out)}
+    figures |= {"cpu_seconds": round(time.process_time() - started, 1)}
+    if a.json:
+        figures |= {"recipe": asdict(recipe), "data": data.fingerprint(), "environment": environment()}
+    _print_scores(figures, a.json)
 
 
 def _predict(a: argparse.Namespace) -> int:

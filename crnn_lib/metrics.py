@@ -90,7 +90,7 @@ def scores(labels: Sequence[str], readings: Sequence[str], losses: Sequence[floa
     the mean normalised edit distance. `losses` are -log p(label) by image; `ctc_loss` is the mean of each over its
     label's length, torch's `reduction="mean"`. Raises UserError for an empty set or lengths that differ.
     """
-    if not labels or len(labels) != len(readings):
+    if not len(labels) or len(labels) != len(readings):  # a pandas column has no truth value
         raise UserError(f"cannot score {len(readings)} readings against {len(labels)} labels")
     distances = [edits(label, reading) for label, reading in zip(labels, readings, strict=True)]
     exact, characters = distances.count(0), sum(map(len, labels))
