@@ -55,7 +55,10 @@ def packages(requirements: Path) -> Iterator[Check]:
     if not requirements.is_file():
         yield Check(f"{requirements} is missing", "clone the project again")
         return
-    for name, pin in re.findall(r"^([\w.-]+)==(\S+)", requirements.read_text(encoding="utf-8"), re.MULTILINE):
+    pins = re.findall(r"^([\w.-]+)==(\S+)(.*)", requirements.read_text(encoding="utf-8"), re.MULTILINE)
+    for name, pin, rest in pins:
+        if "sys_platform == 'linux'" in rest and sys.platform != "linux":
+            continue
         try:
             version = importlib.metadata.version(name)
             importlib.import_module(MODULES.get(name.lower(), name.replace("-", "_")))

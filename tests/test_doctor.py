@@ -41,6 +41,13 @@ def test_every_pin_of_the_project_is_met():
     assert [c for c in checks if c.cure] == []
 
 
+@pytest.mark.parametrize(("platform", "found"), [("linux", 1), ("darwin", 0)])
+def test_a_package_for_linux_is_asked_for_on_linux_alone(project, monkeypatch, platform, found):
+    (project / "requirements.txt").write_text("no-such-package==1.0 ; sys_platform == 'linux'  # why\n")
+    monkeypatch.setattr(doctor.sys, "platform", platform)
+    assert len(list(doctor.packages(project / "requirements.txt"))) == found
+
+
 @pytest.mark.parametrize("version", [(3, 10, 14), (3, 14, 0), (2, 7)])
 def test_wrong_python(version):
     assert doctor.python(version).cure == "install one of 3.11 to 3.13"
