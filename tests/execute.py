@@ -26,7 +26,11 @@ VARYING = [(re.compile(r"\b0x[0-9a-fA-F]{6,16}\b"), "0x0"), (re.compile(r"\S*ipy
 
 def execute(path: Path, timeout: int = TIMEOUT) -> nbformat.NotebookNode:
     """The notebook at `path`, executed in its own folder; raises CellExecutionError with the cell's traceback."""
-    notebook = nbformat.read(path, as_version=4)
+    return run(nbformat.read(path, as_version=4), path.resolve().parent, timeout)
+
+
+def run(notebook: nbformat.NotebookNode, folder: Path, timeout: int = TIMEOUT) -> nbformat.NotebookNode:
+    """`notebook` executed in `folder` from a fresh kernel, its outputs made neutral."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.metadata.pop("execution", None)
@@ -35,7 +39,7 @@ def execute(path: Path, timeout: int = TIMEOUT) -> nbformat.NotebookNode:
         notebook,
         timeout=timeout,
         kernel_name=KERNEL["name"],
-        resources={"metadata": {"path": str(path.resolve().parent)}},
+        resources={"metadata": {"path": str(folder)}},
         record_timing=False,
         coalesce_streams=True,
     )
