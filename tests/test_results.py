@@ -73,6 +73,9 @@ def readme_table(ours, rows):
 def test_the_readme_tells_the_recorded_results(ours, out_of_fold):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme_table(ours, out_of_fold) in readme
+    seconds = [run["cpu_seconds"] for run in ours["runs"]]
+    assert f"One training takes {min(seconds):.0f} to {max(seconds):.0f} CPU-seconds on one core" in readme
+    assert f"a network of {model.CRNN().parameter_count():,} parameters" in readme
     wrong = sum(row["verdict"] == "label wrong" for row in table("label_audit.csv"))
     words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
     assert f"The audited labels correct {words[wrong]} labels" in readme
