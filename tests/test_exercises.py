@@ -30,7 +30,7 @@ def notebooks():
             yield pytest.param(path, notebook, id=path.stem)
 
 
-@pytest.mark.parametrize(("path", "notebook"), notebooks())
+@pytest.mark.parametrize(("path", "notebook"), list(notebooks()))
 def test_stubs_are_not_yet_right_and_solutions_are(path, notebook):
     stubs, checks, codes = tagged(notebook, "exercise"), tagged(notebook, "check"), solutions(notebook)
     assert len(stubs) == len(checks) == len(codes) >= 2
