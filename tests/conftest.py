@@ -4,6 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """As in training: the networks here are so small that a second thread costs more than it saves."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -27,14 +27,6 @@ SCORES = {"images", "exact", "exact_accuracy", "exact_interval", "edits", "chara
 QUICK = ("--width", "40", "--epochs", "3")  # T = 10, enough for five letters whatever their repeats
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """28 generated images with a labels.csv."""

@@ -13,14 +13,6 @@ from crnn_lib.errors import UserError
 paths = st.lists(st.integers(0, 3), max_size=12)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def distribution(steps, classes, seed, sharpness=2.0):
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(steps, classes, generator=generator, dtype=torch.float64) * sharpness

@@ -20,14 +20,6 @@ CONFIG = Config(
 NAMES = ["conv1", "pool1", "conv2", "pool2", "columns", "features", "states", "logits", "log_probs"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def trained(config=CONFIG):
     """A model whose batch normalisation is not the identity."""
     torch.manual_seed(0)

@@ -18,14 +18,6 @@ words = st.text("ab2", max_size=6)
 pairs = st.lists(st.tuples(words, words), min_size=1, max_size=12).map(lambda rows: tuple(zip(*rows, strict=True)))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @cache
 def distance(a, b):
     """Levenshtein's recursion as it is defined."""

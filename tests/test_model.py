@@ -23,14 +23,6 @@ from crnn_lib.model import CRNN, Config, load, save
 SMALL = Config(alphabet="ab1", height=16, width=24, channels=(3, 4), pools=((2, 2), (2, 1)), features=6, hidden=5)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def small():
     torch.manual_seed(0)

@@ -27,14 +27,6 @@ class Killed(BaseException):
     """Stands for the end of the process: nothing in the library may catch it."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def data():
     return synth.dataset(count=12, alphabet="2bx", lengths=(2, 3), height=32, width=32)
