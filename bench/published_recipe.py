@@ -2,7 +2,7 @@
 
     python bench/published_recipe.py --captchas DIR [--budget CPU_SECONDS] [--out JSON]
 
-Both train on the 749 images of split seed 0, cut their validation part from it alike, and go through the same loop;
+All train on the 749 images of split seed 0, cut their validation part from it alike, and go through the same loop;
 the mark is 95.02 % exact on that validation part, and only training is counted, not validation. The published recipe:
 75 x 300 RGB scaled to [-1, 1], 36 symbols, the CRNN of Shi et al. 2015 (table 1), Adam at 1e-4, batch 16, clip 5,
 ReduceLROnPlateau(0.5, 8), no augmentation. It stops at the budget if the mark does not come first; a killed run goes on
@@ -11,7 +11,6 @@ from its last epoch.
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 from dataclasses import asdict
@@ -23,7 +22,7 @@ from torch import Tensor, nn
 from crnn_lib import images
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.data import LabelledImages, list_folder, load_folder, split
-from crnn_lib.files import write_text
+from crnn_lib.files import environment, write_text
 from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Recipe, Run, tune_process
 
@@ -37,6 +36,7 @@ PUBLISHED = Recipe(
     augmentation=None,
     prior_bias=False,
 )
+OURS = {"ours": Recipe(), "ours in 6 epochs": Recipe(epochs=6)}  # the second: the same, its schedule cut to the purpose
 
 
 class PaperCRNN(nn.Module):
@@ -87,7 +87,7 @@ def run_one(which: str, captchas: Path, budget: float, state: Path) -> None:
     data = load_published(captchas) if which == "published" else load_folder(captchas)
     data = data.subset(split(data.labels, 0.7, seed=0)[0])
     model = PaperCRNN() if which == "published" else CRNN()
-    run = Run(model, data, PUBLISHED if which == "published" else Recipe())
+    run = Run(model, data, OURS.get(which, PUBLISHED))
     checkpoint = state.with_suffix(".checkpoint")
     if checkpoint.exists():
         run.restore(checkpoint)
@@ -117,29 +117,28 @@ def main() -> None:
     parser.add_argument("--captchas", type=Path, required=True)
     parser.add_argument("--budget", type=float, default=6000, help="CPU-seconds for the published recipe")
     parser.add_argument("--out", type=Path, default=Path("data/results/published_recipe.json"))
-    parser.add_argument("--state", type=Path, default=Path("runs/published_recipe"), help="folder for what can resume")
-    parser.add_argument("--only", choices=["published", "ours"], help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--state", type=Path, default=Path("runs/published_recipe"), help="folder for what can be resumed"
+    )
+    parser.add_argument("--only", choices=["published", *OURS], help=argparse.SUPPRESS)
     a = parser.parse_args()
     if a.only:
         return run_one(a.only, a.captchas, a.budget, a.state / a.only)
     results = {}
-    for which in ("published", "ours"):  # a fresh process each, one after the other
+    for which in ("published", *OURS):  # a fresh process each, one after the other
         subprocess.run([sys.executable, __file__, *sys.argv[1:], "--only", which], check=True)
         result = json.loads((a.state / which).with_suffix(".json").read_text())
         results[which] = {**cost(result), **result}
-    ratio = results["published"]["cpu_seconds"] / results["ours"]["cpu_seconds"]
+    for which in OURS:
+        results[which]["ratio"] = round(results["published"]["cpu_seconds"] / results[which]["cpu_seconds"], 1)
     results |= {
         "mark": MARK,
-        "ratio": round(ratio, 1),
-        "ratio_is": "measured" if results["published"]["reached"] else "at least",
-    }
-    results |= {
+        "ratios_are": "measured" if results["published"]["reached"] else "at least",
         "command": "python bench/published_recipe.py --captchas DIR",
-        "torch": torch.__version__,
-        "machine": platform.processor() or platform.machine(),
+        "environment": environment(),
     }
     write_text(a.out, json.dumps(results, indent=1) + "\n")
-    print(json.dumps({k: v for k, v in results.items() if not isinstance(v, dict)}))
+    print({which: results[which]["ratio"] for which in OURS}, results["ratios_are"])
 
 
 if __name__ == "__main__":
