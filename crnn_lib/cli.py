@@ -244,23 +244,16 @@ def _report_training(a: argparse.Namespace, provenance: dict[str, Any], **more: 
 def _evaluate(a: argparse.Namespace) -> None:
     model = load(a.weights)
     data = _load_data(a, model.config.height, model.config.width)
-    part, chosen = _chosen_split(a, model, data)
-    if a.labels:
-        part = with_labels(part, {n: v for n, v in _labels_for(a.labels, data).items() if n in set(part.names)})
+    indices, chosen = _chosen_split(a, model, data)  # by the data's own labels, whatever it is scored against
+    part = (with_labels(data, read_labels(a.labels)) if a.labels else data).subset(indices)
     figures, _ = metrics.evaluate(model, part.images, part.labels)
     if chosen != (a.split or "test"):
         print(f"{_plain(str(a.weights))} was trained on other data: all of this is scored", file=sys.stderr)
     _print_scores({**figures, "split": chosen, "weights": str(a.weights)}, a.json)
 
 
-def _labels_for(path: Path, data: LabelledImages) -> dict[str, str]:
-    labels = read_labels(path)
-    with_labels(data, labels)  # refuses files that the whole set does not hold
-    return labels
-
-
-def _chosen_split(a: argparse.Namespace, model: CRNN, data: LabelledImages) -> tuple[LabelledImages, str]:
-    """The part to score. Only the data and the split that the weights were trained with have a test part."""
+def _chosen_split(a: argparse.Namespace, model: CRNN, data: LabelledImages) -> tuple[Sequence[int], str]:
+    """The indices to score, and that part's name: only the very data and split trained with have a test part."""
     trained = model.provenance
     same_data = trained.get("data") == data.fingerprint() and {"split_seed", "train_fraction"} <= trained.keys()
     if a.split_seed is not None and a.split_seed != trained.get("split_seed"):
@@ -270,11 +263,11 @@ def _chosen_split(a: argparse.Namespace, model: CRNN, data: LabelledImages) -> t
         )
     chosen = a.split or ("test" if same_data else "all")
     if chosen == "all":
-        return data, "all"
+        return range(len(data)), "all"
     if not same_data:
         raise UserError(f"{a.weights} was trained on other data, so this has no {chosen} part: use --split all")
     train, test = split(data.labels, trained["train_fraction"], trained["split_seed"])
-    return data.subset(train if chosen == "train" else test), chosen
+    return train if chosen == "train" else test, chosen
 
 
 def _crossval(a: argparse.Namespace) -> None:

@@ -102,10 +102,10 @@ def occupancy(log_probs: Tensor, target: Sequence[int]) -> Tensor:
     """
     extended = _lattice(log_probs, target)[0]
     mass = torch.zeros(log_probs.shape, dtype=torch.float64)
-    loss = ctc_loss(log_probs, target)
-    if loss < math.inf:
-        cells = (forward(log_probs, target) + backward(log_probs, target) + loss).exp()
-        mass.index_add_(1, extended, cells)
+    through = forward(log_probs, target) + backward(log_probs, target)
+    total = through.logsumexp(1, keepdim=True)  # log p(target), at every step
+    if (total > -math.inf).all():
+        mass.index_add_(1, extended, (through - total).exp())
     return mass
 
 
@@ -114,9 +114,8 @@ def ctc_gradient(log_probs: Tensor, target: Sequence[int]) -> Tensor:
 
     Zeros where the label does not fit (Graves et al. 2006, equation 16).
     """
-    if ctc_loss(log_probs, target) == math.inf:
-        return torch.zeros(log_probs.shape, dtype=torch.float64)
-    return log_probs.double().exp() - occupancy(log_probs, target)
+    mass = occupancy(log_probs, target)
+    return log_probs.double().exp() - mass if mass.any() else mass
 
 
 def force_align(log_probs: Tensor, target: Sequence[int]) -> list[int]:
