@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from killing import Killed, die
 
 from crnn_lib import audit, metrics, synth
 from crnn_lib.audit import OutOfFold, choose, compare, crossval, read_rows, write_rows
@@ -18,10 +19,6 @@ CONFIG = Config(
     alphabet="2bx", height=32, width=32, channels=(4, 6), pools=((4, 2), (4, 2)), features=12, hidden=6
 )  # fmt: skip
 RECIPE = Recipe(epochs=2, batch_size=4, validation_fraction=0.25)
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
 
 
 @pytest.fixture(scope="module")
@@ -81,19 +78,8 @@ def test_killed_at_any_moment_it_goes_on_without_repeating_a_finished_fold(
     moment, data, undisturbed, tmp_path, monkeypatch
 ):
     name, call, after = MOMENTS[moment]
-    original, calls = getattr(audit, name), iter(range(1, 100))
-
-    def dying(*arguments, **options):
-        now = next(calls) == call
-        if now and not after:
-            raise Killed
-        result = original(*arguments, **options)
-        if now:
-            raise Killed
-        return result
-
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(audit, name, dying)
+        die(patch, audit, name, call, after)
         crossval(CONFIG, data, RECIPE, 3, 0, tmp_path / "x.json")
     finished = call if after else call - 1
     state = tmp_path / "x.json"

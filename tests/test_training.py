@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from killing import Killed, die
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -21,10 +22,6 @@ CONFIG = Config(
 )  # fmt: skip
 RECIPE = Recipe(epochs=3, batch_size=4, validation_fraction=0.25, plateau_patience=0, learning_rate=5e-3, warm_up=0.3)
 KINDS = [(schedule, optimizer) for schedule in training.SCHEDULES for optimizer in training.OPTIMIZERS]
-
-
-class Killed(BaseException):
-    """Stands for the end of the process: nothing in the library may catch it."""
 
 
 @pytest.fixture(scope="module")
@@ -285,22 +282,6 @@ def test_stopped_anywhere_and_resumed_a_run_ends_like_an_undisturbed_one(kind, d
     run = fit(CONFIG, data, recipe_of(kind), checkpoint=path, resume=True, on_epoch=shown.append)
     assert_same_run(run, path, undisturbed[kind])
     assert [record["epoch"] for record in shown] == [3]
-
-
-def die(monkeypatch, owner, name, call, after):
-    """Let the process "die" at the given call of a function, before or after its work is done."""
-    original, calls = getattr(owner, name), iter(range(1, 1000))
-
-    def wrapped(*arguments, **options):
-        now = next(calls) == call
-        if now and not after:
-            raise Killed
-        result = original(*arguments, **options)
-        if now:
-            raise Killed
-        return result
-
-    monkeypatch.setattr(owner, name, wrapped)
 
 
 MOMENTS = {
