@@ -21,6 +21,7 @@ from crnn_lib.files import write_text  # noqa: E402
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 TIMEOUT = 300  # seconds for one cell
+LIVE_VIEW = "application/vnd.jupyter.widget-view+json"  # a random number that means nothing without its kernel
 VARYING = [(re.compile(r"\b0x[0-9a-fA-F]{6,16}\b"), "0x0"), (re.compile(r"\S*ipykernel_\d+[/\\]\d+\.py"), "<cell>")]
 
 
@@ -41,6 +42,7 @@ def run(notebook: nbformat.NotebookNode, folder: Path, timeout: int = TIMEOUT) -
         kernel_name=KERNEL["name"],
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
+        store_widget_state=False,
         coalesce_streams=True,
     )
     client.execute(env=environment)
@@ -53,6 +55,7 @@ def neutral(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
+            output.get("data", {}).pop(LIVE_VIEW, None)
             for holder, key in ((output, "text"), (output.get("data", {}), "text/plain")):
                 if key in holder:
                     for pattern, replacement in VARYING:

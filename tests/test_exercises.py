@@ -1,4 +1,7 @@
-"""Each exercise: the stored notebook holds the stub and its verdict; with the solution put in, the verdict is Right."""
+"""Each exercise: the stored notebook holds the stub and its verdict; with the solution put in, the verdict is Right.
+
+Where CRNN_CAPTCHA_DIR is set, this is also each notebook's run on the real images, whose outputs nothing can compare.
+"""
 
 import re
 from pathlib import Path
@@ -8,6 +11,7 @@ import nbformat
 import pytest
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
+pytestmark = pytest.mark.slow
 SOLUTION = re.compile(r"<summary>Solution</summary>\s*```python\n(.*?)\n```", re.DOTALL)
 
 

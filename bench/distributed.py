@@ -1,0 +1,136 @@
+"""Training in several processes, on one machine or many: each batch is shared out, the gradients are averaged.
+
+    torchrun --standalone --nproc-per-node 2 bench/distributed.py --data DIR --out FILE
+    torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d --rdzv-endpoint HOST:29500 bench/distributed.py ...
+
+An example to start from, not a part of the library: model, data and the state of a run are the library's, the loop is
+this file's. One process a GPU (nccl), or one a CPU core (gloo). All processes hold the same weights. Process `rank` of
+`world` takes every world-th image of a batch; DistributedDataParallel averages the gradients, so that all make the same
+step. Process 0 writes FILE.checkpoint after each epoch; --resume goes on from it, with as many processes as before.
+"""
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from crnn_lib import metrics, synth
+from crnn_lib.alphabet import Alphabet
+from crnn_lib.data import LabelledImages, load_folder, split
+from crnn_lib.errors import UserError
+from crnn_lib.files import environment
+from crnn_lib.model import CRNN, Config, save
+from crnn_lib.training import Recipe, Run, tune_process
+
+
+def gradients(run: Run, network: nn.Module, batch: Tensor, generator: torch.Generator) -> float:
+    """Leave in every process the gradient of the joint batch's mean loss; return this process's part of that loss.
+
+    The last batch may not divide evenly. DistributedDataParallel divides the sum over processes by `world`, so each
+    part is multiplied by `world` and weighed by its share of the batch.
+    """
+    rank, world = dist.get_rank(), dist.get_world_size()
+    own = batch[rank::world]
+    images, targets, lengths = run.batch(own, generator)
+    log_probs = network(images.to(run.device))  # (N, 1, H, W) -> (N, T, K)
+    steps = torch.full_like(lengths, log_probs.shape[1])
+    part = nn.functional.ctc_loss(log_probs.transpose(0, 1), targets.to(run.device), steps, lengths)
+    part = part * len(own) / len(batch)
+    run.optimizer.zero_grad()
+    (part * world).backward()  # the gradients are averaged meanwhile
+    return part.item()
+
+
+def average_statistics(model: nn.Module) -> None:
+    """Give all processes the mean of their BatchNorm averages: on CPUs each has seen its own images only."""
+    for statistic in model.buffers():
+        if statistic.is_floating_point():  # not the counters
+            dist.all_reduce(statistic)
+            statistic /= dist.get_world_size()
+
+
+def epoch(run: Run, network: nn.Module) -> None:
+    """Train on every image once, and record the mean loss over all processes."""
+    recipe, number = run.recipe, len(run.history) + 1
+    order = torch.randperm(len(run.train), generator=torch.Generator().manual_seed(recipe.seed * 100_003 + number))
+    own = torch.Generator().manual_seed((recipe.seed * 100_003 + number) * 1009 + dist.get_rank())  # of augmentation
+    total, images = torch.zeros((), device=run.device), 0
+    network.train()
+    for batch in order.split(recipe.batch_size):
+        if len(batch) < dist.get_world_size():
+            continue  # too few for everyone
+        total += gradients(run, network, batch, own) * len(batch)
+        images += len(batch)
+        nn.utils.clip_grad_norm_(run.model.parameters(), recipe.clip)
+        run.optimizer.step()
+        run.scheduler.step()
+    average_statistics(run.model)
+    dist.all_reduce(total)
+    run.history.append({"epoch": number, "train_loss": total.item() / images})
+
+
+def train(config: Config, data: LabelledImages, recipe: Recipe, device: str, checkpoint: Path, resume: bool) -> Run:
+    """Train in all processes alike; process 0 writes the checkpoint after each epoch."""
+    torch.manual_seed(recipe.seed)  # the same first weights everywhere
+    run = Run(CRNN(config), data, recipe, device)
+    on_gpu = device.startswith("cuda")
+    if on_gpu:  # BatchNorm over the joint batch; it knows GPUs only
+        nn.SyncBatchNorm.convert_sync_batchnorm(run.model)
+    if resume and checkpoint.exists():
+        run.restore(checkpoint)
+    network = DistributedDataParallel(run.model, [device] if on_gpu else None, forward_sync_buffers=False)
+    while len(run.history) < recipe.epochs:
+        epoch(run, network)
+        if dist.get_rank() == 0:
+            run.save(checkpoint)
+            print(json.dumps(run.history[-1]), file=sys.stderr, flush=True)
+    return run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, metavar="DIR", help="default: the embedded generated set")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--epochs", type=int, default=Recipe().epochs)
+    parser.add_argument("--batch-size", type=int, default=16, help="images in a joint batch, of all processes together")
+    parser.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint, if there is one")
+    a = parser.parse_args()
+    on_gpu = torch.cuda.is_available()
+    device = f"cuda:{os.environ['LOCAL_RANK']}" if on_gpu else "cpu"
+    if on_gpu:
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if on_gpu else "gloo")
+    tune_process()
+    rank, world = dist.get_rank(), dist.get_world_size()
+    print(f"process {rank} of {world} on {device}, pid {os.getpid()}", file=sys.stderr, flush=True)
+    if a.batch_size < world:
+        raise UserError(f"a batch of {a.batch_size} leaves some of {world} processes without an image")
+
+    data = load_folder(a.data) if a.data else synth.dataset()
+    kept, held_out = split(data.labels, 0.7, seed=0)  # the same in every process: a split depends on its seed alone
+    recipe = replace(Recipe(), epochs=a.epochs, batch_size=a.batch_size, validation_fraction=0)
+    config = Config(alphabet=Alphabet.of(data.labels).symbols)
+    checkpoint = a.out.with_name(a.out.name + ".checkpoint")
+    run = train(config, data.subset(kept), recipe, device, checkpoint, a.resume)
+    if rank == 0:
+        provenance = {
+            "data": data.fingerprint(), "images": len(data), "train_images": len(kept), "split_seed": 0,
+            "train_fraction": 0.7, "recipe": asdict(recipe), "config": asdict(config), "environment": environment(),
+            "device": device, "processes": world, "history": run.history,
+        }  # fmt: skip
+        save(run.model, a.out, provenance)
+        checkpoint.unlink(missing_ok=True)
+        test = data.subset(held_out)
+        print(json.dumps(metrics.evaluate(run.model, test.images, test.labels)[0]))
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

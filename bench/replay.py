@@ -1,0 +1,137 @@
+"""Films a training run, dense at the start: what the book's training replay plays.
+
+    python bench/replay.py [--epochs 16] [--variants ours no-prior ...]
+
+Chapter 7's data and recipe, and variants with one thing changed each. A frame holds, for the model as it stands before
+a step: the CTC loss, the share of blanks and the exact readings on the validation part, the norm of the last gradient
+(clipped, as the recipe does), and the class probabilities of a few samples, in bytes (probability * 255, rounded).
+Writes data/results/replay.json, at most 300 kB.
+"""
+
+import argparse
+import base64
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from symptoms import generated, without_batchnorm
+
+from crnn_lib import metrics
+from crnn_lib.alphabet import BLANK
+from crnn_lib.files import environment, write_text
+from crnn_lib.images import load_grey, resize, standardise
+from crnn_lib.model import CRNN, Config
+from crnn_lib.training import Recipe, Run, tune_process
+
+ROOT = Path(__file__).resolve().parent.parent
+COUNT, FRAMES, LARGEST = 500, 40, 300_000
+SAMPLES = {"ours": ("55dne", "mw4pg", "c3f8n")}  # of data/samples; the variants show the first alone
+SHORT = Config(pools=((2, 2), (2, 2), (1, 1), (2, 3), (2, 1)))  # T = 10
+VARIANTS = {
+    "ours": "the book's recipe",
+    "no-prior": "output biases left at zero",
+    "no-standardisation": "grey levels from 0 to 1, not standardised",
+    "no-batchnorm": "no BatchNorm on the columns",
+    "short": "pooled to T = 10 time steps",
+    "sgd": "SGD with momentum 0.9 instead of AdamW",
+}
+
+
+def moments(total: int) -> list[int]:
+    """Up to FRAMES step numbers from 0 to `total`, growing: every step at first, few at the end."""
+    return sorted({0, *np.geomspace(1, total, FRAMES - 1).round().astype(int).tolist()})
+
+
+def prepared(variant: str, recipe: Recipe) -> Run:
+    """The run of a variant, before its first step."""
+    torch.manual_seed(recipe.seed)
+    model = CRNN(SHORT if variant == "short" else Config())
+    if variant == "no-batchnorm":
+        without_batchnorm(model.normalise)
+    recipe = replace(recipe, prior_bias=variant != "no-prior")
+    run = Run(model, generated(COUNT, standardised=variant != "no-standardisation"), recipe)
+    if variant == "sgd":
+        run.optimizer = torch.optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=0.9)
+        run.scheduler = run._make_scheduler()
+    return run
+
+
+def sample(name: str, standardised: bool, config: Config) -> torch.Tensor:
+    """One of data/samples as this run's network wants it, (1, H, W)."""
+    grey = load_grey(ROOT / "data" / "samples" / f"{name}.png")
+    if standardised:
+        return standardise(grey, config.height, config.width)
+    return torch.tensor(resize(grey, config.height, config.width))[None] / 255
+
+
+def film(variant: str, recipe: Recipe) -> dict:
+    """The frames of one variant's run."""
+    run = prepared(variant, recipe)
+    names = SAMPLES.get(variant, SAMPLES["ours"][:1])
+    shown = torch.stack([sample(name, variant != "no-standardisation", run.model.config) for name in names])
+    total = recipe.epochs * -(-len(run.train) // recipe.batch_size)
+    wanted, frames, posteriors, step = moments(total), [], [], 0
+
+    def look() -> bool:
+        nonlocal step
+        if step in wanted:
+            figures, readings = metrics.evaluate(run.model, run.validation.images, run.validation.labels)
+            samples = metrics.read(run.model, shown)
+            gradients = [p.grad.norm() for p in run.model.parameters() if p.grad is not None]
+            blank = (readings.log_probs.argmax(-1) == BLANK).float().mean().item()
+            frames.append(
+                {
+                    "step": step,
+                    "loss": round(figures["ctc_loss"], 4),
+                    "blank": round(blank, 4),
+                    "exact": figures["exact"],
+                    "gradient": round(torch.stack(gradients).norm().item(), 4) if gradients else None,
+                    "texts": samples.texts,
+                }
+            )
+            posteriors.append(np.round(samples.log_probs.exp().numpy() * 255).astype(np.uint8))
+            run.model.train()
+        step += 1
+        return False
+
+    for _ in range(recipe.epochs):
+        run.epoch(look)
+    look()
+    film = np.stack(posteriors)  # (frames, samples, T, K)
+    return {
+        "variant": variant,
+        "what": VARIANTS[variant],
+        "samples": names,
+        "shape": list(film.shape),
+        "validation_images": len(run.validation),
+        "frames": frames,
+        "posteriors": base64.b64encode(film.tobytes()).decode("ascii"),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--out", type=Path, default=ROOT / "data" / "results" / "replay.json")
+    a = parser.parse_args()
+    tune_process()
+    recipe = Recipe(epochs=a.epochs, validation_fraction=0.15)
+    runs = []
+    for variant in a.variants:
+        runs.append(film(variant, recipe))
+        last = runs[-1]["frames"][-1]
+        print(variant, [f["loss"] for f in runs[-1]["frames"][::4]], last["exact"], last["texts"], flush=True)
+    text = json.dumps(
+        {"command": "python bench/replay.py", "environment": environment(), "epochs": a.epochs, "runs": runs}
+    )
+    if len(text) > LARGEST:
+        raise SystemExit(f"{len(text)} bytes are more than {LARGEST}: show fewer samples or frames")
+    write_text(a.out, text + "\n")
+    print(f"{len(text)} bytes")
+
+
+if __name__ == "__main__":
+    main()

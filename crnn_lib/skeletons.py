@@ -1,0 +1,77 @@
+"""Pen strokes of our own for the 36 symbols: digits and lower-case letters, several ways of writing each.
+
+`skeletons.json` holds, for each symbol, one line a variant; the first is the plainest. Strokes are separated by `|`,
+the smooth pieces of a stroke by `/` (a corner: the next piece starts where the last one ended), points by spaces.
+Units: 20 from the top of `l` (y = 0) to the baseline (y = 20), y downwards; `x` begins at 9, `p` ends at 29.
+"""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from crnn_lib.errors import UserError
+from crnn_lib.strokes import quantise
+
+SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyz"
+CAP = 20.0  # units from the top of `l` to the baseline
+PER_SPAN = 6  # points drawn between two given ones
+
+Strokes = list[list[list[float]]]
+
+
+@lru_cache(maxsize=1)
+def _variants() -> dict[str, list[str]]:
+    return json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def count(symbol: str) -> int:
+    """How many ways of writing `symbol` there are. Raises UserError for a symbol that is none of the 36."""
+    if symbol not in _variants():
+        raise UserError(f"{symbol!r} cannot be drawn: the pen writes {SYMBOLS}")
+    return len(_variants()[symbol])
+
+
+def glyph(symbol: str, variant: int = 0) -> Strokes:
+    """The strokes of `symbol` as points in skeleton units, `variant` counted round. Raises UserError as `count`."""
+    line = _variants()[symbol][variant % count(symbol)] if count(symbol) else ""
+    result = []
+    for stroke in line.split("|"):
+        points: list[list[float]] = []
+        for piece in stroke.split("/"):
+            knots = points[-1:] + [[float(v) for v in point.split(",")] for point in piece.split()]
+            points += _spline(knots)[1 if points else 0 :]
+        result.append(points)
+    return result
+
+
+def _spline(knots: list[list[float]]) -> list[list[float]]:
+    """A curve through all knots (Catmull and Rom 1974, uniform); + - * and / alone, so that any language repeats it."""
+    if len(knots) < 3:
+        return knots
+    ends = [knots[0], *knots, knots[-1]]
+    result = [knots[0]]
+    for a, b, c, d in zip(ends, ends[1:], ends[2:], ends[3:], strict=False):
+        for i in range(1, PER_SPAN + 1):
+            t = i / PER_SPAN
+            result.append([
+                0.5 * (2 * q + t * (r - p + t * (2 * p - 5 * q + 4 * r - s + t * (3 * q - p - 3 * r + s))))
+                for p, q, r, s in zip(a, b, c, d, strict=True)
+            ])  # fmt: skip
+    return result
+
+
+def write(text: str, variants: list[int] | None = None, height: float = 14.0, gap: float = 5.0) -> Strokes:
+    """`text` written from left to right with the baseline at y = 0: strokes in pixels on the grid of 1/16.
+
+    `height` is that of `l` in pixels, `gap` the space between two characters in skeleton units, `variants` one number
+    a character (default: the plainest form). Raises UserError for a character that is none of the 36.
+    """
+    x, result = 0.0, []
+    for i, symbol in enumerate(text):
+        strokes = glyph(symbol, variants[i] if variants else 0)
+        left = min(px for stroke in strokes for px, _ in stroke)
+        right = max(px for stroke in strokes for px, _ in stroke)
+        scale = height / CAP
+        result += [[[(px - left + x) * scale, (py - CAP) * scale] for px, py in stroke] for stroke in strokes]
+        x += right - left + gap
+    return quantise(result)

@@ -1,0 +1,68 @@
+"""Drawn strokes and the only rasteriser for them, written out so that the page's JavaScript repeats it bit for bit.
+
+A drawing is a list of strokes, a stroke a list of [x, y] points in pixels of the image, x to the right, y downwards;
+the centre of pixel (row, column) lies at (column + 0.5, row + 0.5). The list is the truth, the pixels follow from it.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from crnn_lib.errors import UserError
+from crnn_lib.images import HEIGHT, WIDTH
+
+STEP = 16  # points lie on a grid of 1/16 pixel: finer than a hand, and short in JSON
+FARTHEST = 4096.0  # pixels from the origin
+
+Stroke = Sequence[Sequence[float]]
+
+
+def quantise(strokes: Sequence[Stroke]) -> list[list[list[float]]]:
+    """The same drawing with every point on the grid of 1/16 pixel, halves rounded up; strokes without points go.
+
+    Raises UserError for a point that is no pair of numbers within 4096 pixels of the origin.
+    """
+    result = []
+    for stroke in strokes:
+        points = []
+        for point in stroke:
+            if len(point) != 2 or not all(-FARTHEST <= v <= FARTHEST for v in point):
+                raise UserError(f"point {str(list(point))[:60]} is no [x, y] within {FARTHEST:.0f} pixels")
+            points.append([math.floor(v * STEP + 0.5) / STEP for v in point])
+        if points:
+            result.append(points)
+    return result
+
+
+def render(strokes: Sequence[Stroke], thickness: float = 2.0, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """Dark ink on white, (height, width) uint8: 255 - 255 * coverage, coverage = thickness / 2 + 0.5 - distance.
+
+    `distance` is that from the pixel's centre to the nearest segment, coverage is cut to 0..1, `thickness` is in
+    pixels; a stroke of one point is a dot. Float64, in this very order of operations. Raises UserError as `quantise`,
+    and for a thickness outside 0..64.
+    """
+    if not 0 < thickness <= 64:
+        raise UserError(f"a thickness of {thickness} pixels cannot be drawn: give more than 0, at most 64")
+    reach = thickness / 2 + 0.5
+    nearest = np.full((height, width), np.inf)  # squared distance
+    for stroke in quantise(strokes):
+        for (ax, ay), (bx, by) in zip(stroke, stroke[1:] or stroke, strict=False):
+            top, bottom = _span(ay, by, reach, height)
+            left, right = _span(ax, bx, reach, width)
+            x = np.arange(left, right) + 0.5 - ax
+            y = np.arange(top, bottom)[:, None] + 0.5 - ay
+            dx, dy = bx - ax, by - ay
+            length = dx * dx + dy * dy
+            along = np.clip((x * dx + y * dy) / length, 0.0, 1.0) if length else np.zeros((len(y), len(x)))
+            away_x, away_y = x - along * dx, y - along * dy
+            patch = nearest[top:bottom, left:right]
+            np.minimum(patch, away_x * away_x + away_y * away_y, out=patch)
+    coverage = np.clip(reach - np.sqrt(nearest), 0.0, 1.0)
+    return (255 - np.floor(255 * coverage + 0.5)).astype(np.uint8)
+
+
+def _span(a: float, b: float, reach: float, size: int) -> tuple[int, int]:
+    """The pixels [first, last + 1) along one axis that a segment from `a` to `b` can darken."""
+    first = max(math.floor(min(a, b) - reach), 0)
+    return first, max(min(math.ceil(max(a, b) + reach), size), first)

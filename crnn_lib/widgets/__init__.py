@@ -1,0 +1,1 @@
+"""Widgets that draw, read and explain an image: one JavaScript module for live notebooks and for static pages."""

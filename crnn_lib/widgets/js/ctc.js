@@ -1,0 +1,188 @@
+// CTC in the open, one sequence at a time: what crnn_lib.ctc computes, held against it by tests/test_widgets_ctc.py.
+//
+// A matrix is an array of T rows of K log-probabilities, blank = class 0; a target is an array of U class indices.
+// Source: Graves, Fernandez, Gomez and Schmidhuber 2006, sections 3 and 4.
+
+/** log(sum(exp(values))), -Infinity for none. */
+export function logSumExp(values) {
+  const high = Math.max(-Infinity, ...values);
+  if (high === -Infinity) return -Infinity;
+  return high + Math.log(values.reduce((sum, v) => sum + Math.exp(v - high), 0));
+}
+
+/** Rows of log-probabilities from rows of logits. */
+export function logSoftmax(logits) {
+  return logits.map((row) => {
+    const total = logSumExp(row);
+    return row.map((v) => v - total);
+  });
+}
+
+/** The label with a blank before, between and after its symbols: 2U + 1 classes, the lattice's cells. */
+export function extend(target) {
+  return [0, ...target.flatMap((c) => [c, 0])];
+}
+
+/** The cells that lead into cell s at the next step: itself, the one before, and the one before a blank if allowed. */
+export function predecessors(extended, s) {
+  const cells = [s];
+  if (s >= 1) cells.push(s - 1);
+  if (s >= 2 && extended[s] !== 0 && extended[s] !== extended[s - 2]) cells.push(s - 2);
+  return cells;
+}
+
+/** The cells that cell s leads into at the next step. */
+export function successors(extended, s) {
+  return [s, s + 1, s + 2].filter((to) => to < extended.length && predecessors(extended, to).includes(s));
+}
+
+/** How many neighbouring symbols of a label are equal: r, each of which needs a blank between. */
+export function repeats(target) {
+  return target.filter((c, i) => i > 0 && c === target[i - 1]).length;
+}
+
+/** How many paths of T steps collapse to the target, exactly: C(T + U - r, 2U) as a BigInt. */
+export function countAlignments(target, T) {
+  const n = T + target.length - repeats(target);
+  const k = 2 * target.length;
+  if (k > n) return 0n;
+  let count = 1n;
+  for (let i = 1; i <= k; i++) count = (count * BigInt(n - k + i)) / BigInt(i);
+  return count;
+}
+
+/** Log alpha, T rows of 2U + 1: all path beginnings that end in a cell, its own emission included. */
+export function forward(logProbs, target) {
+  const extended = extend(target);
+  const alpha = [];
+  for (let t = 0; t < logProbs.length; t++) {
+    alpha.push(extended.map((c, s) => {
+      const before = t === 0 ? (s <= 1 ? 0 : -Infinity) : logSumExp(predecessors(extended, s).map((p) => alpha[t - 1][p]));
+      return before + logProbs[t][c];
+    }));
+  }
+  return alpha;
+}
+
+/** Log beta, T rows of 2U + 1: all path endings after a cell, its own emission left out. */
+export function backward(logProbs, target) {
+  const extended = extend(target);
+  const T = logProbs.length;
+  const beta = new Array(T);
+  for (let t = T - 1; t >= 0; t--) {
+    beta[t] = extended.map((_, s) => {
+      if (t === T - 1) return s >= extended.length - 2 ? 0 : -Infinity;
+      return logSumExp(successors(extended, s).map((to) => beta[t + 1][to] + logProbs[t + 1][extended[to]]));
+    });
+  }
+  return beta;
+}
+
+/** log p(target): -Infinity where the label does not fit, 0 for an empty label on no time steps. */
+export function logLikelihood(logProbs, target) {
+  if (!logProbs.length) return target.length ? -Infinity : 0;
+  return logSumExp(forward(logProbs, target)[logProbs.length - 1].slice(-2));
+}
+
+/** The posterior probability of each cell, T rows of 2U + 1: which share of p(target) passes through it. */
+export function cellPosterior(logProbs, target) {
+  const alpha = forward(logProbs, target);
+  const beta = backward(logProbs, target);
+  return alpha.map((row, t) => {
+    const through = row.map((a, s) => a + beta[t][s]);
+    const total = logSumExp(through);
+    return through.map((v) => (total === -Infinity ? 0 : Math.exp(v - total)));
+  });
+}
+
+/** The posterior probability of each class, T rows of K; zeros where the label does not fit. */
+export function occupancy(logProbs, target) {
+  const extended = extend(target);
+  return cellPosterior(logProbs, target).map((row, t) => {
+    const mass = new Array(logProbs[t].length).fill(0);
+    row.forEach((share, s) => { mass[extended[s]] += share; });
+    return mass;
+  });
+}
+
+/** The loss's gradient with respect to the logits, probability minus occupancy; zeros where the label does not fit. */
+export function ctcGradient(logProbs, target) {
+  const mass = occupancy(logProbs, target);
+  const fits = logLikelihood(logProbs, target) > -Infinity;
+  return mass.map((row, t) => row.map((m, c) => (fits ? Math.exp(logProbs[t][c]) - m : 0)));
+}
+
+/** A path of T cells drawn through the lattice, backwards, by choose(scores of the candidates) -> its index. */
+function trace(scores, extended, choose) {
+  const T = scores.length;
+  const last = extended.length - 1;
+  const ends = last ? [last, last - 1] : [last];
+  const cells = new Array(T);
+  cells[T - 1] = ends[choose(ends.map((s) => scores[T - 1][s]))];
+  for (let t = T - 1; t > 0; t--) {
+    const from = predecessors(extended, cells[t]);
+    cells[t - 1] = from[choose(from.map((s) => scores[t - 1][s]))];
+  }
+  return cells;
+}
+
+function indexOfMax(values) {
+  return values.indexOf(Math.max(...values));
+}
+
+/** The cells of the most probable path of the target (Viterbi), or null where none has a probability above 0. */
+export function bestCells(logProbs, target) {
+  const extended = extend(target);
+  const best = [];
+  logProbs.forEach((row, t) => {
+    best.push(extended.map((c, s) => row[c] + (t === 0 ? (s <= 1 ? 0 : -Infinity)
+      : Math.max(...predecessors(extended, s).map((p) => best[t - 1][p])))));
+  });
+  if (!best.length || Math.max(...best[best.length - 1].slice(-2)) === -Infinity) return null;
+  return trace(best, extended, indexOfMax);
+}
+
+/** The cells of a path of the target, drawn from the posterior by random() in [0, 1); null where there is none. */
+export function sampleCells(logProbs, target, random) {
+  const alpha = forward(logProbs, target);
+  if (!alpha.length || logSumExp(alpha[alpha.length - 1].slice(-2)) === -Infinity) return null;
+  return trace(alpha, extend(target), (scores) => {
+    const total = logSumExp(scores);
+    let left = random();
+    for (let i = 0; i < scores.length; i++) {
+      left -= Math.exp(scores[i] - total);
+      if (left < 0) return i;
+    }
+    return indexOfMax(scores);
+  });
+}
+
+/** Up to `limit` alignments of the target over T steps, each a list of T cells, in the order of early entry. */
+export function listCells(target, T, limit) {
+  const extended = extend(target);
+  const found = [];
+  const last = extended.length - 1;
+  const walk = (cells) => {
+    if (found.length >= limit) return;
+    const s = cells[cells.length - 1];
+    if (last - s > 2 * (T - cells.length) + 1) return; // too far from the end to arrive
+    if (cells.length === T) {
+      if (s >= last - 1) found.push(cells);
+      return;
+    }
+    for (const to of successors(extended, s)) walk([...cells, to]);
+  };
+  if (T > 0 && countAlignments(target, T) > 0n) [0, 1].filter((s) => s <= last).forEach((s) => walk([s]));
+  return found;
+}
+
+/** The log-probability of one path of classes. */
+export function pathLogProb(logProbs, path) {
+  return path.reduce((sum, c, t) => sum + logProbs[t][c], 0);
+}
+
+/** The matrix after one step of gradient descent on the logits: peaks and blanks appear as it is repeated. */
+export function gradientStep(logProbs, target, rate) {
+  const gradient = ctcGradient(logProbs, target);
+  return logSoftmax(logProbs.map((row, t) => row.map((v, c) => v - rate * gradient[t][c])));
+}

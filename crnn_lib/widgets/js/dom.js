@@ -1,0 +1,55 @@
+// Small helpers for building a widget's elements.
+
+/**
+ * An element with attributes and children; a property `on…` is a listener, `null` and `false` leave an attribute out.
+ * @param {string} tag @param {Object<string, any>} [attributes] @param {...(Node | string)} children
+ */
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== false) made.setAttribute(name, value === true ? "" : String(value));
+  }
+  made.append(...children);
+  return made;
+}
+
+/** Set the text only where it differs, so that a live region is not announced twice. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** A slider with its name and its value in words. @param {{name: string, min: number, max: number, step: number,
+ *  value: number, unit?: string, onchange: (value: number) => void}} options */
+export function slider({ name, min, max, step, value, unit = "", onchange }) {
+  const output = element("output", {}, `${value}${unit}`);
+  const input = element("input", {
+    type: "range", min, max, step, value, "aria-label": name, "aria-valuetext": `${value}${unit}`,
+    oninput: () => {
+      show(Number(input.value));
+      onchange(Number(input.value));
+    },
+  });
+  function show(v) {
+    input.value = String(v);
+    input.setAttribute("aria-valuetext", `${v}${unit}`);
+    setText(output, `${v}${unit}`);
+  }
+  return { node: element("label", { class: "crnn-slider" }, element("span", {}, name), input, output), show };
+}
+
+/** A probability in words: 97.3 %, and never 0 % for what is only small. @param {number} p */
+export function percent(p) {
+  return p < 0.001 ? "< 0.1 %" : p > 0.9995 ? "> 99.9 %" : `${(100 * p).toFixed(1)} %`;
+}
+
+/** A grey picture (H, W) on a canvas of its own size. @param {ArrayLike<number>} data */
+export function greyCanvas(data, H, W) {
+  const canvas = document.createElement("canvas");
+  canvas.width = W;
+  canvas.height = H;
+  const pixels = new ImageData(W, H);
+  for (let i = 0; i < H * W; i++) pixels.data.set([data[i], data[i], data[i], 255], 4 * i);
+  canvas.getContext("2d").putImageData(pixels, 0, 0);
+  return canvas;
+}

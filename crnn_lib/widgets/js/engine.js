@@ -1,0 +1,263 @@
+// The page's engine: the CRNN's forward pass, written out. No library, no WebAssembly; plain loops over typed arrays,
+// arranged so that the innermost one walks through contiguous memory. Weights arrive with BatchNorm folded away.
+
+/** @typedef {{data: Float32Array, dims: number[]}} Tensor */
+/** @typedef {{alphabet: string, height: number, width: number, channels: number[], pools: number[][],
+ *             features: number, hidden: number}} Config */
+
+const PAGE_FORMAT = "crnn_lib page 1";
+const ITEM_BYTES = { F32: 4, F16: 2, I8: 1 };
+
+/** Bytes of base64 text, without the detour over a binary string that `atob` takes. @param {string} text */
+export function fromBase64(text) {
+  const value = new Int16Array(128).fill(-1);
+  const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (let i = 0; i < 64; i++) value[digits.charCodeAt(i)] = i;
+  let length = text.length;
+  while (length && text[length - 1] === "=") length--;
+  const bytes = new Uint8Array(Math.floor((length * 3) / 4));
+  for (let i = 0, at = 0, bits = 0, held = 0; i < length; i++) {
+    const six = value[text.charCodeAt(i)] ?? -1;
+    if (six < 0) throw new Error("the weights are damaged: this is no base64");
+    bits = ((bits << 6) | six) & 0xffff;
+    held += 6;
+    if (held >= 8) bytes[at++] = (bits >> (held -= 8)) & 255;
+  }
+  return bytes;
+}
+
+/** The float16 with the bits `h`. @param {number} h */
+function halfToNumber(h) {
+  const sign = h & 0x8000 ? -1 : 1;
+  const exponent = (h >> 10) & 31;
+  const fraction = h & 1023;
+  if (exponent === 31) throw new Error("the weights are damaged: they hold a number that is not finite");
+  return sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24);
+}
+
+/**
+ * A safetensors file: eight bytes of header length, a JSON header, the numbers. Everything is checked before it is used.
+ * float16 and int8 (a row's whole numbers times its `.scale`) become float32 here, once.
+ * @param {Uint8Array} bytes
+ * @returns {{config: Config, tensors: Object<string, Tensor>}}
+ */
+export function parseWeights(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const start = bytes.length < 8 ? NaN : 8 + view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
+  if (!(start <= bytes.length)) throw new Error("the weights are damaged: their header is cut off");
+  let text = "";
+  for (let i = 8; i < start; i++) text += String.fromCharCode(bytes[i]);
+  const header = JSON.parse(text);
+  if (header.__metadata__?.format !== PAGE_FORMAT) throw new Error(`the weights are not of format ${PAGE_FORMAT}`);
+  const tensors = {};
+  const config = JSON.parse(header.__metadata__.config);
+  delete header.__metadata__;
+  for (const [name, { dtype, shape, data_offsets: [from, to] }] of Object.entries(header)) {
+    const count = shape.reduce((a, b) => a * b, 1);
+    const size = ITEM_BYTES[dtype];
+    if (!size || !(from >= 0) || to - from !== count * size || start + to > bytes.length)
+      throw new Error(`the weights are damaged: ${name} has not the size that its header tells`);
+    const data = new Float32Array(count);
+    for (let i = 0, at = start + from; i < count; i++, at += size)
+      data[i] = size === 2 ? halfToNumber(view.getUint16(at, true)) : size === 4 ? view.getFloat32(at, true) : view.getInt8(at);
+    tensors[name] = { data, dims: shape };
+  }
+  for (const name of Object.keys(tensors)) {
+    const scale = tensors[name + ".scale"]?.data;
+    if (!scale) continue;
+    const { data } = tensors[name];
+    const row = data.length / scale.length;
+    for (let i = 0; i < data.length; i++) data[i] *= scale[Math.floor(i / row)];
+  }
+  return { config, tensors };
+}
+
+/** (C, H, W) -> (C, H + 2, W + 2) with a border of zeros, so that a 3x3 filter needs no special case at the edge. */
+function pad1(data, C, H, W) {
+  const padded = new Float64Array(C * (H + 2) * (W + 2));
+  for (let row = 0; row < C * H; row++) {
+    const c = Math.floor(row / H);
+    padded.set(data.subarray(row * W, row * W + W), (row + 2 * c + 1) * (W + 2) + 1);
+  }
+  return padded;
+}
+
+/**
+ * 3x3 convolution, stride 1, zeros around, plus bias, then ReLU: (C, H, W) -> (D, H, W).
+ * One pass over a row adds one input channel's nine products for two output channels at once.
+ * @param {Float32Array} input @param {Tensor} weight (D, C, 3, 3) @param {Float32Array} bias (D)
+ */
+export function convolve(input, C, H, W, weight, bias) {
+  const D = bias.length;
+  const padded = pad1(input, C, H, W);
+  const output = new Float32Array(D * H * W);
+  const w = Float64Array.from(weight.data);
+  const rowA = new Float64Array(W);
+  const rowB = new Float64Array(W);
+  for (let d = 0; d < D; d += 2) {
+    const e = Math.min(d + 1, D - 1); // an odd last channel is computed twice
+    for (let y = 0; y < H; y++) {
+      rowA.fill(bias[d]);
+      rowB.fill(bias[e]);
+      for (let c = 0; c < C; c++) addRow(padded, (c * (H + 2) + y) * (W + 2), W, w, (d * C + c) * 9, (e * C + c) * 9, rowA, rowB);
+      for (let x = 0, i = (d * H + y) * W, j = (e * H + y) * W; x < W; x++) {
+        output[i + x] = rowA[x] > 0 ? rowA[x] : 0;
+        output[j + x] = rowB[x] > 0 ? rowB[x] : 0;
+      }
+    }
+  }
+  return output;
+}
+
+/** Add to rows A and B what the three padded input rows from index `at` give through the filters at `a` and `b`. */
+function addRow(input, at, W, w, a, b, rowA, rowB) {
+  const a0 = w[a], a1 = w[a + 1], a2 = w[a + 2], a3 = w[a + 3], a4 = w[a + 4], a5 = w[a + 5], a6 = w[a + 6], a7 = w[a + 7], a8 = w[a + 8];
+  const b0 = w[b], b1 = w[b + 1], b2 = w[b + 2], b3 = w[b + 3], b4 = w[b + 4], b5 = w[b + 5], b6 = w[b + 6], b7 = w[b + 7], b8 = w[b + 8];
+  const middle = at + W + 2;
+  const below = middle + W + 2;
+  let p0 = input[at], p1 = input[at + 1], q0 = input[middle], q1 = input[middle + 1], r0 = input[below], r1 = input[below + 1];
+  for (let x = 0; x < W; x++) {
+    const p2 = input[at + x + 2], q2 = input[middle + x + 2], r2 = input[below + x + 2];
+    rowA[x] += a0 * p0 + a1 * p1 + a2 * p2 + a3 * q0 + a4 * q1 + a5 * q2 + a6 * r0 + a7 * r1 + a8 * r2;
+    rowB[x] += b0 * p0 + b1 * p1 + b2 * p2 + b3 * q0 + b4 * q1 + b5 * q2 + b6 * r0 + b7 * r1 + b8 * r2;
+    p0 = p1; p1 = p2; q0 = q1; q1 = q2; r0 = r1; r1 = r2;
+  }
+}
+
+/** The largest of each v x h patch: (C, H, W) -> (C, floor(H / v), floor(W / h)). */
+export function maxPool(input, C, H, W, v, h) {
+  const rows = Math.floor(H / v);
+  const columns = Math.floor(W / h);
+  const output = new Float32Array(C * rows * columns);
+  for (let c = 0, o = 0; c < C; c++)
+    for (let y = 0; y < rows; y++)
+      for (let x = 0; x < columns; x++, o++) {
+        let best = -Infinity;
+        for (let j = 0; j < v; j++)
+          for (let i = 0, at = (c * H + y * v + j) * W + x * h; i < h; i++, at++) if (input[at] > best) best = input[at];
+        output[o] = best;
+      }
+  return output;
+}
+
+/** weight (M, N) times x (N) plus bias (M), four rows at a time; `x` and `output` are read and written at offsets. */
+function affine(weight, bias, x, xAt, output, outAt) {
+  const M = bias.length;
+  const N = weight.length / M;
+  let m = 0;
+  for (; m + 4 <= M; m += 4) {
+    let s0 = bias[m], s1 = bias[m + 1], s2 = bias[m + 2], s3 = bias[m + 3];
+    for (let n = 0, i = m * N; n < N; n++, i++) {
+      const value = x[xAt + n];
+      s0 += weight[i] * value;
+      s1 += weight[i + N] * value;
+      s2 += weight[i + 2 * N] * value;
+      s3 += weight[i + 3 * N] * value;
+    }
+    output[outAt + m] = s0; output[outAt + m + 1] = s1; output[outAt + m + 2] = s2; output[outAt + m + 3] = s3;
+  }
+  for (; m < M; m++) {
+    let sum = bias[m];
+    for (let n = 0; n < N; n++) sum += weight[m * N + n] * x[xAt + n];
+    output[outAt + m] = sum;
+  }
+}
+
+const sigmoid = (/** @type {number} */ z) => 1 / (1 + Math.exp(-z));
+
+/**
+ * One direction of the LSTM over T columns of F features, into its half of `states` (T, 2 * hidden).
+ * Hochreiter and Schmidhuber 1997, with forget gates (Gers et al. 2000); gates in torch's order i, f, g, o.
+ */
+function lstm(features, T, F, hidden, weight, bias, backwards, states) {
+  const seen = new Float32Array(F + hidden); // the column, then the last hidden state
+  const gates = new Float32Array(4 * hidden);
+  const cell = new Float32Array(hidden);
+  for (let step = 0; step < T; step++) {
+    const t = backwards ? T - 1 - step : step;
+    seen.set(features.subarray(t * F, t * F + F));
+    affine(weight, bias, seen, 0, gates, 0);
+    for (let i = 0; i < hidden; i++) {
+      cell[i] = sigmoid(gates[hidden + i]) * cell[i] + sigmoid(gates[i]) * Math.tanh(gates[2 * hidden + i]);
+      seen[F + i] = sigmoid(gates[3 * hidden + i]) * Math.tanh(cell[i]);
+    }
+    states.set(seen.subarray(F), t * 2 * hidden + (backwards ? hidden : 0));
+  }
+}
+
+/**
+ * A reader from its weights. `infer` takes a standardised image (H, W) and returns every intermediate by the name that
+ * `CRNN.stages` and the ONNX export give it, with a leading axis N = 1.
+ * @param {Uint8Array} bytes safetensors, as `crnn_lib.widgets.weights` writes them
+ * @returns {{config: Config, infer: (image: Float32Array, H: number, W: number) => Object<string, Tensor>}}
+ */
+export function createReader(bytes) {
+  const { config, tensors } = parseWeights(bytes);
+  const { channels, pools, features: F, hidden, alphabet } = config;
+  const K = [...alphabet].length + 1;
+  const rows = pools.reduce((size, [v]) => Math.floor(size / v), config.height);
+  const columnSize = channels[channels.length - 1] * rows;
+  const layers = channels.map((D, i) => take(`conv${i + 1}`, [D, i ? channels[i - 1] : 1, 3, 3]));
+  const project = take("project", [F, columnSize]);
+  const forward = take("forward", [4 * hidden, F + hidden]);
+  const reverse = take("reverse", [4 * hidden, F + hidden]);
+  const classify = take("classify", [K, 2 * hidden]);
+
+  function take(name, dims) {
+    const weight = tensors[name + ".weight"];
+    const bias = tensors[name + ".bias"];
+    if (String(weight?.dims) !== String(dims) || String(bias?.dims) !== String(dims[0]))
+      throw new Error(`the weights do not fit their configuration: ${name}`);
+    return { weight, bias: bias.data };
+  }
+
+  function infer(image, H, W) {
+    if (image.length !== H * W || H !== config.height || pools.reduce((size, [, h]) => Math.floor(size / h), W) < 1)
+      throw new Error(`an image of ${H} x ${W} does not fit a reader of height ${config.height}`);
+    /** @type {Object<string, Tensor>} */
+    const stages = { image: { data: image, dims: [1, 1, H, W] } };
+    let x = image;
+    let C = 1;
+    layers.forEach((layer, i) => {
+      x = convolve(x, C, H, W, layer.weight, layer.bias);
+      C = layer.bias.length;
+      stages[`conv${i + 1}`] = { data: x, dims: [1, C, H, W] };
+      const [v, h] = pools[i];
+      x = maxPool(x, C, H, W, v, h);
+      H = Math.floor(H / v);
+      W = Math.floor(W / h);
+      stages[`pool${i + 1}`] = { data: x, dims: [1, C, H, W] };
+    });
+    const T = W;
+    const columns = new Float32Array(T * columnSize);
+    for (let row = 0; row < columnSize; row++) for (let t = 0; t < T; t++) columns[t * columnSize + row] = x[row * T + t];
+    const features = new Float32Array(T * F);
+    const states = new Float32Array(T * 2 * hidden);
+    const logits = new Float32Array(T * K);
+    for (let t = 0; t < T; t++) affine(project.weight.data, project.bias, columns, t * columnSize, features, t * F);
+    for (let i = 0; i < features.length; i++) if (features[i] < 0) features[i] = 0;
+    lstm(features, T, F, hidden, forward.weight.data, forward.bias, false, states);
+    lstm(features, T, F, hidden, reverse.weight.data, reverse.bias, true, states);
+    for (let t = 0; t < T; t++) affine(classify.weight.data, classify.bias, states, t * 2 * hidden, logits, t * K);
+    stages.columns = { data: columns, dims: [1, T, columnSize] };
+    stages.features = { data: features, dims: [1, T, F] };
+    stages.states = { data: states, dims: [1, T, 2 * hidden] };
+    stages.logits = { data: logits, dims: [1, T, K] };
+    stages.log_probs = { data: logSoftmaxRows(logits, K), dims: [1, T, K] };
+    return stages;
+  }
+
+  return { config, infer };
+}
+
+/** Log-probabilities of rows of K logits. @param {Float32Array} logits @param {number} K */
+export function logSoftmaxRows(logits, K) {
+  const result = new Float32Array(logits.length);
+  for (let at = 0; at < logits.length; at += K) {
+    const row = logits.subarray(at, at + K);
+    const most = row.reduce((a, b) => Math.max(a, b), -Infinity);
+    const total = most + Math.log(row.reduce((sum, z) => sum + Math.exp(z - most), 0));
+    for (let k = 0; k < K; k++) result[at + k] = row[k] - total;
+  }
+  return result;
+}

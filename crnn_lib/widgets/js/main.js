@@ -1,0 +1,76 @@
+// The door: `render` for anywidget, the element <crnn-widget> for a static page.
+import { fromBase64 } from "./engine.js";
+import { createBackend, kernelOf } from "./backend.js";
+import { element } from "./dom.js";
+import { mountPad } from "./pad.js";
+
+const WIDGETS = { pad: ["Drawing pad and reader", mountPad] };
+
+/** A widget of `kind` in a new root element. The root is returned when it shows its first reading. */
+async function mount(kind, model, backend, place) {
+  if (!Object.hasOwn(WIDGETS, kind)) throw new Error(`there is no widget "${kind}"`);
+  const [name, put] = WIDGETS[kind];
+  const root = element("div", { class: "crnn-widget", "data-crnn-widget": kind, role: "group", "aria-label": name });
+  const takeDown = await put({ root, model, backend });
+  place(root);
+  return takeDown;
+}
+
+/** anywidget's entry: a live model, and behind it a kernel that can be asked. */
+export async function render({ model, el }) {
+  const ask = kernelOf(model);
+  const load = async (reader) => {
+    const [view] = (await ask({ kind: "weights", reader })).buffers;
+    return new Uint8Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+  };
+  const backend = createBackend({ readers: model.get("readers"), load, ask });
+  try {
+    return await mount(model.get("kind"), model, backend, (root) => el.replaceChildren(root));
+  } catch (error) {
+    el.append(element("p", { class: "crnn-widget crnn-error", role: "alert" }, error.message));
+  }
+}
+
+/** A page has no kernel: the state of the element's attribute, and nobody who listens. */
+function pageModel(state) {
+  return { get: (name) => state[name], set: (name, value) => (state[name] = value), save_changes() {}, on() {}, off() {} };
+}
+
+/**
+ * Define <crnn-widget kind state>, which starts when it comes near the viewport; what stands inside it (a picture of
+ * the widget) stays until then. Weights come by classic script, the one kind that loads from a file.
+ * @param {string[]} readers
+ */
+function defineElement(readers) {
+  const folder = document.currentScript.src.replace(/[^/]*$/, "");
+  const loading = new Map();
+  const script = (name) =>
+    new Promise((resolve, reject) => {
+      const tag = element("script", { src: `${folder}crnn-weights-${name}.js` });
+      tag.addEventListener("load", () => resolve(fromBase64(globalThis.crnnWeights[name])));
+      tag.addEventListener("error", () => reject(new Error(`the weights "${name}" cannot be loaded`)));
+      document.head.append(tag);
+    });
+  const load = (name) => loading.get(name) ?? loading.set(name, script(name)).get(name);
+  const backend = createBackend({ readers, load });
+
+  class Mount extends HTMLElement {
+    connectedCallback() {
+      if (this.watch) return;
+      this.watch = new IntersectionObserver((entries) => entries.some((e) => e.isIntersecting) && this.start(), { rootMargin: "400px" });
+      this.watch.observe(this);
+    }
+
+    async start() {
+      this.watch.disconnect();
+      try {
+        const model = pageModel(JSON.parse(this.getAttribute("state") || "{}"));
+        await mount(this.getAttribute("kind"), model, backend, (root) => this.replaceChildren(root));
+        this.setAttribute("live", "");
+      } catch (error) {
+        this.append(element("p", { class: "crnn-widget crnn-error", role: "alert" }, `The widget did not start: ${error.message}`));
+      }
+    }
+  }
+  if (!customElements.get("crnn-widget")) customElements.define("crnn-widget", Mount);
+}

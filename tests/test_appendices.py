@@ -1,0 +1,108 @@
+"""The appendices: complete, and in step with the files and chapters that they tell of."""
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BOOK, RESULTS = ROOT / "book", ROOT / "data" / "results"
+
+
+def page(name):
+    return (BOOK / f"{name}.md").read_text(encoding="utf-8")
+
+
+def prose():
+    """All that introduction and chapters say, code included."""
+    parts = [page("intro")]
+    for path in BOOK.glob("*.ipynb"):
+        parts += [cell.source for cell in nbformat.read(path, as_version=4).cells]
+    return re.sub(r"\s+", " ", "\n".join(parts)).lower()
+
+
+def cpu_seconds(found):
+    """The sum of all trainings in a recorded result; of a run that tells its whole, the epochs are not counted."""
+    if isinstance(found, list):
+        return sum(map(cpu_seconds, found))
+    if not isinstance(found, dict):
+        return 0
+    if "cpu_seconds" in found:
+        return found["cpu_seconds"]
+    return sum(map(cpu_seconds, found.values()))
+
+
+def test_every_result_and_every_script_is_told():
+    told = page("appendix_reproducing")
+    files = [p for p in (*RESULTS.iterdir(), *(ROOT / "bench").glob("*.py")) if not p.name.startswith((".", "_"))]
+    assert len(files) > 15
+    named = {match[0].removeprefix("`") for match in re.findall(r"(`?[\w/]*\w+\.(json|csv|py))\b", told)}
+    named |= {f"{stem}.csv" for stem in re.findall(r"`(\w+)\.json`, `\.csv`", told)}
+    assert [p.name for p in files if not any(name.split("/")[-1] == p.name for name in named)] == []
+
+
+def test_its_times_are_those_of_the_files():
+    rows = re.findall(r"^\| `(\w+\.json)`.*\| ([\d ]+|-) \|$", page("appendix_reproducing"), re.M)
+    assert len(rows) >= 8
+    for name, told in rows:
+        if (RESULTS / name).exists():
+            found = cpu_seconds(json.loads((RESULTS / name).read_text(encoding="utf-8")))
+            assert (told == "-") == (found == 0), f"{name}: {found:.0f}"
+            assert told == "-" or int(told.replace(" ", "")) == pytest.approx(found, rel=0.02), f"{name}: {found:.0f}"
+
+
+def test_its_commands_are_those_of_the_files():
+    told = page("appendix_reproducing")
+    for path in RESULTS.glob("*.json"):
+        command = json.loads(path.read_text(encoding="utf-8")).get("command")
+        if command:
+            assert command.split("python ", 1)[1] in told, f"{path.name}: {command}"
+
+
+def test_every_term_of_the_glossary_is_used_and_leads_to_its_chapter():
+    glossary = re.search(r"```\{glossary\}\n(.*?)\n```", page("appendix_glossary"), re.DOTALL)[1]
+    entries = [entry.split("\n", 1) for entry in glossary.split("\n\n")]
+    terms, said = [term for term, _ in entries], prose()
+    assert len(terms) >= 40
+    assert terms == sorted(set(terms), key=str.lower)
+    for term, definition in entries:
+        target = re.search(r"\[(Chapter \d|Introduction)\]\((0(\d)_\w+\.ipynb|intro\.md)\)$", definition)
+        assert target and target[1][-1] in (target[3], "n"), term
+        if (BOOK / target[2]).exists():  # chapters are written one after the other
+            assert term.lower() in said, f"nobody says {term!r}"
+
+
+@pytest.mark.parametrize("letter", [*"NCHWTKUr", r"\alpha", r"\beta", r"\gamma", r"\pi", r"\ell", r"\mathcal{B}", "y"])
+def test_the_notation_holds_every_letter_and_the_book_uses_it(letter):
+    rows = re.findall(r"^\| (\S+(?: \S+)?) \|", page("appendix_notation"), re.M)
+    assert any(re.match(rf"\$?{re.escape(letter)}(?![A-Za-z])", row) for row in rows)
+    assert re.search(rf"(?<![A-Za-z]){re.escape(letter.lower())}(?![A-Za-z])", prose())
+
+
+def test_every_source_is_whole_and_every_citation_has_one():
+    bib = (BOOK / "references.bib").read_text(encoding="utf-8")
+    entries = dict(re.findall(r"^@\w+\{([\w-]+),\n(.*?)^\}", bib, re.M | re.DOTALL))
+    assert len(entries) == len(re.findall(r"^@", bib, re.M)) >= 25
+    for key, fields in entries.items():
+        assert {"author", "title"} <= set(re.findall(r"^ +(\w+) +=", fields, re.M)), key
+        assert "year " in fields or "without a date" in fields, key
+    cited = {key for path in BOOK.glob("*.md") for keys in re.findall(r"\{cite\}`([^`]+)`", path.read_text("utf-8"))
+             for key in keys.split(",")}  # fmt: skip
+    assert cited
+    assert cited <= set(entries)
+    authors = " ".join(re.findall(r"author +=(.*)", bib))
+    library = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "crnn_lib").rglob("*.py"))
+    named = set(re.findall(r"\b([A-Z][a-z]+)(?: et al\.| and [A-Z][a-z]+)? (?:19|20)\d\d\b", library))
+    assert {"Graves", "Shi", "Wilson"} & named
+    assert [name for name in named if name not in authors] == []
+
+
+def test_the_first_page_leads_to_every_chapter_and_appendix():
+    intro, drawing = page("intro"), (BOOK / "_static" / "architecture.svg").read_text(encoding="utf-8")
+    pages = {p.name for p in BOOK.iterdir() if re.match(r"0\d_.*\.ipynb|appendix_.*\.md", p.name)}
+    assert pages <= set(re.findall(r"\]\(([\w.]+)\)", intro))
+    linked = re.findall(r'<a href="([\w.]+)"', drawing)
+    assert linked == sorted(linked)
+    assert {name[:2] for name in linked} >= {f"0{n}" for n in range(1, 7)}

@@ -1,0 +1,135 @@
+"""The laboratory's arithmetic: JavaScript and crnn_lib.ctc give the same numbers."""
+
+import json
+import math
+import random
+import re
+from itertools import pairwise, product
+from pathlib import Path
+
+import py_mini_racer
+import pytest
+import torch
+
+from crnn_lib import ctc
+from crnn_lib.errors import UserError
+
+SOURCE = Path(ctc.__file__).parent / "widgets" / "js" / "ctc.js"
+HELPERS = """
+const unpack = (rows) => rows.map((row) => row.map((v) => (v === null ? -Infinity : v)));
+const pack = (v) => (Array.isArray(v) ? v.map(pack) : v === -Infinity ? null : v);
+"""
+
+
+@pytest.fixture(scope="module")
+def js():
+    """call(function, log_probs or None, *arguments): what the JavaScript function answers; -inf travels as null."""
+    engine = py_mini_racer.MiniRacer()
+    engine.eval(re.sub(r"^export ", "", SOURCE.read_text(encoding="utf-8"), flags=re.MULTILINE) + HELPERS)
+
+    def call(name, matrix, *arguments):
+        first = [] if matrix is None else [f"unpack({json.dumps(packed(matrix))})"]
+        rest = [json.dumps(a) if not isinstance(a, str) else a for a in arguments]
+        answer = engine.eval(f"JSON.stringify(pack({name}({', '.join(first + rest)})))")
+        return json.loads(answer)
+
+    return call
+
+
+def packed(matrix):
+    return [[None if v == -math.inf else v for v in row] for row in matrix.tolist()]
+
+
+def unpacked(rows):
+    return torch.tensor([[-math.inf if v is None else v for v in row] for row in rows], dtype=torch.float64)
+
+
+def cases(count=300):
+    """Random matrices and labels: repeats, empty ones, tight fits, too long ones, and some exact zeros."""
+    rng = random.Random(0)
+    generator = torch.Generator().manual_seed(0)
+    for i in range(count):
+        T, K = rng.randint(1, 14), rng.randint(2, 6)
+        target = [rng.randint(1, K - 1) for _ in range(rng.randint(0, min(T + 1, 8)))]
+        if i % 5 == 0 and target:
+            target = [target[0]] * len(target)
+        logits = torch.randn(T, K, generator=generator, dtype=torch.float64) * rng.choice([0.3, 1, 4])
+        if i % 7 == 0:
+            logits[rng.randrange(T), rng.randrange(K)] = -math.inf
+        yield logits.log_softmax(1), target
+
+
+CASES = list(cases())
+
+
+@pytest.mark.parametrize(("name", "reference"), [("forward", ctc.forward), ("backward", ctc.backward)])
+def test_the_lattice_is_the_library_s(js, name, reference):
+    for log_probs, target in CASES:
+        torch.testing.assert_close(
+            unpacked(js(name, log_probs, target)), reference(log_probs, target), rtol=0, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize(("name", "reference"), [("occupancy", ctc.occupancy), ("ctcGradient", ctc.ctc_gradient)])
+def test_occupancy_and_gradient_are_the_library_s(js, name, reference):
+    for log_probs, target in CASES:
+        torch.testing.assert_close(
+            unpacked(js(name, log_probs, target)), reference(log_probs, target), rtol=0, atol=1e-9
+        )
+
+
+def test_the_loss_is_the_library_s(js):
+    for log_probs, target in CASES:
+        found = js("logLikelihood", log_probs, target)
+        assert -(-math.inf if found is None else found) == pytest.approx(ctc.ctc_loss(log_probs, target), abs=1e-9)
+
+
+def test_the_best_path_is_the_library_s(js):
+    for log_probs, target in CASES:
+        cells = js("bestCells", log_probs, target)
+        try:
+            expected = ctc.force_align(log_probs, target)
+        except UserError:
+            assert cells is None
+            continue
+        extended = js("extend", None, target)
+        path = [extended[s] for s in cells]
+        score = sum(log_probs[t, c].item() for t, c in enumerate(path))
+        assert ctc.collapse(path) == target
+        assert score == pytest.approx(sum(log_probs[t, c].item() for t, c in enumerate(expected)), abs=1e-9)
+
+
+def test_counts_are_exact_and_lists_complete(js):
+    for T in range(1, 7):
+        paths = list(product(range(3), repeat=T))
+        for U in range(T + 2):
+            for target in map(list, product((1, 2), repeat=U)):
+                count = int(js("String", None, f"countAlignments({target}, {T})"))
+                assert count == ctc.count_alignments(target, T)
+                extended = js("extend", None, target)
+                listed = [tuple(extended[s] for s in cells) for cells in js("listCells", None, target, T, 10_000)]
+                assert sorted(listed) == sorted(p for p in paths if ctc.collapse(p) == target)
+    assert int(js("String", None, "countAlignments([1, 1, 2, 3, 4, 5, 6, 7], 32)")) == math.comb(39, 16)
+    assert len(js("listCells", None, [1, 2], 30, 50)) == 50
+
+
+def test_paths_are_drawn_from_the_posterior(js):
+    log_probs, target = torch.randn(6, 3, generator=torch.Generator().manual_seed(1)).double().log_softmax(1), [1, 1]
+    draw = "(m) => { let seed = 1; const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;"
+    draw += "return Array.from({length: 4000}, () => sampleCells(m, [1, 1], random)); }"
+    drawn = torch.tensor(js(f"({draw})", log_probs))
+    extended = torch.tensor([0, 1, 0, 1, 0])
+    share = torch.nn.functional.one_hot(extended[drawn], 3).double().mean(0)
+    torch.testing.assert_close(share, ctc.occupancy(log_probs, target), rtol=0, atol=0.04)
+    assert js("sampleCells", log_probs[:2], [1, 1], "() => 0.5") is None
+
+
+def test_gradient_steps_lower_the_loss_and_end_in_peaks(js):
+    log_probs, target = torch.zeros(12, 4, dtype=torch.float64).log_softmax(1), [1, 2, 2]
+    losses = [ctc.ctc_loss(log_probs, target)]
+    for _ in range(100):
+        log_probs = unpacked(js("gradientStep", log_probs, target, 1.0))
+        losses.append(ctc.ctc_loss(log_probs, target))
+    assert all(b < a for a, b in pairwise(losses))
+    assert ctc.greedy_decode(log_probs) == target
+    assert log_probs.exp().sum(1).tolist() == pytest.approx([1.0] * 12)

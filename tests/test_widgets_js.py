@@ -1,0 +1,283 @@
+"""The page's JavaScript in V8, without a browser: it must say what torch, onnxruntime and `crnn_lib` say."""
+
+import base64
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from crnn_lib import ctc, export, images, model, strokes, synth
+from crnn_lib.widgets import source, weights
+
+py_mini_racer = pytest.importorskip("py_mini_racer")
+
+ROOT = Path(__file__).resolve().parents[1]
+GLUE = """
+const readers = {};
+const plain = (stages) => Object.fromEntries(Object.entries(stages).map(([n, s]) => [n, [Array.from(s.data), s.dims]]));
+const grey = (text, height, width) => ({ data: Float32Array.from(fromBase64(text)), height, width });
+function addReader(name, text) { readers[name] = createReader(fromBase64(text)); return readers[name].config; }
+function stagesOf(name, text, h, w, W) {
+  const { height } = readers[name].config;
+  return plain(readers[name].infer(standardise(grey(text, h, w), height, W), height, W));
+}
+function read(name, text, h, w) {
+  const { height, width, alphabet } = readers[name].config;
+  const { logits, log_probs } = readers[name].infer(standardise(grey(text, h, w), height, width), height, width);
+  const K = alphabet.length + 1;
+  const classes = greedyDecode(log_probs.data, K);
+  const best = beamSearch(log_probs.data, K, 8, 3).map((b) => b.classes);
+  return [Array.from(logits.data), classes.map((c) => alphabet[c - 1]).join(""), labelLogProb(log_probs.data, K, classes), best];
+}
+"""
+
+
+def encode(array):
+    return base64.b64encode(np.ascontiguousarray(array, dtype=np.uint8).tobytes()).decode()
+
+
+@pytest.fixture(scope="module")
+def js():
+    racer = py_mini_racer.MiniRacer()
+    racer.eval(source.joined() + GLUE + "0")
+    return racer
+
+
+@pytest.fixture(scope="module")
+def captcha():
+    return model.load(ROOT / "data" / "weights" / "captcha.safetensors")
+
+
+def add(js, name, reader, bits=16):
+    return js.call("addReader", name, base64.b64encode(weights.to_bytes(reader, bits)).decode())
+
+
+def random_model(**shape):
+    """A reader nobody trained, with running statistics that folding has to take into account."""
+    torch.manual_seed(3)
+    reader = model.CRNN(model.Config(**shape)).train()
+    with torch.no_grad():
+        for _ in range(20):
+            reader(torch.randn(4, 1, reader.config.height, reader.config.width))
+        for parameter in reader.parameters():
+            parameter.add_(0.02 * torch.randn(parameter.shape))
+    return reader.eval()
+
+
+# --- the text itself ---
+
+
+def test_names_are_declared_once():
+    names = re.findall(r"^(?:async )?(?:function\*?|const|let|class) +(\w+)", source.joined(), re.MULTILINE)
+    assert len(names) > 20
+    assert sorted(names) == sorted(set(names))
+    assert not re.search(r"^(import|export)\b", source.joined(), re.MULTILINE)
+
+
+def test_imports_name_what_the_modules_export():
+    files = {path.stem: path.read_text(encoding="utf-8") for path in (source.FOLDER / "js").glob("*.js")}
+    assert set(files) == set(source.ORDER)
+    place = {name: i for i, name in enumerate(source.ORDER)}
+    for name, text in files.items():
+        for wanted, other in re.findall(r'^import \{([^}]*)\} from "\./(\w+)\.js";$', text, re.MULTILINE):
+            assert place[other] < place[name], f"{name}.js uses {other}.js, which comes after it"
+            exported = re.findall(r"^export (?:async )?(?:function|const|let|class) (\w+)", files[other], re.MULTILINE)
+            assert {w.strip() for w in wanted.split(",") if w.strip()} <= set(exported), name
+        assert text.count("import ") == len(re.findall(r"^import ", text, re.MULTILINE))
+
+
+def test_both_forms_run():
+    racer = py_mini_racer.MiniRacer()
+    racer.eval(
+        "globalThis.HTMLElement = class {}; globalThis.document = {currentScript: {src: 'x/y.js'}};"
+        "globalThis.customElements = {made: [], get() {}, define(name) { this.made.push(name); }};"
+    )
+    racer.eval(source.script())
+    assert racer.eval("[typeof crnn.render, customElements.made.join()].join()") == "function,crnn-widget"
+    body, tail = source.module().rsplit("export default ", 1)
+    assert tail == "{ render };\n"
+    assert py_mini_racer.MiniRacer().eval(body + "typeof render") == "function"
+
+
+# --- the engine ---
+
+
+@pytest.mark.parametrize("bits, error", [(16, 0.02), (8, 0.3)])
+def test_reads_as_torch(js, captcha, bits, error):
+    pictures, _ = synth.generate(300, seed=8, lengths=(3, 7))
+    pictures += [np.round(images.load_grey(p)) for p in sorted((ROOT / "data" / "samples").glob("*.png"))]
+    add(js, f"captcha{bits}", captcha, bits)
+    worst = differ = 0
+    for picture in pictures:
+        with torch.no_grad():
+            stages = captcha.stages(images.standardise(picture.astype(np.uint8).astype(np.float32))[None])
+        expected = ctc.greedy_decode(stages["log_probs"][0])
+        logits, text, log_prob, _ = js.call("read", f"captcha{bits}", encode(picture), *picture.shape)
+        worst = max(worst, np.abs(np.array(logits) - stages["logits"].flatten().numpy()).max())
+        differ += text != captcha.alphabet.decode(expected)
+        if bits == 16:
+            assert np.exp(log_prob) == pytest.approx(np.exp(-ctc.ctc_loss(stages["log_probs"][0], expected)), abs=5e-3)
+    assert worst < error
+    assert differ == 0 if bits == 16 else differ <= 3
+
+
+SHAPES = [
+    {},
+    {"alphabet": "ab", "channels": (3, 5), "pools": ((2, 1), (3, 3)), "features": 7, "hidden": 3, "width": 50},
+    {"alphabet": "0123456789", "height": 24, "channels": (4, 8, 6), "pools": ((2, 2), (1, 2), (4, 1)), "hidden": 5},
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_stage_as_onnxruntime(js, shape, tmp_path):
+    reader = random_model(**shape)
+    export.to_onnx(reader, tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
+    assert add(js, "any", reader)["alphabet"] == reader.config.alphabet
+    for W in (reader.config.width, reader.config.width + 31):
+        picture = np.random.default_rng(W).integers(0, 256, (40, 90), dtype=np.uint8)
+        image = images.standardise(picture.astype(np.float32), reader.config.height, W)[None]
+        stages = js.call("stagesOf", "any", encode(picture), 40, 90, W)
+        names = [output.name for output in session.get_outputs()]
+        assert list(stages) == ["image", *names] == list(reader.stages(image))
+        expected = [image.numpy(), *session.run(None, {"image": image.numpy()})]
+        for (name, (data, dims)), value in zip(stages.items(), expected, strict=True):
+            assert tuple(dims) == value.shape, name
+            assert np.abs(np.reshape(data, dims) - value).max() < 0.005 * max(1, np.abs(value).max()), name
+
+
+def test_the_formats_error_is_all_there_is(js):
+    """With weights that float16 holds exactly, only the order of float32 sums is left."""
+    reader = random_model()
+    with torch.no_grad():
+        for block in reader.blocks:
+            block[1].running_var.fill_(1 - block[1].eps)
+        reader.normalise.running_var.fill_(1 - reader.normalise.eps)
+        for tensor in [*reader.parameters(), *reader.buffers()]:
+            if tensor.is_floating_point() and not (tensor > 0.9999).all():
+                tensor.copy_((tensor * 64).round() / 64)
+        for norm in [*(block[1] for block in reader.blocks), reader.normalise]:
+            norm.weight.fill_(1)
+    add(js, "exact", reader)
+    picture = np.random.default_rng(0).integers(0, 256, (32, 128), dtype=np.uint8)
+    with torch.no_grad():
+        expected = reader.stages(images.standardise(picture.astype(np.float32))[None])
+    for name, (data, dims) in js.call("stagesOf", "exact", encode(picture), 32, 128, 128).items():
+        value = expected[name].numpy()
+        assert np.abs(np.reshape(data, dims) - value).max() < 1e-4 * max(1, np.abs(value).max()), name
+
+
+def damaged(content, how):
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    if how == "shape":
+        header["conv1.bias"]["shape"] = [17]
+    elif how == "format":
+        header["__metadata__"]["format"] = "other"
+    elif how == "missing":
+        header["gone"] = header.pop("project.bias")
+    elif how == "infinite":
+        return content[:start] + b"\x00\x7c" * ((len(content) - start) // 2)
+    elif how == "type":
+        header["conv1.bias"]["dtype"] = "BF16"
+    elif how == "reach":
+        return content[:-2]
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + content[start:]
+
+
+@pytest.mark.parametrize("how", ["shape", "format", "missing", "infinite", "type", "reach"])
+def test_damaged_weights_are_refused(js, captcha, how):
+    content = weights.to_bytes(captcha)
+    with pytest.raises(py_mini_racer.JSEvalException, match="the weights"):
+        js.call("addReader", "bad", base64.b64encode(damaged(content, how)).decode())
+
+
+@pytest.mark.parametrize("text", ["", "AAAA", "%%%%"])
+def test_what_is_no_weights_is_refused(js, text):
+    with pytest.raises(py_mini_racer.JSEvalException, match="the weights are damaged"):
+        js.call("addReader", "bad", text)
+
+
+# --- decoders ---
+
+
+def test_decoders_as_the_library(js):
+    rng = np.random.default_rng(5)
+    js.eval(
+        "function decoded(m, K, width, labels) { const p = Float32Array.from(m); return [greedyDecode(p, K),"
+        " beamSearch(p, K, width, 3).map((b) => [b.classes, b.logProb]), labels.map((l) => labelLogProb(p, K, l))]; }"
+    )
+    for trial in range(150):
+        T, K, width = rng.integers(1, 14), rng.integers(2, 7), int(rng.integers(1, 12))
+        p = torch.from_numpy(rng.normal(0, rng.choice([0.5, 2, 5]), (T, K)).astype(np.float32)).log_softmax(-1)
+        labels = [rng.integers(1, K, rng.integers(0, T + 2)).tolist() for _ in range(3)]
+        greedy, beams, scores = js.call("decoded", p.flatten().tolist(), int(K), width, labels)
+        assert list(greedy) == ctc.greedy_decode(p), trial
+        expected = ctc.beam_search(p, width, 3)
+        assert [list(classes) for classes, _ in beams] == [classes for classes, _ in expected], trial
+        assert [score for _, score in beams] == pytest.approx([score for _, score in expected], abs=1e-9)
+        for label, score in zip(labels, scores, strict=True):
+            loss = ctc.ctc_loss(p, label)
+            # JSON has no infinity
+            assert (score is None or score == -np.inf) if np.isinf(loss) else score == pytest.approx(-loss, abs=1e-9)
+
+
+# --- pictures ---
+
+
+def random_drawing(rng):
+    kind = rng.integers(5)
+    if kind == 0:
+        return []
+    count = rng.integers(1, 6)
+    drawing = [(rng.normal(0, 4, (rng.integers(1, 20), 2)).cumsum(0) + rng.uniform(0, [128, 32])) for _ in range(count)]
+    if kind == 1:  # dots, halves of the grid, repeated points, points far outside
+        drawing = [np.round(stroke * 32) / 32 for stroke in drawing]
+        drawing += [drawing[0][:1], np.repeat(drawing[0][:1], 3, 0), np.array([[-4096, 3], [4096, 30]]), np.empty((0, 2))]
+    return [stroke.tolist() for stroke in drawing]
+
+
+def test_strokes_give_the_same_pixels(js):
+    rng = np.random.default_rng(1)
+    js.eval("function drawn(s, t, H, W) { return [quantise(s), Array.from(renderStrokes(s, t, H, W))]; }")
+    inked = 0
+    for _ in range(400):
+        drawing, thickness = random_drawing(rng), float(rng.choice([2.0, 0.3, 7.7, rng.uniform(0.1, 9)]))
+        H, W = (32, 128) if rng.random() < 0.7 else (int(rng.integers(1, 60)), int(rng.integers(1, 200)))
+        points, pixels = js.call("drawn", drawing, thickness, H, W)
+        expected = strokes.render(drawing, thickness, H, W)
+        assert np.array_equal(np.array(pixels, dtype=np.uint8).reshape(H, W), expected)
+        assert json.loads(json.dumps(points)) == strokes.quantise(drawing)
+        inked += (expected < 255).any()
+    assert inked > 200
+
+
+@pytest.mark.parametrize("drawing, thickness", [([[[1, 2, 3]]], 2), ([[[5000, 0]]], 2), ([[[1, 1]]], 0), ([], 65)])
+def test_impossible_strokes_are_refused_in_both(js, drawing, thickness):
+    js.eval("function drawn(s, t, H, W) { return [quantise(s), Array.from(renderStrokes(s, t, H, W))]; }")
+    with pytest.raises(py_mini_racer.JSEvalException):
+        js.call("drawn", drawing, thickness, 32, 128)
+    with pytest.raises(strokes.UserError):
+        strokes.render(drawing, thickness)
+
+
+def test_resize_gives_the_same_numbers(js):
+    rng = np.random.default_rng(2)
+    js.eval(
+        "function resized(t, h, w, H, W) { const g = grey(t, h, w);"
+        " return [Array.from(resize(g, H, W).data), Array.from(standardise(g, H, W))]; }"
+    )
+    for _ in range(120):
+        h, w, H, W = (int(n) for n in rng.integers(1, [90, 260, 70, 200]))
+        if rng.random() < 0.5:
+            H, W = images.HEIGHT, images.WIDTH
+        picture = rng.integers(0, 256, (h, w), dtype=np.uint8)
+        numbers, standard = js.call("resized", encode(picture), h, w, H, W)
+        expected = images.resize(picture.astype(np.float32), H, W)
+        assert np.array_equal(np.array(numbers, dtype=np.float32), expected.ravel())
+        assert np.abs(np.array(standard) - images.standardise(picture, H, W).numpy().ravel()).max() < 2e-6
