@@ -6,7 +6,7 @@
 An example to start from, not a part of the library: model, data and the state of a run are the library's, the loop is
 this file's. One process a GPU (nccl), or one a CPU core (gloo). All processes hold the same weights. Process `rank` of
 `world` takes every world-th image of a batch; DistributedDataParallel averages the gradients, so that all make the same
-step. Process 0 writes FILE.checkpoint after each epoch; --resume goes on from it, with as many processes as before.
+step. Process 0 writes FILE.checkpoint after each epoch; --resume goes on from it, with any number of processes.
 """
 
 import argparse

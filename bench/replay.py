@@ -5,6 +5,8 @@
 Chapter 7's data and recipe, and variants with one thing changed each. A frame holds, for the model as it stands before
 a step: the CTC loss, the share of blanks and the exact readings on the validation part, the norm of the last gradient
 (clipped, as the recipe does), and the class probabilities of a few samples, in bytes (probability * 255, rounded).
+With each run stand the two floors of its plateau: the lowest loss on the training labels of an output that ignores the
+image and is the same at every step, and of one that ignores the image alone.
 Writes data/results/replay.json, at most 300 kB.
 """
 
@@ -17,9 +19,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from symptoms import generated, without_batchnorm
+from torch import nn
 
 from crnn_lib import metrics
-from crnn_lib.alphabet import BLANK
+from crnn_lib.alphabet import BLANK, Alphabet
 from crnn_lib.files import environment, write_text
 from crnn_lib.images import load_grey, resize, standardise
 from crnn_lib.model import CRNN, Config
@@ -42,6 +45,26 @@ VARIANTS = {
 def moments(total: int) -> list[int]:
     """Up to FRAMES step numbers from 0 to `total`, growing: every step at first, few at the end."""
     return sorted({0, *np.geomspace(1, total, FRAMES - 1).round().astype(int).tolist()})
+
+
+def floor(labels: list[str], alphabet: Alphabet, steps: int, varying: bool) -> float:
+    """The lowest mean CTC loss on `labels` of probabilities that ignore the image, constant or `varying` in time."""
+    logits = torch.zeros(steps if varying else 1, 1, len(alphabet), requires_grad=True)
+    with torch.no_grad():
+        logits[..., BLANK] = 4  # near the prior
+    targets = [torch.tensor(alphabet.encode(label)) for label in labels]
+    lengths = torch.tensor([len(target) for target in targets])
+    optimizer = torch.optim.LBFGS([logits], max_iter=300, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        log_probs = logits.log_softmax(-1).expand(steps, len(labels), -1)
+        value = nn.functional.ctc_loss(log_probs, torch.cat(targets), torch.full_like(lengths, steps), lengths)
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    return round(loss().item(), 4)
 
 
 def prepared(variant: str, recipe: Recipe) -> Run:
@@ -106,6 +129,7 @@ def film(variant: str, recipe: Recipe) -> dict:
         "samples": names,
         "shape": list(film.shape),
         "validation_images": len(run.validation),
+        "floors": [floor(run.train.labels, run.model.alphabet, film.shape[2], varying) for varying in (False, True)],
         "frames": frames,
         "posteriors": base64.b64encode(film.tobytes()).decode("ascii"),
     }
@@ -123,9 +147,22 @@ def main() -> None:
     for variant in a.variants:
         runs.append(film(variant, recipe))
         last = runs[-1]["frames"][-1]
-        print(variant, [f["loss"] for f in runs[-1]["frames"][::4]], last["exact"], last["texts"], flush=True)
+        print(
+            variant,
+            runs[-1]["floors"],
+            [f["loss"] for f in runs[-1]["frames"][::4]],
+            last["exact"],
+            last["texts"],
+            flush=True,
+        )
     text = json.dumps(
-        {"command": "python bench/replay.py", "environment": environment(), "epochs": a.epochs, "runs": runs}
+        {
+            "command": "python bench/replay.py",
+            "environment": environment(),
+            "epochs": a.epochs,
+            "symbols": Config().alphabet,
+            "runs": runs,
+        }
     )
     if len(text) > LARGEST:
         raise SystemExit(f"{len(text)} bytes are more than {LARGEST}: show fewer samples or frames")

@@ -154,7 +154,7 @@ class Source:
         scale, number = self.glyphs.scale[index], self.glyphs.strokes[index]
         points = ink.deform(self.blend(index, rng), number, rng.uniform(0.2, 1.25, count)[string], rng)
         points = ink.fit(ink.place(points, self.glyphs.symbol[index], scale, string, rng), string, 0.35, rng)
-        thickness = np.where(rng.random(count) < 0.6, 2.0, rng.uniform(1.4, 2.8, count))
+        thickness = np.where(rng.random(count) < 0.6, 2.0, rng.uniform(1.2, 3.5, count))
         return ink.render_batch(points, number, string, thickness), texts
 
 
@@ -325,7 +325,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ink", type=Path, required=True)
     parser.add_argument("--stage", choices=("choose", "judge", "ship"), default="judge")
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=18)
     parser.add_argument("--work", type=Path, default=Path("_build/stroke_reader"), help="checkpoints")
     parser.add_argument("--out", type=Path, default=Path("data/results/stroke_reader.json"))
     parser.add_argument("--weights", type=Path, default=Path("data/weights/strokes.safetensors"))

@@ -190,7 +190,7 @@ def fit(points: np.ndarray, string: np.ndarray, free: float, rng: np.random.Gene
     extent = np.maximum(high - low, 1e-6)
     scale = np.minimum(*(room / extent).T)
     loose = rng.random(count) < free
-    scale = np.where(loose, np.minimum(scale * 1.08, np.maximum(rng.uniform(10, 30, count), 0.55 * scale)), scale)
+    scale = np.where(loose, np.minimum(scale * 1.08, np.maximum(rng.uniform(7, 30, count), 0.4 * scale)), scale)
     slack = np.array([WIDTH, HEIGHT]) - extent * scale[:, None]
     share = np.where(loose[:, None] & (rng.random((count, 1)) < 0.7), rng.uniform(0.1, 0.9, (count, 2)), 0.5)
     moved = (points - low[string, None]) * scale[string, None, None] + (slack * share)[string, None]

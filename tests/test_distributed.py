@@ -63,8 +63,8 @@ def process(folder):
     dist.destroy_process_group()
 
 
-def start(*arguments):
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+def start(*arguments, processes=2):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
     return subprocess.Popen([*command, *map(str, arguments)], stdout=pipe, stderr=pipe, text=True, env=environment)
@@ -106,7 +106,7 @@ def test_both_processes_end_with_the_same_weights_and_a_lower_loss(both):
 def test_a_killed_process_ends_the_run_and_the_next_goes_on(tmp_path):
     data, out = tmp_path / "data", tmp_path / "reader.safetensors"
     assert cli.main(["data", "generate", "--out", str(data), "--count", "24"]) == 0
-    command = (SCRIPT, "--data", data, "--out", out, "--epochs", 12, "--batch-size", 8, "--resume")
+    command = (SCRIPT, "--data", data, "--out", out, "--epochs", 8, "--batch-size", 8, "--resume")
     log = []
     killed = start(*command)
     for line in killed.stderr:
@@ -122,15 +122,15 @@ def test_a_killed_process_ends_the_run_and_the_next_goes_on(tmp_path):
     assert "Signal 9 (SIGKILL)" in errors and re.search(r"rank\s*: 1", errors)
     assert not out.exists()
 
-    resumed = start(*command)
+    resumed = start(*command, processes=1)  # the state of a run does not depend on their number
     output, errors = resumed.communicate(timeout=120)
     assert resumed.returncode == 0, errors
-    assert '{"epoch": 1,' not in errors and '{"epoch": 12,' in errors
+    assert '{"epoch": 1,' not in errors and '{"epoch": 8,' in errors
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "reader.safetensors"]
     reader = model.load(out)
-    assert reader.provenance["processes"] == 2
+    assert reader.provenance["processes"] == 1
     losses = [record["train_loss"] for record in reader.provenance["history"]]
-    assert len(losses) == 12 and losses[-1] < losses[0]
+    assert len(losses) == 8 and losses[-1] < losses[0]
     images = load_folder(data).images
     assert len(metrics.read(reader, images).texts) == 24
     assert json.loads(output)["images"] == 24 - reader.provenance["train_images"]

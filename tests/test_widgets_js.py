@@ -96,7 +96,7 @@ def test_both_forms_run():
         "globalThis.HTMLElement = class {}; globalThis.document = {currentScript: {src: 'x/y.js'}};"
         "globalThis.customElements = {made: [], get() {}, define(name) { this.made.push(name); }};"
     )
-    racer.eval(source.script())
+    racer.eval(source.script(['captcha']))
     assert racer.eval("[typeof crnn.render, customElements.made.join()].join()") == "function,crnn-widget"
     body, tail = source.module().rsplit("export default ", 1)
     assert tail == "{ render };\n"

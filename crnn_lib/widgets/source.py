@@ -1,18 +1,42 @@
 """The widgets' JavaScript as one text: readable modules in `js/`, joined in order, without a bundler."""
 
+import base64
+import json
 import re
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
+from crnn_lib import images, skeletons
+
 FOLDER = Path(__file__).parent
-ORDER = ("engine", "decode", "images", "strokes", "dom", "backend", "pad", "main")  # each uses only what stands before
+SAMPLES = FOLDER.parents[1] / "data" / "samples"
+ORDER = ("engine", "decode", "ctc", "images", "strokes", "write", "dom", "backend", "pad", "main")  # users after used
 IMPORT = re.compile(r"^import\b[^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?function\b|const\b|let\b|class\b)", re.MULTILINE)
 
 
 def joined() -> str:
     """All modules after one another, in one scope: so no two may declare the same name (a test looks)."""
-    parts = [(FOLDER / "js" / f"{name}.js").read_text(encoding="utf-8") for name in ORDER]
+    parts = [f"const SKELETONS = {json.dumps(_skeletons())};\nconst SAMPLES = {json.dumps(_samples())};\n"]
+    parts += [(FOLDER / "js" / f"{name}.js").read_text(encoding="utf-8") for name in ORDER]
     return "\n".join(EXPORT.sub("", IMPORT.sub("", part)) for part in parts)
+
+
+def _skeletons() -> dict[str, str]:
+    """The plainest way of writing each symbol."""
+    text = (FOLDER.parent / "skeletons.json").read_text(encoding="utf-8")
+    return {symbol: json.loads(text)[symbol][0] for symbol in skeletons.SYMBOLS}
+
+
+def _samples() -> dict[str, dict[str, int | str]]:
+    """Grey bytes, deflated: a page that had to decode a PNG on a canvas would depend on the browser's privacy rules."""
+    result = {}
+    for path in sorted(SAMPLES.glob("*.png")):
+        grey = images.load_grey(path).round().astype("uint8")
+        pixels = base64.b64encode(zlib.compress(grey.tobytes(), 9)).decode("ascii")
+        result[path.stem] = {"height": grey.shape[0], "width": grey.shape[1], "pixels": pixels}
+    return result
 
 
 def module() -> str:
@@ -20,9 +44,10 @@ def module() -> str:
     return joined() + "\nexport default { render };\n"
 
 
-def script() -> str:
-    """The same as a classic script, which also runs from a file: it defines `<crnn-widget>` and sets `crnn.render`."""
-    return f'(() => {{\n"use strict";\n{joined()}\nglobalThis.crnn = {{ render }};\ndefineElement();\n}})();\n'
+def script(readers: Sequence[str]) -> str:
+    """The same as a classic script, which runs from a file too: it defines `<crnn-widget>`, with `readers` to load."""
+    start = f"globalThis.crnn = {{ render, createReader, fromBase64 }};\ndefineElement({json.dumps(list(readers))});"
+    return f'(() => {{\n"use strict";\n{joined()}\n{start}\n}})();\n'
 
 
 def style() -> str:

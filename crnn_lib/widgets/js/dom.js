@@ -35,7 +35,7 @@ export function slider({ name, min, max, step, value, unit = "", onchange }) {
     input.setAttribute("aria-valuetext", `${v}${unit}`);
     setText(output, `${v}${unit}`);
   }
-  return { node: element("label", { class: "crnn-slider" }, element("span", {}, name), input, output), show };
+  return { node: element("div", { class: "crnn-slider" }, element("span", {}, name), output, input), show };
 }
 
 /** A probability in words: 97.3 %, and never 0 % for what is only small. @param {number} p */

@@ -43,15 +43,13 @@ function pageModel(state) {
  */
 function defineElement(readers) {
   const folder = document.currentScript.src.replace(/[^/]*$/, "");
-  const loading = new Map();
-  const script = (name) =>
+  const load = (name) =>
     new Promise((resolve, reject) => {
       const tag = element("script", { src: `${folder}crnn-weights-${name}.js` });
       tag.addEventListener("load", () => resolve(fromBase64(globalThis.crnnWeights[name])));
       tag.addEventListener("error", () => reject(new Error(`the weights "${name}" cannot be loaded`)));
       document.head.append(tag);
     });
-  const load = (name) => loading.get(name) ?? loading.set(name, script(name)).get(name);
   const backend = createBackend({ readers, load });
 
   class Mount extends HTMLElement {

@@ -63,7 +63,7 @@ export function spoil(grey, { rotation = 0, lines = 0, soft = 0 }) {
 
 /**
  * Put a pad into `root`. The model's fields: strokes, thickness, sample, rotation, lines, blur; the pad sets strokes,
- * text, confidence and picture (the bytes (32, 128) that are read).
+ * reading, confidence and picture (the bytes (32, 128) that are read).
  * @param {{root: HTMLElement, model: any, backend: any}} surroundings @returns {Promise<() => void>} takes it down
  */
 export async function mountPad({ root, model, backend }) {
@@ -308,11 +308,11 @@ export async function mountPad({ root, model, backend }) {
     setText(runners, others.slice(0, 2).map(([other, q]) => `${other || "(nothing)"} ${percent(q)}`).join(", "));
     setText(knows, `The reader knows ${config.alphabet}. It runs in ${backend.where() === "kernel" ? "the kernel" : "this page"}.`);
     root.dataset.crnnRead = String(Number(root.dataset.crnnRead ?? 0) + 1);
-    save({ text: reading, confidence: p, picture: new DataView(picture.slice().buffer) });
+    save({ reading, confidence: p, picture: new DataView(picture.slice().buffer) });
   }
 
   function show() {
-    const context = canvas.getContext("2d");
+    const context = canvas.getContext("2d", { willReadFrequently: true }); // it is redrawn from bytes anyway
     context.imageSmoothingEnabled = false;
     context.drawImage(greyCanvas(picture, HEIGHT, WIDTH), 0, 0, WIDTH * SCALE, HEIGHT * SCALE);
     if (!pen.shown) return;

@@ -1,0 +1,76 @@
+"""The widgets on the built pages: a directive for Markdown, and the scripts on those pages that hold a widget.
+
+    ```{crnn-widget} pad
+    :sample: 2b7xy
+    ```
+
+Scripts are made from `crnn_lib/widgets` and written into the build's own `_static`: under the sources' `_static`,
+Jupyter Book would put each of them, weights included, on every page. Weights are loaded when a widget comes into view.
+"""
+
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import Directive, directives
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from crnn_lib.widgets import base, source, weights  # noqa: E402
+
+KINDS = {"pad": base.Pad}
+BITS = {"captcha": 16, "strokes": 8}  # both together with the script stay under 1 MB
+
+
+class CrnnWidget(Directive):
+    """A widget of one kind, with the fields that it starts with."""
+
+    required_arguments = 1
+    option_spec = {  # noqa: RUF012
+        "sample": directives.unchanged,
+        "text": directives.unchanged,
+    }
+
+    def run(self):
+        """One raw HTML node; other builders leave it out."""
+        kind = self.arguments[0]
+        if kind not in KINDS:
+            raise self.error(f"there is no widget {kind!r}: give one of {', '.join(KINDS)}")
+        options = dict(self.options)
+        text = options.pop("text", None)
+        if text:
+            options["strokes"] = base.typed(text)
+        return [nodes.raw("", KINDS[kind](**options).baked(), format="html")]
+
+
+def write_scripts(app):
+    """Script, style sheet and weights, into the build's `_static`."""
+    if app.builder.format != "html":
+        return
+    folder = Path(app.outdir) / "_static"
+    folder.mkdir(parents=True, exist_ok=True)
+    models = base.readers()
+    files = {
+        "crnn-widgets.js": source.script(list(models)),
+        "crnn-widgets.css": source.style(),
+    }
+    for name, model in models.items():
+        files[f"crnn-weights-{name}.js"] = weights.to_script(model, name, BITS[name])
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
+
+
+def add_scripts(app, page, template, context, doctree):
+    """The script on a page that holds a widget, from a directive or from a notebook's output."""
+    if "<crnn-widget" in context.get("body", ""):
+        app.add_js_file("crnn-widgets.js", loading_method="defer")
+        app.add_css_file("crnn-widgets.css")
+
+
+def setup(app):
+    """Register with Sphinx."""
+    app.add_directive("crnn-widget", CrnnWidget)
+    app.connect("builder-inited", write_scripts)
+    app.connect("html-page-context", add_scripts)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

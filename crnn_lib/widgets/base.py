@@ -1,0 +1,155 @@
+"""The widgets as a notebook sees them: the page's JavaScript, with the kernel's model behind it."""
+
+import base64
+import html
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import torch
+import traitlets
+from PIL import Image
+
+from crnn_lib import images, metrics, skeletons, strokes
+from crnn_lib import model as models
+from crnn_lib.errors import UserError
+from crnn_lib.widgets import source, weights
+
+WEIGHTS = Path(__file__).parents[2] / "data" / "weights"
+MARGIN, WRITTEN = 12, 15.0  # pixels: free space about typed text in all, and its height where it fits
+
+
+def readers() -> dict[str, models.CRNN]:
+    """The trained readers that are there by name: for pictures first, for drawn strokes last."""
+    paths = [WEIGHTS / f"{name}.safetensors" for name in ("captcha", "strokes")]
+    return {path.stem: models.load(path) for path in paths if path.is_file()}
+
+
+def typed(text: str) -> list[list[list[float]]]:
+    """`text` as strokes in the middle of the pad, smaller where it would not fit. Raises UserError as `skeletons`."""
+    written = skeletons.write(text, height=WRITTEN)
+    right = max((x for stroke in written for x, _ in stroke), default=0.0)
+    height, room = WRITTEN, images.WIDTH - MARGIN
+    if right > room:
+        height *= room / right
+        written = skeletons.write(text, height=height)
+        right = max(x for stroke in written for x, _ in stroke)
+    left, base = (images.WIDTH - right) / 2, images.HEIGHT / 2 + height * 0.4
+    return strokes.quantise([[[x + left, y + base] for x, y in stroke] for stroke in written])
+
+
+def mount(kind: str, state: dict[str, Any], grey: np.ndarray, alt: str) -> str:
+    """`<crnn-widget>` for a page, and in it the picture `grey` (h, w), seen until the live view stands there."""
+    file = io.BytesIO()
+    Image.fromarray(grey.round().astype(np.uint8)).save(file, "PNG")
+    data = base64.b64encode(file.getvalue()).decode("ascii")
+    attributes = f'kind="{html.escape(kind)}" state="{html.escape(json.dumps(state, sort_keys=True))}"'
+    picture = f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}">'
+    return f'<crnn-widget {attributes}><div class="crnn-baked">{picture}<p>{html.escape(alt)}</p></div></crnn-widget>'
+
+
+class Widget(anywidget.AnyWidget):
+    """What all widgets share: the module, its style, and a kernel that answers for `models`, readers by name."""
+
+    _esm, _css = source.module(), source.style()
+    kind = traitlets.Unicode().tag(sync=True)
+    readers = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+    def __init__(self, models: dict[str, models.CRNN], **fields: Any) -> None:
+        self._models = models
+        super().__init__(readers=list(models), **fields)
+        self.on_msg(self._answer)
+
+    def _answer(self, _: Any, question: dict[str, Any], buffers: list[Any]) -> None:
+        """Answer one message of the page: `weights` or `infer`. An error is an answer too."""
+        answer: dict[str, Any] = {"id": question.get("id")}
+        try:
+            reader = self._models[question["reader"]]
+            if question["kind"] == "weights":
+                self.send(answer, [weights.to_bytes(reader)])
+                return
+            shape = (1, 1, question["H"], question["W"])
+            image = torch.frombuffer(bytearray(buffers[0]), dtype=torch.float32).reshape(shape)
+            with torch.no_grad():
+                stages = reader.eval().stages(image.to(next(reader.parameters()).device))
+            chosen = {name: stages[name].cpu().contiguous() for name in question.get("want") or stages}
+            answer |= {"names": list(chosen), "dims": [list(tensor.shape) for tensor in chosen.values()]}
+            self.send(answer, [tensor.numpy().tobytes() for tensor in chosen.values()])
+        except Exception as error:  # the page must hear of it, whatever it is
+            self.send({**answer, "error": f"{type(error).__name__}: {error}"})
+
+    def baked(self) -> str:
+        """The widget as `<crnn-widget>` for a static page. Each kind draws its own."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        return {**data, "text/html": self.baked()}, metadata
+
+
+class Pad(Widget):
+    """Draw, type or pick a picture and see what a reader makes of it; `Pad(model)` asks a model of your own.
+
+    `strokes`, `image` and `text` can be read and set: setting `text` writes it with the pen, setting `image` (h, w), 0
+    black .. 255 white, lays a picture on the pad. `confidence` is p(text | image).
+    """
+
+    kind = traitlets.Unicode("pad").tag(sync=True)
+    strokes = traitlets.List().tag(sync=True)
+    thickness = traitlets.Float(2.0).tag(sync=True)
+    rotation = traitlets.Float(0.0).tag(sync=True)
+    lines = traitlets.Int(0).tag(sync=True)
+    blur = traitlets.Float(0.0).tag(sync=True)
+    sample = traitlets.Unicode("").tag(sync=True)
+    picture = traitlets.Bytes(b"").tag(sync=True)
+    reading = traitlets.Unicode("").tag(sync=True)
+    confidence = traitlets.Float(0.0).tag(sync=True)
+
+    def __init__(self, model: models.CRNN | None = None, **fields: Any) -> None:
+        super().__init__({"yours": model} if model else readers(), **fields)
+        self._read(images.load_grey(source.SAMPLES / f"{self.sample}.png") if self.sample else self.image)
+        self.observe(self._drawn, ["strokes", "thickness"])
+
+    @property
+    def text(self) -> str:
+        """What the network reads."""
+        return self.reading
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self.strokes = typed(text)
+
+    @property
+    def image(self) -> np.ndarray:
+        """The picture that is read, (32, 128) uint8."""
+        if not self.picture:
+            return strokes.render(self.strokes, self.thickness)
+        return np.frombuffer(bytes(self.picture), dtype=np.uint8).reshape(images.HEIGHT, images.WIDTH).copy()
+
+    @image.setter
+    def image(self, grey: np.ndarray) -> None:
+        grey = np.asarray(grey, dtype=np.float32)
+        if not ((grey >= 0) & (grey <= 255)).all():
+            raise UserError("an image holds grey levels from 0 to 255")
+        self.picture = images.resize(grey, images.HEIGHT, images.WIDTH).round().astype(np.uint8).tobytes()
+        self._read(self.image)
+
+    def _drawn(self, change: dict[str, Any]) -> None:
+        if change["name"] not in self._property_lock:  # else the page did it, and reads by itself
+            self._read(strokes.render(self.strokes, self.thickness))
+
+    def _read(self, grey: np.ndarray) -> None:
+        reader = self._models[self.readers[-1 if self.strokes and not self.sample else 0]]
+        shape = (reader.config.height, reader.config.width)
+        said = metrics.read(reader, images.standardise(grey.astype(np.float32), *shape)[None])
+        self.reading, self.confidence = said.texts[0], said.confidences[0]
+
+    def baked(self) -> str:
+        """The pad as it stands, for a static page: the page goes on with its own trained readers."""
+        names = ("strokes", "thickness", "rotation", "lines", "blur", "sample")
+        grey = images.load_grey(source.SAMPLES / f"{self.sample}.png") if self.sample else self.image
+        alt = f"Example: the network reads this picture as {self.reading!r}, with probability {self.confidence:.0%}."
+        return mount(self.kind, {name: getattr(self, name) for name in names}, grey, alt)

@@ -1,0 +1,334 @@
+"""The widgets in a real browser, on a small page of their own, from http and from the file itself, with no network."""
+
+import functools
+import http.server
+import json
+import shutil
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from test_pages import axe, look
+from visits import ROOT, Visit
+
+from crnn_lib import images, metrics, strokes
+from crnn_lib.widgets import base
+
+CONF = """
+import sys
+sys.path[:0] = {path!r}
+project, language, html_title = "pad", "en", "Pad"
+extensions = ["myst_nb", "crnn_widgets", "house"]
+html_theme, exclude_patterns, nb_execution_mode = "sphinx_book_theme", ["_build"], "off"
+html_static_path, html_css_files, html_favicon = ["_static"], ["house.css"], "_static/favicon.svg"
+html_context, html_theme_options = {{"default_mode": "auto"}}, {{"navbar_persistent": []}}
+nb_mime_priority_overrides, nb_ipywidgets_js = [["html", "text/html", 5]], {{}}
+"""
+PAGE = "# The pad\n\nDraw.\n\n```{crnn-widget} pad\n:sample: 2b7xy\n```\n\n```{toctree}\nplain\n```\n"
+TYPED = "n7x"
+STROKES = json.loads(json.dumps(base.typed(TYPED)))  # a fixture that the mouse repeats
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pad")
+    (folder / "conf.py").write_text(CONF.format(path=[str(ROOT), str(ROOT / "book" / "_ext"), *sys.path]))
+    (folder / "index.md").write_text(PAGE)
+    (folder / "plain.md").write_text("# No widget here\n\nNone.\n")
+    shutil.copytree(ROOT / "book" / "_static", folder / "_static")
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(folder), str(folder / "_build")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "_build"
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def site_server(site):
+    handler = functools.partial(_Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_address[1]}"
+        httpd.shutdown()
+
+
+@pytest.fixture(params=["http", "file"])
+def place(request, site):
+    return request.getfixturevalue("site_server") if request.param == "http" else site.as_uri()
+
+
+@pytest.fixture
+def pad(chromium, place):
+    with Visit(chromium, place, "index.html") as visit:
+        yield Pad(visit)
+        assert visit.outside == []
+        assert visit.problems == []
+
+
+class Pad:
+    """The pad on a page, as somebody who uses it meets it."""
+
+    def __init__(self, visit):
+        self.visit, self.page = visit, visit.page
+        self.root = self.page.locator('[data-crnn-widget="pad"]')
+        self.root.wait_for()
+        self.canvas = self.root.locator("canvas")
+
+    def part(self, name):
+        return self.root.locator(f'[data-crnn="{name}"]').inner_text()
+
+    def count(self):
+        return int(self.root.get_attribute("data-crnn-read"))
+
+    def settle(self, before):
+        """Wait until there is a reading after number `before`, and no further one."""
+        self.page.wait_for_function(
+            "n => Number(document.querySelector('[data-crnn-widget]').dataset.crnnRead) > n", arg=before
+        )
+        seen = -1
+        while seen != self.count():
+            seen = self.count()
+            self.page.wait_for_timeout(150)
+
+    def do(self, action):
+        before = self.count()
+        action()
+        self.settle(before)
+
+    def picture(self):
+        """What the canvas shows, one value an image pixel."""
+        pixels = self.canvas.evaluate(
+            "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).filter((_, i) => i % 4 == 0)"
+        )
+        return np.array(pixels, dtype=np.uint8).reshape(192, 768)[3::6, 3::6]
+
+    def agrees(self, grey, reader):
+        """The page says of `grey` what torch says."""
+        model = base.readers()[reader]
+        said = metrics.read(model, images.standardise(grey, model.config.height, model.config.width)[None])
+        assert self.part("text") == said.texts[0]
+        shown = self.part("confidence")
+        value = {"< 0.1 %": 0.05, "> 99.9 %": 99.95}.get(shown) or float(shown.split()[0])
+        assert value == pytest.approx(100 * said.confidences[0], abs=5 if reader == "strokes" else 0.6)
+        return said.texts[0]
+
+    def draw(self, drawing):
+        """With the mouse; returns the points that it passed, on the grid."""
+        box = self.canvas.bounding_box()
+        passed = []
+        for stroke in drawing:
+            passed.append([])
+            for i, (x, y) in enumerate(stroke):
+                at = round(box["x"] + x / 128 * box["width"]), round(box["y"] + y / 32 * box["height"])
+                self.page.mouse.move(*at)
+                if i == 0:
+                    self.page.mouse.down()
+                passed[-1].append([(at[0] - box["x"]) / box["width"] * 128, (at[1] - box["y"]) / box["height"] * 32])
+            self.page.mouse.up()
+        return strokes.quantise(passed)
+
+
+def last_reader():
+    return list(base.readers())[-1]
+
+
+def test_drawn_strokes_are_read_as_torch_reads_them(pad):
+    passed = []
+    pad.do(lambda: passed.extend(pad.draw(STROKES)))
+    shown = pad.picture()
+    assert np.abs(shown.astype(int) - strokes.render(passed)).mean() < 0.5
+    assert (shown < 128).sum() > 50
+    pad.agrees(shown, last_reader())
+    assert len(pad.part("runners")) > 5
+
+
+def test_typed_text_is_drawn_as_in_python(pad):
+    pad.do(lambda: pad.root.get_by_label("Type").fill(TYPED))
+    assert np.array_equal(pad.picture(), strokes.render(base.typed(TYPED)))
+    pad.agrees(pad.picture(), last_reader())
+    pad.root.get_by_label("Type").fill("é")
+    assert "cannot be drawn" in pad.part("message")
+
+
+def test_sample_clear_and_undo(pad):
+    assert pad.part("text") == "2b7xy"
+    pad.do(lambda: pad.root.get_by_label("Sample").select_option("c3f8n"))
+    assert pad.agrees(images.load_grey(ROOT / "data/samples/c3f8n.png"), "captcha") == "c3f8n"
+    pad.do(lambda: pad.root.get_by_role("button", name="Clear").click())
+    assert (pad.picture() == 255).all()
+    pad.agrees(pad.picture(), last_reader())
+    pad.do(lambda: pad.root.get_by_role("button", name="Undo").click())
+    assert pad.part("text") == "c3f8n"
+    pad.do(lambda: pad.root.get_by_role("button", name="Undo").click())
+    assert pad.part("text") == "2b7xy"
+    pad.root.get_by_role("button", name="Undo").click()
+    assert pad.part("message") == "There is nothing to undo."
+
+
+def test_undo_takes_back_one_stroke(pad):
+    pad.do(lambda: pad.draw([[[10, 5], [10, 28]]]))
+    one = pad.picture()
+    pad.do(lambda: pad.draw([[[40, 5], [60, 28]]]))
+    assert not np.array_equal(pad.picture(), one)
+    pad.do(lambda: pad.root.get_by_role("button", name="Undo").click())
+    assert np.array_equal(pad.picture(), one)
+
+
+def test_upload(pad):
+    file = ROOT / "data" / "samples" / "mw4pg.png"
+    pad.do(lambda: pad.root.get_by_label("Image file").set_input_files(file))
+    assert pad.agrees(images.load_grey(file), "captcha") == "mw4pg"
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [(b"", "is empty"), (b"no image at all", "is not an image"), (b"\x89PNG\r\n\x1a\n\x00", "is not an image")],
+)
+def test_bad_upload(pad, content, words):
+    before = pad.count()
+    file = {"name": "bad.png", "mimeType": "image/png", "buffer": content}
+    pad.root.get_by_label("Image file").set_input_files(file)
+    alert = pad.root.get_by_role("alert")
+    alert.wait_for()
+    assert words in alert.inner_text() and '"bad.png"' in alert.inner_text()
+    assert (pad.part("text"), pad.count()) == ("2b7xy", before)
+    pad.do(lambda: pad.root.get_by_role("button", name="Clear").click())
+    assert pad.part("message") == ""
+
+
+def test_too_small_an_upload(pad, tmp_path):
+    from PIL import Image
+
+    Image.new("L", (9, 3)).save(tmp_path / "tiny.png")
+    pad.root.get_by_label("Image file").set_input_files(tmp_path / "tiny.png")
+    pad.root.get_by_role("alert").wait_for()
+    assert '"tiny.png" is too small: 9 x 3, the least side is 4' in pad.part("message")
+
+
+def test_keyboard_only(pad):
+    pad.canvas.focus()
+    keys = pad.page.keyboard
+    for _ in range(5):
+        keys.press("Shift+ArrowLeft")  # from the middle, 20 pixels to the left
+    before = pad.count()
+    keys.press("Space")
+    assert pad.part("message") == "Pen down."
+    for key in ["ArrowRight"] * 8 + ["Shift+ArrowDown"] * 2:
+        keys.press(key)
+    keys.press("Space")
+    assert pad.part("message") == "Pen up."
+    pad.settle(before)
+    keys.press("Tab")  # the focus leaves: the pen's ring goes
+    assert pad.page.evaluate("document.activeElement.textContent") == "Undo"
+    drawing = [[[44 + i, 16] for i in range(9)] + [[52, 20], [52, 24]]]
+    assert np.array_equal(pad.picture(), strokes.render(drawing))
+    pad.agrees(pad.picture(), last_reader())
+    pad.do(lambda: keys.press("Enter"))
+    assert pad.part("text") == "2b7xy"
+
+
+def test_touch(pad):
+    session = pad.visit.context.new_cdp_session(pad.page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 1})
+    box, top = pad.canvas.bounding_box(), pad.page.evaluate("scrollY")
+
+    def finger(kind, x=None, y=None):
+        at = [] if x is None else [{"x": box["x"] + x / 128 * box["width"], "y": box["y"] + y / 32 * box["height"]}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    def swipe():
+        finger("touchStart", 30, 6)
+        for i in range(1, 10):
+            finger("touchMove", 30 + 2 * i, 6 + 2 * i)
+        finger("touchEnd")
+
+    pad.do(swipe)
+    assert pad.page.evaluate("scrollY") == top  # the pad draws, the page does not scroll
+    shown = pad.picture()
+    assert (np.diag(shown[8:22, 32:46]) < 100).all()
+    pad.agrees(shown, last_reader())
+
+
+def test_spoiling_changes_what_is_read(pad):
+    clean = pad.picture()
+    for name, keys in [("Rotation", ["ArrowRight"] * 6), ("Noise lines", ["ArrowRight"] * 3), ("Blur", ["ArrowRight"] * 9)]:
+        slider = pad.root.get_by_role("slider", name=name)
+        slider.focus()
+        for key in keys:
+            pad.do(functools.partial(pad.page.keyboard.press, key))
+        spoiled = pad.picture()
+        assert not np.array_equal(spoiled, clean), name
+        for key in keys:
+            pad.do(functools.partial(pad.page.keyboard.press, "ArrowLeft"))
+        assert np.array_equal(pad.picture(), clean), name
+
+
+@pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
+def test_accessible(chromium, site_server, scheme, width):
+    with Visit(chromium, site_server, "index.html", scheme=scheme, width=width) as visit:
+        pad = Pad(visit)
+        look(visit.page, f"pad-{scheme}-{width}")
+        assert axe(visit.page) == []
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+        small = pad.root.locator("button, select, input, [role=application]").evaluate_all(
+            "all => all.map(e => e.getBoundingClientRect()).filter(b => b.height < 44 || b.width < 44).length"
+        )
+        assert small == 0
+        pad.root.get_by_label("Type").fill("é")
+        assert axe(visit.page) == []
+
+
+def test_a_page_without_widgets_loads_none(chromium, site_server):
+    with Visit(chromium, site_server, "plain.html") as visit:
+        assert visit.page.locator("script[src*=crnn]").count() == 0
+
+
+def test_weights_wait_until_the_widget_is_near(chromium, site_server):
+    with Visit(chromium, site_server, "index.html", height=60) as visit:
+        assert visit.page.locator("crnn-widget img").get_attribute("alt").startswith("Example")
+
+
+def test_without_javascript_there_is_a_picture(chromium, site):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site.as_uri()}/index.html")
+    picture = page.locator("crnn-widget img")
+    assert picture.is_visible()
+    assert "'2b7xy'" in picture.get_attribute("alt")
+    assert picture.evaluate("image => image.naturalWidth") == 200
+    context.close()
+
+
+def test_missing_weights_are_told(chromium, site_server):
+    context = chromium.new_context()
+    context.route("**/crnn-weights-*", lambda route: route.abort())
+    page = context.new_page()
+    page.goto(f"{site_server}/index.html")
+    alert = page.locator("crnn-widget").get_by_role("alert")
+    alert.wait_for()
+    assert "cannot be loaded" in alert.inner_text()
+    context.close()
+
+
+def test_quick_and_small(chromium, site, site_server):
+    sizes = {path.name: path.stat().st_size for path in (site / "_static").glob("crnn-*")}
+    assert sum(sizes.values()) <= 1_000_000, sizes
+    with Visit(chromium, site_server, "index.html") as visit:
+        Pad(visit)
+        times = visit.page.evaluate("""() => {
+            const reader = crnn.createReader(crnn.fromBase64(crnnWeights.captcha));
+            const image = Float32Array.from({length: 4096}, (_, i) => Math.sin(i));
+            return Array.from({length: 20}, () => {
+                const start = performance.now();
+                reader.infer(image, 32, 128);
+                return performance.now() - start;
+            });
+        }""")
+        print(f"a reading takes {np.median(times):.1f} ms (fastest {min(times):.1f} ms)")
+        assert min(times) < 60
