@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import onnxruntime
 import pytest
 import torch
 
-from crnn_lib import ctc, export, images, model, strokes, synth
-from crnn_lib.widgets import source, weights
+from crnn_lib import ctc, export, images, model, skeletons, strokes, synth
+from crnn_lib.widgets import base, source, weights
 
 py_mini_racer = pytest.importorskip("py_mini_racer")
 
@@ -96,7 +97,7 @@ def test_both_forms_run():
         "globalThis.HTMLElement = class {}; globalThis.document = {currentScript: {src: 'x/y.js'}};"
         "globalThis.customElements = {made: [], get() {}, define(name) { this.made.push(name); }};"
     )
-    racer.eval(source.script(['captcha']))
+    racer.eval(source.script(["captcha"]))
     assert racer.eval("[typeof crnn.render, customElements.made.join()].join()") == "function,crnn-widget"
     body, tail = source.module().rsplit("export default ", 1)
     assert tail == "{ render };\n"
@@ -238,7 +239,12 @@ def random_drawing(rng):
     drawing = [(rng.normal(0, 4, (rng.integers(1, 20), 2)).cumsum(0) + rng.uniform(0, [128, 32])) for _ in range(count)]
     if kind == 1:  # dots, halves of the grid, repeated points, points far outside
         drawing = [np.round(stroke * 32) / 32 for stroke in drawing]
-        drawing += [drawing[0][:1], np.repeat(drawing[0][:1], 3, 0), np.array([[-4096, 3], [4096, 30]]), np.empty((0, 2))]
+        drawing += [
+            drawing[0][:1],
+            np.repeat(drawing[0][:1], 3, 0),
+            np.array([[-4096, 3], [4096, 30]]),
+            np.empty((0, 2)),
+        ]
     return [stroke.tolist() for stroke in drawing]
 
 
@@ -281,3 +287,103 @@ def test_resize_gives_the_same_numbers(js):
         expected = images.resize(picture.astype(np.float32), H, W)
         assert np.array_equal(np.array(numbers, dtype=np.float32), expected.ravel())
         assert np.abs(np.array(standard) - images.standardise(picture, H, W).numpy().ravel()).max() < 2e-6
+
+
+def test_typed_text_gives_the_same_strokes(js):
+    rng = np.random.default_rng(4)
+    js.eval("function typed(text, h, gap) { return [placeText(text), text && writeText(text, h, gap)]; }")
+    texts = [*skeletons.SYMBOLS, skeletons.SYMBOLS[:8], "wwwwwwwwwwww", "mm"]
+    texts += ["".join(rng.choice(list(skeletons.SYMBOLS), rng.integers(1, 9))) for _ in range(40)]
+    for text in texts:
+        placed, written = json.loads(js.eval(f"JSON.stringify(typed({text!r}, 11.3, 2.5))"))
+        assert written == skeletons.write(text, height=11.3, gap=2.5)
+        assert placed == base.typed(text)
+    assert json.loads(js.eval("JSON.stringify(placeText(''))")) == base.typed("") == []
+    with pytest.raises(py_mini_racer.JSEvalException, match="cannot be drawn"):
+        js.eval("placeText('A')")
+
+
+def test_samples_are_the_files(js):
+    held = json.loads(js.eval("JSON.stringify(SAMPLES)"))
+    assert list(held) == sorted(path.stem for path in (ROOT / "data" / "samples").glob("*.png")) and len(held) == 8
+    for name, sample in held.items():
+        grey = images.load_grey(ROOT / "data" / "samples" / f"{name}.png")
+        pixels = np.frombuffer(zlib.decompress(base64.b64decode(sample["pixels"])), dtype=np.uint8)
+        assert np.array_equal(pixels.reshape(sample["height"], sample["width"]), grey)
+
+
+def test_turning_and_blurring_leave_the_picture_whole(js):
+    js.eval(
+        "function spoilt(t, h, w, how) { const g = grey(t, h, w); const s = spoil(g, how);"
+        " return [Array.from(s.data), s.height, s.width]; }"
+    )
+    rng = np.random.default_rng(6)
+    picture = rng.integers(0, 256, (20, 31), dtype=np.uint8)
+
+    def spoilt(**how):
+        data, *shape = js.call("spoilt", encode(picture), 20, 31, how)
+        return np.array(data).reshape(tuple(shape))
+
+    assert np.array_equal(spoilt(), picture)
+    assert spoilt(rotation=180) == pytest.approx(picture[::-1, ::-1], abs=1e-3)
+    middle = rng.integers(0, 256, (21, 21), dtype=np.uint8)
+    data, *shape = js.call("spoilt", encode(middle), 21, 21, {"rotation": 90})
+    assert np.array(data).reshape(shape) == pytest.approx(np.rot90(middle, -1), abs=1e-3)  # clockwise
+    from scipy.ndimage import gaussian_filter
+
+    sd = 1.3
+    expected = gaussian_filter(picture.astype(float), sd * 20 / 32, mode="nearest", truncate=3 + 1e-9, radius=3)
+    assert spoilt(soft=sd) == pytest.approx(expected, abs=1e-3)
+    lined = spoilt(lines=4)
+    assert (lined <= picture).all() and (lined < picture).sum() > 60
+    assert np.array_equal(spoilt(lines=4), lined)
+
+
+# --- who computes ---
+
+KERNEL = """
+var timers = [];
+globalThis.setTimeout = (f) => timers.push(f) - 1;
+globalThis.clearTimeout = (i) => { timers[i] = () => {}; };
+var sent = [], heard = null, log = [];
+const fake = { on(_, f) { heard = f; }, send(content, _, buffers) { sent.push([content, buffers]); } };
+const ask = kernelOf(fake);
+const kernelBackend = createBackend({ readers: ["captcha16"], ask, load: async () => fromBase64(captchaText) });
+const answer = (number) => {
+  const bytes = new Uint8Array(new Float32Array([0, number, 0]).buffer);
+  const view = new DataView(bytes.buffer, 4, 4);
+  heard({ id: sent.at(-1)[0].id, names: ["logits"], dims: [[1]] }, [view]);
+};
+async function question() {
+  log.push("asked");
+  try {
+    const stages = await kernelBackend.infer("captcha16", new Float32Array(4096).fill(1), 32, 128, ["logits"]);
+    log.push(stages.logits.data.length + " from the " + kernelBackend.where());
+  } catch (error) { log.push(error.message); }
+}
+"""
+
+
+def test_a_silent_kernel_is_replaced_by_the_page_until_it_answers(captcha):
+    racer = py_mini_racer.MiniRacer()
+    racer.eval(source.joined() + GLUE + f"var captchaText = {base64.b64encode(weights.to_bytes(captcha)).decode()!r};")
+    racer.eval(KERNEL + "0")
+
+    def log():
+        return json.loads(racer.eval("JSON.stringify(log.splice(0))"))
+
+    def step(text):
+        racer.eval(text + "; 0")
+        racer.eval("0")  # promises settle in between
+        return log()
+
+    assert step("question()") == ["asked"]
+    assert racer.eval("[sent.length, sent[0][0].kind, sent[0][1][0].byteLength].join()") == "1,infer,16384"
+    assert step("answer(5)") == ["1 from the kernel"]
+    assert step("question(); heard({id: sent.at(-1)[0].id, error: 'KeyError: no'}, [])") == ["asked", "KeyError: no"]
+    assert step("question()") == ["asked"]
+    assert step("timers.at(-1)()") == ["640 from the page"]
+    assert step("question()") == ["asked", "640 from the page"]  # not asked again
+    assert racer.eval("sent.length") == 3
+    step("answer(7)")  # the late answer: it is back
+    assert step("question()") == ["asked"] and step("answer(8)") == ["1 from the kernel"]

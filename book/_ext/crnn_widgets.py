@@ -36,7 +36,9 @@ class CrnnWidget(Directive):
         """One raw HTML node; other builders leave it out."""
         kind = self.arguments[0]
         if kind not in KINDS:
-            raise self.error(f"there is no widget {kind!r}: give one of {', '.join(KINDS)}")
+            raise self.error(
+                f"there is no widget {kind!r}: give one of {', '.join(KINDS)}"
+            )
         options = dict(self.options)
         text = options.pop("text", None)
         if text:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ html_static_path, html_css_files, html_favicon = ["_static"], ["house.css"], "_s
 html_context, html_theme_options = {{"default_mode": "auto"}}, {{"navbar_persistent": []}}
 nb_mime_priority_overrides, nb_ipywidgets_js = [["html", "text/html", 5]], {{}}
 """
-PAGE = "# The pad\n\nDraw.\n\n```{crnn-widget} pad\n:sample: 2b7xy\n```\n\n```{toctree}\nplain\n```\n"
+PAGE = "# The pad\n\nDraw.\n\n```{crnn-widget} pad\n:sample: 2b7xy\n```\n\n```{toctree}\nplain\nfar\n```\n"
 TYPED = "n7x"
 STROKES = json.loads(json.dumps(base.typed(TYPED)))  # a fixture that the mouse repeats
 
@@ -36,6 +37,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pad")
     (folder / "conf.py").write_text(CONF.format(path=[str(ROOT), str(ROOT / "book" / "_ext"), *sys.path]))
     (folder / "index.md").write_text(PAGE)
+    (folder / "far.md").write_text("# Far down\n\n" + "Words.\n\n" * 100 + "```{crnn-widget} pad\n:text: n7x\n```\n")
     (folder / "plain.md").write_text("# No widget here\n\nNone.\n")
     shutil.copytree(ROOT / "book" / "_static", folder / "_static")
     command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(folder), str(folder / "_build")]
@@ -257,15 +259,17 @@ def test_touch(pad):
 
 def test_spoiling_changes_what_is_read(pad):
     clean = pad.picture()
-    for name, keys in [("Rotation", ["ArrowRight"] * 6), ("Noise lines", ["ArrowRight"] * 3), ("Blur", ["ArrowRight"] * 9)]:
+    for name, keys in [
+        ("Rotation", ["ArrowRight"] * 6),
+        ("Noise lines", ["ArrowRight"] * 3),
+        ("Blur", ["ArrowRight"] * 9),
+    ]:
         slider = pad.root.get_by_role("slider", name=name)
         slider.focus()
-        for key in keys:
-            pad.do(functools.partial(pad.page.keyboard.press, key))
+        pad.do(lambda keys=keys: [pad.page.keyboard.press(key) for key in keys])
         spoiled = pad.picture()
         assert not np.array_equal(spoiled, clean), name
-        for key in keys:
-            pad.do(functools.partial(pad.page.keyboard.press, "ArrowLeft"))
+        pad.do(lambda keys=keys: [pad.page.keyboard.press("ArrowLeft") for _ in keys])
         assert np.array_equal(pad.picture(), clean), name
 
 
@@ -290,8 +294,17 @@ def test_a_page_without_widgets_loads_none(chromium, site_server):
 
 
 def test_weights_wait_until_the_widget_is_near(chromium, site_server):
-    with Visit(chromium, site_server, "index.html", height=60) as visit:
+    with Visit(chromium, site_server, "far.html") as visit:
+        scripts = visit.page.locator("script[src*=crnn-weights]")
+        visit.page.wait_for_timeout(300)
+        assert scripts.count() == 0 and visit.page.locator("canvas").count() == 0
         assert visit.page.locator("crnn-widget img").get_attribute("alt").startswith("Example")
+        start = time.perf_counter()
+        visit.page.locator("crnn-widget").scroll_into_view_if_needed()
+        visit.page.locator('[data-crnn="text"]:not(:empty)').wait_for()
+        assert time.perf_counter() - start < 1
+        assert scripts.count() == 1
+        assert visit.problems == []
 
 
 def test_without_javascript_there_is_a_picture(chromium, site):
