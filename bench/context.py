@@ -88,7 +88,7 @@ def train(reader: str, data: LabelledImages, recipe: Recipe) -> dict:
         "cpu_seconds": round(time.process_time() - started, 1),
         "recipe": asdict(recipe),
         "test": judge(run.model, data.subset(tested)),
-        "history": run.history,
+        "history": {key: [r[key] for r in run.history] for key in ("train_loss", "validation_ctc_loss")},
     }
 
 

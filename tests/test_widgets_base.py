@@ -17,7 +17,7 @@ from crnn_lib.errors import UserError
 
 pytest.importorskip("anywidget")
 
-from crnn_lib.widgets import base, weights  # noqa: E402
+from crnn_lib.widgets import base, weights
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -13,6 +13,7 @@ import torch
 
 from crnn_lib import ctc
 from crnn_lib.errors import UserError
+from crnn_lib.model import Config
 
 SOURCE = Path(ctc.__file__).parent / "widgets" / "js" / "ctc.js"
 HELPERS = """
@@ -133,3 +134,68 @@ def test_gradient_steps_lower_the_loss_and_end_in_peaks(js):
     assert all(b < a for a, b in pairwise(losses))
     assert ctc.greedy_decode(log_probs) == target
     assert log_probs.exp().sum(1).tolist() == pytest.approx([1.0] * 12)
+
+
+def test_an_edited_column_sums_to_one_and_keeps_the_others_shares(js):
+    log_probs = torch.randn(3, 4, generator=torch.Generator().manual_seed(2)).double().log_softmax(1)
+    before = log_probs.exp()
+    for p in (0, 0.3, 1):
+        after = unpacked(js("withProbability", log_probs, 1, 2, p)).exp()
+        assert after[1, 2].item() == pytest.approx(p)
+        others = [0, 1, 3]
+        torch.testing.assert_close(after[1, others], before[1, others] / before[1, others].sum() * (1 - p))
+        assert torch.equal(after[[0, 2]], before[[0, 2]])
+    certain = unpacked(js("withProbability", log_probs, 1, 2, 1))
+    assert unpacked(js("withProbability", certain, 1, 2, 0.4)).exp()[1].tolist() == pytest.approx([0.2, 0.2, 0.4, 0.2])
+
+
+def test_made_up_matrices_are_distributions(js):
+    for made in ("uniformMatrix(9, 4)", "randomMatrix(9, 4, randomFrom(3))", "peakedMatrix([1, 2], 9, 4)"):
+        matrix = unpacked(js("((m) => m)", None, made))
+        assert matrix.shape == (9, 4)
+        assert matrix.exp().sum(1).tolist() == pytest.approx([1.0] * 9)
+    assert ctc.greedy_decode(matrix) == [1, 2]
+    same, other = (js("randomMatrix", None, "4", "3", f"randomFrom({seed})") for seed in (5, 6))
+    assert same == js("randomMatrix", None, "4", "3", "randomFrom(5)") != other
+
+
+def test_beam_search_step_by_step_is_the_library_s(js):
+    run = "((m, width) => { let beams = firstBeams(); for (const row of m) beams = beamStep(beams, row, width).kept;"
+    run += "return beams.map((b) => [b.prefix, logLikelihood(m, b.prefix)]); })"
+    for log_probs, _ in CASES[:120]:
+        for width in (1, 3, 20):
+            found = [(p, -math.inf if v is None else v) for p, v in js(run, log_probs, width)]
+            found = sorted((f for f in found if f[1] > -math.inf), key=lambda item: -item[1])
+            expected = ctc.beam_search(log_probs, width, width)
+            assert [p for p, _ in found] == [p for p, _ in expected]
+            assert [v for _, v in found] == pytest.approx([v for _, v in expected], abs=1e-9)
+
+
+def test_a_beam_s_mass_is_what_flowed_into_it(js):
+    log_probs = CASES[1][0]
+    step = "((m) => { let beams = firstBeams(); let out; for (const row of m) { out = beamStep(beams, row, 3);"
+    step += "beams = out.kept; } return [...out.kept, ...out.pruned].map((b) => [beamMass(b), b.from.map((f) => f.mass)]); })"
+    rows = js(step, log_probs)
+    assert len(rows) > 3
+    for mass, parts in rows:
+        assert mass == pytest.approx(torch.tensor(parts, dtype=torch.float64).logsumexp(0).item(), abs=1e-9)
+
+
+def test_the_exhaustive_truth_is_the_library_s(js):
+    for log_probs, _ in CASES[:60]:
+        T, K = log_probs.shape
+        found = js("exhaustive", log_probs, 3000)
+        if K**T > 3000:
+            assert found is None
+            continue
+        assert sum(f["p"] for f in found) == pytest.approx(1)
+        for f in found:
+            assert f["p"] == pytest.approx(math.exp(-ctc.ctc_loss(log_probs, f["classes"])), abs=1e-9)
+        assert [f["p"] for f in found] == sorted((f["p"] for f in found), reverse=True)
+
+
+@pytest.mark.parametrize("config", [Config(), Config(pools=((2, 1), (3, 3)), channels=(2, 2), width=50)])
+def test_a_time_step_sees_what_the_model_says(js, config):
+    shape = json.dumps({"pools": config.pools, "width": config.width})
+    for t in range(config.steps()):
+        assert tuple(js("stripOf", None, shape, t)) == config.strip(t)

@@ -17,7 +17,7 @@ from docutils.parsers.rst import Directive, directives
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from crnn_lib.widgets import base, source, weights  # noqa: E402
+from crnn_lib.widgets import base, source, weights
 
 KINDS = {"pad": base.Pad}
 BITS = {"captcha": 16, "strokes": 8}  # both together with the script stay under 1 MB

@@ -104,13 +104,17 @@ class Pad(Widget):
     lines = traitlets.Int(0).tag(sync=True)
     blur = traitlets.Float(0.0).tag(sync=True)
     sample = traitlets.Unicode("").tag(sync=True)
-    picture = traitlets.Bytes(b"").tag(sync=True)
+    given = traitlets.Bytes(b"").tag(sync=True)  # a picture laid on from here
+    picture = traitlets.Bytes(b"").tag(sync=True)  # what is read, and the reading
     reading = traitlets.Unicode("").tag(sync=True)
     confidence = traitlets.Float(0.0).tag(sync=True)
 
     def __init__(self, model: models.CRNN | None = None, **fields: Any) -> None:
         super().__init__({"yours": model} if model else readers(), **fields)
-        self._read(images.load_grey(source.SAMPLES / f"{self.sample}.png") if self.sample else self.image)
+        if self.sample:
+            self._read(images.load_grey(source.SAMPLES / f"{self.sample}.png"), self.readers[0])
+        else:
+            self._drawn()
         self.observe(self._drawn, ["strokes", "thickness"])
 
     @property
@@ -125,8 +129,6 @@ class Pad(Widget):
     @property
     def image(self) -> np.ndarray:
         """The picture that is read, (32, 128) uint8."""
-        if not self.picture:
-            return strokes.render(self.strokes, self.thickness)
         return np.frombuffer(bytes(self.picture), dtype=np.uint8).reshape(images.HEIGHT, images.WIDTH).copy()
 
     @image.setter
@@ -134,17 +136,20 @@ class Pad(Widget):
         grey = np.asarray(grey, dtype=np.float32)
         if not ((grey >= 0) & (grey <= 255)).all():
             raise UserError("an image holds grey levels from 0 to 255")
+        self.strokes, self.sample, self.given = [], "", b""
+        self._read(grey, self.readers[0])
+        self.given = self.picture
+
+    def _drawn(self, change: dict[str, Any] | None = None) -> None:
+        if change is None or change["name"] not in self._property_lock:  # else the page did it, and reads by itself
+            self.sample = ""
+            self._read(strokes.render(self.strokes, self.thickness).astype(np.float32), self.readers[-1])
+
+    def _read(self, grey: np.ndarray, name: str) -> None:
+        reader = self._models[name]
         self.picture = images.resize(grey, images.HEIGHT, images.WIDTH).round().astype(np.uint8).tobytes()
-        self._read(self.image)
-
-    def _drawn(self, change: dict[str, Any]) -> None:
-        if change["name"] not in self._property_lock:  # else the page did it, and reads by itself
-            self._read(strokes.render(self.strokes, self.thickness))
-
-    def _read(self, grey: np.ndarray) -> None:
-        reader = self._models[self.readers[-1 if self.strokes and not self.sample else 0]]
-        shape = (reader.config.height, reader.config.width)
-        said = metrics.read(reader, images.standardise(grey.astype(np.float32), *shape)[None])
+        image = images.standardise(grey, reader.config.height, reader.config.width)
+        said = metrics.read(reader, image[None])
         self.reading, self.confidence = said.texts[0], said.confidences[0]
 
     def baked(self) -> str:

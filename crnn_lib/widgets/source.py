@@ -11,15 +11,21 @@ from crnn_lib import images, skeletons
 
 FOLDER = Path(__file__).parent
 SAMPLES = FOLDER.parents[1] / "data" / "samples"
-ORDER = ("engine", "decode", "ctc", "images", "strokes", "write", "dom", "backend", "pad", "main")  # users after used
 IMPORT = re.compile(r"^import\b[^;]*;\n", re.MULTILINE)
+FROM = re.compile(r'^import\b[^;]*"\./(\w+)\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?function\b|const\b|let\b|class\b)", re.MULTILINE)
+
+
+def order(name: str = "main") -> list[str]:
+    """The modules that `name` needs, itself the last: each stands after those that it imports."""
+    text = (FOLDER / "js" / f"{name}.js").read_text(encoding="utf-8")
+    return list(dict.fromkeys([*(needed for other in FROM.findall(text) for needed in order(other)), name]))
 
 
 def joined() -> str:
     """All modules after one another, in one scope: so no two may declare the same name (a test looks)."""
     parts = [f"const SKELETONS = {json.dumps(_skeletons())};\nconst SAMPLES = {json.dumps(_samples())};\n"]
-    parts += [(FOLDER / "js" / f"{name}.js").read_text(encoding="utf-8") for name in ORDER]
+    parts += [(FOLDER / "js" / f"{name}.js").read_text(encoding="utf-8") for name in order()]
     return "\n".join(EXPORT.sub("", IMPORT.sub("", part)) for part in parts)
 
 

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from crnn_lib.errors import UserError
 from crnn_lib.model import CRNN
 
-FORMAT = "crnn_lib page 1"
+FORMAT = "crnn_lib page 1"  # the metadata's one key: with two, safetensors would write them in random order
 HALF_MAX = 65504.0  # the largest float16
 
 
 def folded(model: CRNN) -> dict[str, Tensor]:
-    """float32 tensors by name: conv1.. (C_out, C_in, 3, 3), project (F, C*H), forward and reverse of the LSTM, classify.
+    """float32 tensors by name: conv1.. (C_out, C_in, 3, 3), project (F, C*H), the LSTM's forward and reverse, classify.
 
     Each has a `.weight` and a `.bias`. In evaluation mode BatchNorm is a scale and a shift per channel: the scale goes
     into the weights before it, the shift into a bias (Jacob et al. 2018, arXiv 1712.05877, section 3.2). An LSTM
@@ -56,7 +56,7 @@ def to_bytes(model: CRNN, bits: int = 16) -> bytes:
             rows = tensors[name].flatten(1)
             small[name + ".scale"] = scale = rows.abs().amax(1).clamp(min=1e-12) / 127
             small[name] = (rows / scale[:, None]).round().to(torch.int8).reshape(tensors[name].shape)
-    return save(small, {"format": FORMAT, "config": json.dumps(asdict(model.config))})
+    return save(small, {FORMAT: json.dumps(asdict(model.config))})
 
 
 def to_script(model: CRNN, name: str, bits: int = 16) -> str:

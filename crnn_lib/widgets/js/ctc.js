@@ -186,3 +186,97 @@ export function gradientStep(logProbs, target, rate) {
   const gradient = ctcGradient(logProbs, target);
   return logSoftmax(logProbs.map((row, t) => row.map((v, c) => v - rate * gradient[t][c])));
 }
+
+/** The matrix with p(class c at step t) = p, and the rest of that column scaled so that it sums to 1 again. */
+export function withProbability(logProbs, t, c, p) {
+  const rest = logSumExp(logProbs[t].filter((_, k) => k !== c));
+  const left = Math.log1p(-p);
+  const share = (v) => (rest === -Infinity ? left - Math.log(logProbs[t].length - 1) : v - rest + left);
+  return logProbs.map((row, i) => (i === t ? row.map((v, k) => (k === c ? Math.log(p) : share(v))) : row));
+}
+
+/** Numbers in [0, 1), the same ones for the same seed (Park and Miller 1988). */
+export function randomFrom(seed) {
+  let state = (seed % 2147483646) + 1;
+  const next = () => (state = (state * 16807) % 2147483647) / 2147483647;
+  next();
+  return next;
+}
+
+/** Matrices to start from: all classes alike; normal logits; a clear letter in the middle of each letter's share. */
+export function uniformMatrix(T, K) {
+  return Array.from({ length: T }, () => new Array(K).fill(-Math.log(K)));
+}
+
+export function randomMatrix(T, K, random) {
+  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  return logSoftmax(Array.from({ length: T }, () => Array.from({ length: K }, normal)));
+}
+
+export function peakedMatrix(target, T, K, peak = 0.9) {
+  const tops = new Array(T).fill(0);
+  target.forEach((c, i) => { tops[Math.floor(((i + 0.5) * T) / target.length)] = c; });
+  return tops.map((top) => Array.from({ length: K }, (_, c) => Math.log(c === top ? peak : (1 - peak) / (K - 1))));
+}
+
+/**
+ * One step of prefix beam search (Graves 2008, section 7.5; Hannun et al. 2014, algorithm 1). A beam is {prefix, blank,
+ * symbol, from}: the log-mass of its paths that end in a blank and in its last symbol, and what flowed into it:
+ * {prefix, how: "blank" | "repeat" | "new", mass}.
+ */
+export function beamStep(beams, row, width) {
+  const grown = new Map();
+  const grow = (prefix, part, how, before, mass) => {
+    if (mass === -Infinity) return;
+    const key = String(prefix);
+    if (!grown.has(key)) grown.set(key, { prefix, blank: -Infinity, symbol: -Infinity, from: [] });
+    const beam = grown.get(key);
+    beam[part] = logSumExp([beam[part], mass]);
+    beam.from.push({ prefix: before, how, mass });
+  };
+  for (const { prefix, blank, symbol } of beams) {
+    const either = logSumExp([blank, symbol]);
+    const last = prefix[prefix.length - 1];
+    grow(prefix, "blank", "blank", prefix, either + row[0]);
+    if (prefix.length) grow(prefix, "symbol", "repeat", prefix, symbol + row[last]);
+    for (let c = 1; c < row.length; c++) grow([...prefix, c], "symbol", "new", prefix, (c === last ? blank : either) + row[c]);
+  }
+  const ranked = [...grown.values()].sort((a, b) => beamMass(b) - beamMass(a) || 0);
+  return { kept: ranked.slice(0, width), pruned: ranked.slice(width) };
+}
+
+export function beamMass({ blank, symbol }) {
+  return logSumExp([blank, symbol]);
+}
+
+/** Before the first step: the empty prefix, as if a blank had been. */
+export function firstBeams() {
+  return [{ prefix: [], blank: 0, symbol: -Infinity, from: [] }];
+}
+
+/** Every label and its probability, from all K^T paths one by one, the most probable first; null above `limit` paths. */
+export function exhaustive(logProbs, limit = 200000) {
+  const K = logProbs[0].length;
+  if (K ** logProbs.length > limit) return null;
+  const probs = logProbs.map((row) => row.map(Math.exp));
+  const found = new Map();
+  const walk = (t, last, label, p) => {
+    if (t === probs.length) found.set(label, (found.get(label) ?? 0) + p);
+    else for (let c = 0; c < K; c++) walk(t + 1, c, c === 0 || c === last ? label : label + String.fromCharCode(c), p * probs[t][c]);
+  };
+  walk(0, 0, "", 1);
+  const labels = [...found].map(([label, p]) => ({ classes: [...label].map((l) => l.charCodeAt(0)), p }));
+  return labels.sort((a, b) => b.p - a.p);
+}
+
+/** The image columns [first, last] that time step t sees through the convolutions, as Config.strip of crnn_lib.model. */
+export function stripOf({ pools, width }, t) {
+  let [size, stride, offset] = [1, 1, 0];
+  for (const [, pool] of pools) {
+    offset -= stride; // a 3-wide convolution, padding 1
+    size += 2 * stride + (pool - 1) * stride;
+    stride *= pool;
+  }
+  const first = t * stride + offset;
+  return [Math.max(first, 0), Math.min(first + size, width) - 1];
+}

@@ -48,10 +48,11 @@ export function parseWeights(bytes) {
   let text = "";
   for (let i = 8; i < start; i++) text += String.fromCharCode(bytes[i]);
   const header = JSON.parse(text);
-  if (header.__metadata__?.format !== PAGE_FORMAT) throw new Error(`the weights are not of format ${PAGE_FORMAT}`);
-  const tensors = {};
-  const config = JSON.parse(header.__metadata__.config);
+  const config = JSON.parse(header.__metadata__?.[PAGE_FORMAT] ?? "null");
+  if (!config) throw new Error(`the weights are not of format ${PAGE_FORMAT}`);
   delete header.__metadata__;
+  /** @type {Object<string, Tensor>} */
+  const tensors = {};
   for (const [name, { dtype, shape, data_offsets: [from, to] }] of Object.entries(header)) {
     const count = shape.reduce((a, b) => a * b, 1);
     const size = ITEM_BYTES[dtype];

@@ -62,8 +62,8 @@ export function spoil(grey, { rotation = 0, lines = 0, soft = 0 }) {
 }
 
 /**
- * Put a pad into `root`. The model's fields: strokes, thickness, sample, rotation, lines, blur; the pad sets strokes,
- * reading, confidence and picture (the bytes (32, 128) that are read).
+ * Put a pad into `root`. The model's fields: strokes, thickness, sample, given, rotation, lines, blur; the pad
+ * sets strokes, sample, reading, confidence and picture (the bytes (32, 128) that are read).
  * @param {{root: HTMLElement, model: any, backend: any}} surroundings @returns {Promise<() => void>} takes it down
  */
 export async function mountPad({ root, model, backend }) {
@@ -137,7 +137,7 @@ export async function mountPad({ root, model, backend }) {
     sheet = { strokes: [], picture: null, name: "", example: false, ...next };
     say("");
     if (!sheet.name) samples.value = "";
-    save({ strokes: sheet.strokes });
+    save({ strokes: sheet.strokes, sample: sheet.name });
     return read();
   }
 
@@ -147,7 +147,7 @@ export async function mountPad({ root, model, backend }) {
     if (!before) return say("There is nothing to undo.");
     sheet = before;
     samples.value = Object.hasOwn(SAMPLES, sheet.name) ? sheet.name : "";
-    save({ strokes: sheet.strokes });
+    save({ strokes: sheet.strokes, sample: sheet.name });
     say("Undone.");
     return read();
   }
@@ -323,6 +323,13 @@ export async function mountPad({ root, model, backend }) {
     context.stroke();
   }
 
+  /** The picture that Python laid on the pad, if any. */
+  function given() {
+    const view = model.get("given");
+    if (!view?.byteLength) return null;
+    return { data: Float32Array.from(new Uint8Array(view.buffer, view.byteOffset, HEIGHT * WIDTH)), height: HEIGHT, width: WIDTH };
+  }
+
   function fromKernel(change) {
     if (!saving) change();
   }
@@ -334,10 +341,7 @@ export async function mountPad({ root, model, backend }) {
       sliders[name].show(model.get(name));
       read();
     })])),
-    "change:picture": () => fromKernel(() => {
-      const { buffer, byteOffset } = model.get("picture");
-      lay({ picture: { data: Float32Array.from(new Uint8Array(buffer, byteOffset, HEIGHT * WIDTH)), height: HEIGHT, width: WIDTH } });
-    }),
+    "change:given": () => fromKernel(() => given() && lay({ picture: given() })),
   };
   for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);
   const sample = model.get("sample");
@@ -345,6 +349,7 @@ export async function mountPad({ root, model, backend }) {
     sheet = { ...sheet, picture: await loadSample(sample), name: sample };
     samples.value = sample;
   }
+  else if (!sheet.strokes.length) sheet = { ...sheet, picture: given() };
   await read();
   return () => Object.entries(listeners).forEach(([event, listener]) => model.off(event, listener));
 }

@@ -8,7 +8,7 @@ const CURVES = {
   loss: ["CTC loss", (f) => f.loss], blank: ["share of blanks", (f) => f.blank],
   exact: ["read exactly", (f, run) => f.exact / run.validation_images], gradient: ["gradient norm", (f) => f.gradient ?? 0],
 };
-const CHART = { width: 640, height: 230, left: 46, right: 12, top: 10, bottom: 34 };
+export const CHART = { width: 640, height: 230, left: 46, right: 12, top: 10, bottom: 34 };
 const DASHES = ["", "7 4"]; // the first run, the second: told apart without colour
 
 /** Viridis at nine points, for a probability 0 .. 1. @param {number} p @returns {number[]} red, green, blue */
@@ -46,7 +46,7 @@ function across(step, last) {
 }
 
 /** The curves of the shown runs, with the plateau's floors under the loss, and a line at the present frame. */
-function drawChart(chart, runs, kind, frame) {
+export function drawChart(chart, runs, kind, frame) {
   const { width, height, left, right, top, bottom } = CHART;
   const value = CURVES[kind][1];
   const last = Math.max(...runs.map((run) => run.frames[run.frames.length - 1].step));
