@@ -129,3 +129,24 @@ def test_the_audit_looked_at_every_disagreement_among_enough_controls(out_of_fol
         seen = set(row["transcriptions"].split())
         if row["label"] != row["given"]:
             assert row["verdict"] == "label wrong" and seen == {row["reading"]} == {row["label"]}
+
+
+def test_the_ablation_is_told_as_it_was_run():
+    runs = result("context")["runs"]
+    assert len({(run["reader"], run["split_seed"]) for run in runs}) == len(runs) == 30
+    for run in runs:
+        assert run["recipe"] == json.loads(json.dumps(asdict(Recipe(seed=run["split_seed"], epochs=20))))
+        assert run["test"]["images"] - run["test"]["exact"] == len(run["test"]["misread"])
+
+
+def test_the_film_begins_on_its_floor_and_fits_into_a_page():
+    film = result("replay")
+    assert (RESULTS / "replay.json").stat().st_size <= 300_000
+    runs = {run["variant"]: run for run in film["runs"]}
+    upper, lower = runs["ours"]["floors"]
+    assert lower < upper
+    assert abs(runs["ours"]["frames"][0]["loss"] - upper) < 0.05
+    assert runs["ours"]["frames"][-1]["loss"] < 0.1 < runs["sgd"]["frames"][-1]["loss"]
+    assert runs["sgd"]["frames"][-1]["exact"] == 0
+    for run in runs.values():
+        assert run["shape"][0] == len(run["frames"]) and run["shape"][1] == len(run["samples"])

@@ -80,6 +80,15 @@ def test_text_image_and_strokes_can_be_read_and_set(pad):
     assert np.array_equal(pad.image, strokes.render([[[5, 5], [9, 9]]]))
 
 
+def test_the_page_reports_what_it_read(pad):
+    """What comes from the page is taken as it is: buffers arrive as memoryview, and nothing is read a second time."""
+    picture = np.full((32, 128), 9, dtype=np.uint8)
+    pad.set_state({"strokes": [[[1, 1], [5, 5]]], "sample": ""})
+    assert pad.text == "2b7xy"
+    pad.set_state({"reading": "seen", "confidence": 0.25, "picture": memoryview(picture.tobytes())})
+    assert (pad.text, pad.confidence) == ("seen", 0.25) and np.array_equal(pad.image, picture)
+
+
 def test_any_model_will_do():
     torch.manual_seed(0)
     small = model.CRNN(model.Config("ab", 16, 40, (4,), ((2, 2),), 8, 4)).eval()

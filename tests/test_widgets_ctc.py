@@ -13,7 +13,6 @@ import torch
 
 from crnn_lib import ctc
 from crnn_lib.errors import UserError
-from crnn_lib.model import Config
 
 SOURCE = Path(ctc.__file__).parent / "widgets" / "js" / "ctc.js"
 HELPERS = """
@@ -192,10 +191,3 @@ def test_the_exhaustive_truth_is_the_library_s(js):
         for f in found:
             assert f["p"] == pytest.approx(math.exp(-ctc.ctc_loss(log_probs, f["classes"])), abs=1e-9)
         assert [f["p"] for f in found] == sorted((f["p"] for f in found), reverse=True)
-
-
-@pytest.mark.parametrize("config", [Config(), Config(pools=((2, 1), (3, 3)), channels=(2, 2), width=50)])
-def test_a_time_step_sees_what_the_model_says(js, config):
-    shape = json.dumps({"pools": config.pools, "width": config.width})
-    for t in range(config.steps()):
-        assert tuple(js("stripOf", None, shape, t)) == config.strip(t)

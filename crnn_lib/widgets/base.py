@@ -104,8 +104,8 @@ class Pad(Widget):
     lines = traitlets.Int(0).tag(sync=True)
     blur = traitlets.Float(0.0).tag(sync=True)
     sample = traitlets.Unicode("").tag(sync=True)
-    given = traitlets.Bytes(b"").tag(sync=True)  # a picture laid on from here
-    picture = traitlets.Bytes(b"").tag(sync=True)  # what is read, and the reading
+    given = traitlets.CBytes(b"").tag(sync=True)  # laid on from here; the page sends a memoryview
+    picture = traitlets.CBytes(b"").tag(sync=True)  # what is read, and the reading
     reading = traitlets.Unicode("").tag(sync=True)
     confidence = traitlets.Float(0.0).tag(sync=True)
 
@@ -156,5 +156,5 @@ class Pad(Widget):
         """The pad as it stands, for a static page: the page goes on with its own trained readers."""
         names = ("strokes", "thickness", "rotation", "lines", "blur", "sample")
         grey = images.load_grey(source.SAMPLES / f"{self.sample}.png") if self.sample else self.image
-        alt = f"Example: the network reads this picture as {self.reading!r}, with probability {self.confidence:.0%}."
+        alt = f"Example: the network reads this picture as {self.reading!r}, with probability {self.confidence:.1%}."
         return mount(self.kind, {name: getattr(self, name) for name in names}, grey, alt)

@@ -105,8 +105,13 @@ class Pad:
 
     def picture(self):
         """What the canvas shows, one value an image pixel."""
-        pixels = self.canvas.evaluate("c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)")
-        return np.array(pixels, dtype=np.uint8).reshape(192, 768, 4)[3::6, 3::6, 0]
+        pixels = self.canvas.evaluate("""c => {
+            const {data} = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+            const middle = (i) => 6 * i + 3; // an image pixel is six canvas pixels wide
+            const at = (i) => middle(Math.floor(i / 128)) * c.width + middle(i % 128);
+            return Array.from({length: 32 * 128}, (_, i) => data[4 * at(i)]);
+        }""")
+        return np.array(pixels, dtype=np.uint8).reshape(32, 128)
 
     def agrees(self, grey, reader):
         """The page says of `grey` what torch says."""

@@ -268,15 +268,3 @@ export function exhaustive(logProbs, limit = 200000) {
   const labels = [...found].map(([label, p]) => ({ classes: [...label].map((l) => l.charCodeAt(0)), p }));
   return labels.sort((a, b) => b.p - a.p);
 }
-
-/** The image columns [first, last] that time step t sees through the convolutions, as Config.strip of crnn_lib.model. */
-export function stripOf({ pools, width }, t) {
-  let [size, stride, offset] = [1, 1, 0];
-  for (const [, pool] of pools) {
-    offset -= stride; // a 3-wide convolution, padding 1
-    size += 2 * stride + (pool - 1) * stride;
-    stride *= pool;
-  }
-  const first = t * stride + offset;
-  return [Math.max(first, 0), Math.min(first + size, width) - 1];
-}

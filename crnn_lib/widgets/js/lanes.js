@@ -46,7 +46,8 @@ export function createLane({ label, height, css, rows = [], onplace }) {
   canvas.addEventListener("pointermove", point);
   canvas.addEventListener("pointerdown", point);
 
-  /** `marks`: {from, to} in parts of the width; style "step" (outlined), "strip" (all else dimmed), "span" (bars at the rims), "cover". */
+  /** `marks`: {from, to} in parts of the width; style "step" (outlined), "strip" (all else dimmed), "span" (bars at the rims),
+   *  "cell" (a line at its end), "cover" (outlined in another colour). */
   function draw(marks = []) {
     const context = canvas.getContext("2d");
     context.imageSmoothingEnabled = false;
@@ -64,6 +65,9 @@ export function createLane({ label, height, css, rows = [], onplace }) {
           context.fillRect(left, 0, width, thick);
           context.fillRect(left, height - thick, width, thick);
         }
+      } else if (style === "cell") {
+        context.fillStyle = "rgba(11, 79, 143, 0.75)";
+        context.fillRect(left + width - 1, 0, 2, height);
       } else {
         context.lineWidth = 5;
         context.strokeStyle = "#fff";

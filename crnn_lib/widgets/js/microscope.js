@@ -55,7 +55,7 @@ function pathCanvas(path, spans, symbols) {
 }
 
 /**
- * Put a microscope into `root`. The model's fields: sample, strokes, open (names of stages, unfolded at the start), step,
+ * Put a microscope into `root`. The model's fields: sample, strokes, unfold (names of stages, open at the start), step,
  * stage and map (the feature maps shown first); it sets step, reading and confidence.
  */
 export async function mountMicroscope({ root, model, backend }) {
@@ -99,7 +99,7 @@ export async function mountMicroscope({ root, model, backend }) {
     probabilities: [lanes.probabilities.node, top],
     path: [lanes.path.node],
   };
-  const unfolded = (model.get("open") || "image").split(/\s+/);
+  const unfolded = (model.get("unfold") || "image").split(/\s+/);
   const folds = Object.fromEntries(Object.entries(TITLES).map(([key, title]) => {
     const fold = element("details", { class: "crnn-fold", "data-crnn-stage": key, open: unfolded.includes(key), ontoggle: () => fold.open && seen && (dress(), mark()) },
       element("summary", {}, title), ...inside[key], words[key]);
