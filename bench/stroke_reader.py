@@ -189,7 +189,7 @@ def train(everything: Ink, left_out: tuple[str, ...], epochs: int, work: Path, n
     own = ink.skeleton_glyphs(SKELETONS)
     real = ink.pack([(number[w], s, parts) for w, s, parts in everything if w in number])
     both = ink.Glyphs(*(np.concatenate([getattr(real, f), getattr(own, f)]) for f in ink.Glyphs.__dataclass_fields__))
-    share = {"uji": 2.0, "unipen": 1.0, "omniglot": 0.7}  # UJI's pages are whole; Omniglot has no digits
+    share = {"uji": 4.0, "unipen": 1.0, "omniglot": 0.7}  # UJI's pages are whole; Omniglot has no digits
     source = Source(both, {number[w]: share[w.split()[0]] for w in names})
     recipe = Recipe(epochs=epochs, batch_size=32, validation_fraction=0, augmentation=None)
     torch.manual_seed(recipe.seed)

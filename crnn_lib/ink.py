@@ -18,6 +18,7 @@ from crnn_lib.strokes import STEP, Stroke, quantise
 
 MARGIN = 3.0  # pixels left free round a normalised drawing
 POINTS = 48  # of a packed glyph
+_KIND = np.array([0 if s.isdigit() else 1 if s in "acemnorsuvwxz" else 2 if s in "gpqy" else 3 for s in SYMBOLS])
 _TOP = {**dict.fromkeys(SYMBOLS, 9.0), **dict.fromkeys("0123456789bdfhkl", 0.0), "t": 2.0, "i": 4.0, "j": 4.0}
 _BOTTOM = {**dict.fromkeys(SYMBOLS, 20.0), **dict.fromkeys("gjpqy", 28.0)}
 TOPS, BOTTOMS = (np.array([of[s] / 20 - 1 for s in SYMBOLS]) for of in (_TOP, _BOTTOM))  # baseline 0, top of l -1
@@ -147,21 +148,24 @@ def place(
     """Glyphs (N, POINTS, 2) side by side, `string` (N,) saying in which string, ascending; the em is 1, baseline 0.
 
     Each string follows one way of composing: as people write on a line, by the writer's own scale, with every glyph
-    equally tall, or in equal cells; its own slant, width, gap, unsteadiness, drift of the baseline and rotation.
+    equally tall, or in equal cells; its own slant, width, size of digits and of small letters, gap, unsteadiness,
+    drift of the baseline and rotation.
     """
     count = string[-1] + 1
     mode = rng.choice(4, count, p=[0.38, 0.34, 0.16, 0.12])[string]
     wild = rng.uniform(0.3, 1.3, count)[string]  # how unsteady
-    points = _affine(points, rng.normal(0, 0.14, count)[string], np.zeros(len(points)),
-                     np.exp(rng.normal(0, 0.13, count))[string], np.ones(len(points)))  # fmt: skip
+    broad = np.exp(rng.normal(0.04, 0.22, count)[string] + wild * rng.normal(0, 0.1, len(points)))
+    points = _affine(points, rng.normal(0.05, 0.17, count)[string], np.zeros(len(points)), broad, np.ones(len(points)))
     low, high = points.min(1), points.max(1)
     wide, tall = np.maximum(high - low, 1e-9).T
     natural = BOTTOMS[symbol] - TOPS[symbol]
     size = np.select(
         [mode == 0, mode == 1, mode == 2],
-        [np.minimum(natural / tall, 1.6 / wide), 1 / scale, np.minimum(1 / tall, 1.3 / wide)],
+        [np.minimum(natural / tall, 2.2 / wide), 1 / scale, np.minimum(1 / tall, 1.3 / wide)],
         1 / np.maximum(tall, wide),
     ) * np.exp(wild * rng.normal(0, 0.09, len(points)))
+    habit = np.exp(rng.normal([-0.1, -0.1, -0.05, 0.0], [0.18, 0.2, 0.1, 0.0], (count, 4)))  # by kind of symbol
+    size *= np.where(mode < 2, habit[string, _KIND[symbol]], 1.0)
     tall = tall * size
     hanging = TOPS[symbol] + tall  # tails of f, z and the like hang below the line when the glyph is long
     bottom = np.where((tall > 1.3 * natural) & (BOTTOMS[symbol] == 0), hanging, BOTTOMS[symbol])

@@ -19,6 +19,7 @@ from crnn_lib.errors import UserError
 from crnn_lib.widgets import source, weights
 
 WEIGHTS = Path(__file__).parents[2] / "data" / "weights"
+RECORDINGS = {"replay": Path(__file__).parents[2] / "data" / "results" / "replay.json"}
 MARGIN, WRITTEN = 12, 15.0  # pixels: free space about typed text in all, and its height where it fits
 
 
@@ -64,9 +65,12 @@ class Widget(anywidget.AnyWidget):
         self.on_msg(self._answer)
 
     def _answer(self, _: Any, question: dict[str, Any], buffers: list[Any]) -> None:
-        """Answer one message of the page: `weights` or `infer`. An error is an answer too."""
+        """Answer one message of the page: `data`, `weights` or `infer`. An error is an answer too."""
         answer: dict[str, Any] = {"id": question.get("id")}
         try:
+            if question["kind"] == "data":
+                self.send({**answer, "data": json.loads(RECORDINGS[question["name"]].read_text(encoding="utf-8"))})
+                return
             reader = self._models[question["reader"]]
             if question["kind"] == "weights":
                 self.send(answer, [weights.to_bytes(reader)])

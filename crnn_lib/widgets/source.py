@@ -57,5 +57,6 @@ def script(readers: Sequence[str]) -> str:
 
 
 def style() -> str:
-    """The style sheet, the same in a notebook and on a page."""
-    return (FOLDER / "widgets.css").read_text(encoding="utf-8")
+    """The style sheet, the same in a notebook and on a page: what all widgets share, then each one's own."""
+    sheets = sorted(FOLDER.glob("*.css"), key=lambda path: (path.stem != "widgets", path.stem))
+    return "\n".join(path.read_text(encoding="utf-8") for path in sheets)

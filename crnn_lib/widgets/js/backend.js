@@ -5,10 +5,10 @@ const PATIENCE = 4000; // milliseconds that a kernel may take; a busy one answer
 
 /**
  * @param {{readers: string[], load: (name: string) => Promise<Uint8Array>,
- *          ask?: (request: object, buffers: ArrayBuffer[]) => Promise<object>}} host
- *   readers: names; load: a reader's page weights; ask: one question to the kernel
+ *          data: (name: string) => Promise<object>, ask?: (request: object, buffers: ArrayBuffer[]) => Promise<object>}} host
+ *   readers: names; load: a reader's page weights; data: a recording; ask: one question to the kernel
  */
-export function createBackend({ readers, load, ask }) {
+export function createBackend({ readers, load, data, ask }) {
   const made = new Map();
   let kernelAnswers = Boolean(ask);
 
@@ -45,7 +45,7 @@ export function createBackend({ readers, load, ask }) {
     return Object.fromEntries(names.map((n, i) => [n, { data: floats(buffers[i]), dims: dims[i] }]));
   }
 
-  return { readers, reader, infer, where: () => (kernelAnswers ? "kernel" : "page") };
+  return { readers, reader, infer, data, where: () => (kernelAnswers ? "kernel" : "page") };
 }
 
 /** `answer`, or after PATIENCE an error that is `silent` and keeps the answer as `late`. */

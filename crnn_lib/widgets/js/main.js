@@ -23,7 +23,8 @@ export async function render({ model, el }) {
     const [view] = (await ask({ kind: "weights", reader })).buffers;
     return new Uint8Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
   };
-  const backend = createBackend({ readers: model.get("readers"), load, ask });
+  const data = async (name) => (await ask({ kind: "data", name })).data;
+  const backend = createBackend({ readers: model.get("readers"), load, data, ask });
   try {
     return await mount(model.get("kind"), model, backend, (root) => el.replaceChildren(root));
   } catch (error) {
@@ -43,14 +44,16 @@ function pageModel(state) {
  */
 function defineElement(readers) {
   const folder = document.currentScript.src.replace(/[^/]*$/, "");
-  const load = (name) =>
+  const script = (file, found) =>
     new Promise((resolve, reject) => {
-      const tag = element("script", { src: `${folder}crnn-weights-${name}.js` });
-      tag.addEventListener("load", () => resolve(fromBase64(globalThis.crnnWeights[name])));
-      tag.addEventListener("error", () => reject(new Error(`the weights "${name}" cannot be loaded`)));
+      const tag = element("script", { src: `${folder}${file}` });
+      tag.addEventListener("load", () => resolve(found()));
+      tag.addEventListener("error", () => reject(new Error(`"${file}" cannot be loaded`)));
       document.head.append(tag);
     });
-  const backend = createBackend({ readers, load });
+  const load = (name) => script(`crnn-weights-${name}.js`, () => fromBase64(globalThis.crnnWeights[name]));
+  const data = (name) => script(`crnn-data-${name}.js`, () => globalThis.crnnData[name]);
+  const backend = createBackend({ readers, load, data });
 
   class Mount extends HTMLElement {
     connectedCallback() {
