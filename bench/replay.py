@@ -2,49 +2,40 @@
 
     python bench/replay.py [--epochs 16] [--variants ours no-prior ...]
 
-Chapter 7's data and recipe, and variants with one thing changed each. A frame holds, for the model as it stands before
-a step: the CTC loss, the share of blanks and the exact readings on the validation part, the norm of the last gradient
-(clipped, as the recipe does), and the class probabilities of a few samples, in bytes (probability * 255, rounded).
-With each run stand the two floors of its plateau: the lowest loss on the training labels of an output that ignores the
+Chapter 7's data and recipe, and variants with one thing changed each; crnn_lib.widgets.learning.Film says what a frame
+holds. With each run stand the two floors of its plateau: the lowest loss on the training labels of an output that ignores the
 image and is the same at every step, and of one that ignores the image alone.
 Writes data/results/replay.json, at most 300 kB.
 """
 
 import argparse
-import base64
 import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from symptoms import generated, without_batchnorm
 from torch import nn
 
-from crnn_lib import metrics
 from crnn_lib.alphabet import BLANK, Alphabet
 from crnn_lib.files import environment, write_text
 from crnn_lib.images import load_grey, resize, standardise
 from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Recipe, Run, tune_process
+from crnn_lib.widgets.learning import Film
 
 ROOT = Path(__file__).resolve().parent.parent
-COUNT, FRAMES, LARGEST = 500, 40, 300_000
+COUNT, LARGEST = 500, 300_000
 SAMPLES = {"ours": ("55dne", "mw4pg", "c3f8n")}  # of data/samples; the variants show the first alone
 SHORT = Config(pools=((2, 2), (2, 2), (1, 1), (2, 3), (2, 1)))  # T = 10
 VARIANTS = {
     "ours": "the book's recipe",
-    "no-prior": "output biases left at zero",
+    "no-prior": "output biases as PyTorch draws them",
     "no-standardisation": "grey levels from 0 to 1, not standardised",
     "no-batchnorm": "no BatchNorm on the columns",
     "short": "pooled to T = 10 time steps",
     "sgd": "SGD with momentum 0.9 instead of AdamW",
 }
-
-
-def moments(total: int) -> list[int]:
-    """Up to FRAMES step numbers from 0 to `total`, growing: every step at first, few at the end."""
-    return sorted({0, *np.geomspace(1, total, FRAMES - 1).round().astype(int).tolist()})
 
 
 def floor(labels: list[str], alphabet: Alphabet, steps: int, varying: bool) -> float:
@@ -96,46 +87,14 @@ def film(variant: str, recipe: Recipe) -> dict:
     """The frames of one variant's run."""
     run = prepared(variant, recipe)
     names = SAMPLES.get(variant, SAMPLES["ours"][:1])
-    shown = torch.stack([sample(name, variant != "no-standardisation", run.model.config) for name in names])
-    total = recipe.epochs * -(-len(run.train) // recipe.batch_size)
-    wanted, frames, posteriors, step = moments(total), [], [], 0
-
-    def look() -> bool:
-        nonlocal step
-        if step in wanted:
-            figures, readings = metrics.evaluate(run.model, run.validation.images, run.validation.labels)
-            samples = metrics.read(run.model, shown)
-            gradients = [p.grad.norm() for p in run.model.parameters() if p.grad is not None]
-            blank = (readings.log_probs.argmax(-1) == BLANK).float().mean().item()
-            frames.append(
-                {
-                    "step": step,
-                    "loss": round(figures["ctc_loss"], 4),
-                    "blank": round(blank, 4),
-                    "exact": figures["exact"],
-                    "gradient": round(torch.stack(gradients).norm().item(), 4) if gradients else None,
-                    "texts": samples.texts,
-                }
-            )
-            posteriors.append(np.round(samples.log_probs.exp().numpy() * 255).astype(np.uint8))
-            run.model.train()
-        step += 1
-        return False
-
+    shown = {name: sample(name, variant != "no-standardisation", run.model.config) for name in names}
+    steps = run.model.config.steps()
+    floors = [floor(run.train.labels, run.model.alphabet, steps, varying) for varying in (False, True)]
+    made = Film(shown, variant=variant, what=VARIANTS[variant], floors=floors)
     for _ in range(recipe.epochs):
-        run.epoch(look)
-    look()
-    film = np.stack(posteriors)  # (frames, samples, T, K)
-    return {
-        "variant": variant,
-        "what": VARIANTS[variant],
-        "samples": names,
-        "shape": list(film.shape),
-        "validation_images": len(run.validation),
-        "floors": [floor(run.train.labels, run.model.alphabet, film.shape[2], varying) for varying in (False, True)],
-        "frames": frames,
-        "posteriors": base64.b64encode(film.tobytes()).decode("ascii"),
-    }
+        run.epoch(lambda: made.look(run) and False)
+    made.look(run)
+    return made.recorded()
 
 
 def main() -> None:

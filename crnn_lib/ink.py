@@ -155,7 +155,7 @@ def place(
     mode = rng.choice(4, count, p=[0.38, 0.34, 0.16, 0.12])[string]
     wild = rng.uniform(0.3, 1.3, count)[string]  # how unsteady
     broad = np.exp(rng.normal(0.04, 0.22, count)[string] + wild * rng.normal(0, 0.1, len(points)))
-    points = _affine(points, rng.normal(0.05, 0.17, count)[string], np.zeros(len(points)), broad, np.ones(len(points)))
+    points = _affine(points, rng.normal(0.08, 0.22, count)[string], np.zeros(len(points)), broad, np.ones(len(points)))
     low, high = points.min(1), points.max(1)
     wide, tall = np.maximum(high - low, 1e-9).T
     natural = BOTTOMS[symbol] - TOPS[symbol]

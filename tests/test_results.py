@@ -150,3 +150,18 @@ def test_the_film_begins_on_its_floor_and_fits_into_a_page():
     assert runs["sgd"]["frames"][-1]["exact"] == 0
     for run in runs.values():
         assert run["shape"][0] == len(run["frames"]) and run["shape"][1] == len(run["samples"])
+
+
+def test_the_symptoms_are_those_of_the_chapter_s_recipe():
+    found = result("symptoms")
+    assert found["recipe"] == json.loads(json.dumps(asdict(Recipe(epochs=24, validation_fraction=0.15))))
+    assert len({(run["off"], run["seed"]) for run in found["runs"]}) == len(found["runs"]) == 15
+
+
+def test_robustness_has_its_intervals_and_starts_where_the_protocol_ended():
+    rows = result("robustness")["rows"]
+    for row in rows:
+        assert [row["low"], row["high"]] == pytest.approx(metrics.interval(row["exact"], row["images"]), abs=1e-6)
+    protocol = result("protocol_ours")["runs"][0]["scores"]["test audited"]
+    whole = [row for row in rows if row["set"] == "real test part" and row["strength"] == 0]
+    assert whole and {row["exact"] for row in whole} == {protocol["exact"]}

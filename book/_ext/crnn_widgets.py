@@ -61,7 +61,9 @@ def write_scripts(app):
         files[f"crnn-weights-{name}.js"] = weights.to_script(model, name, BITS[name])
     for name, path in base.RECORDINGS.items():
         text = path.read_text(encoding="utf-8")
-        files[f"crnn-data-{name}.js"] = f"(globalThis.crnnData ??= {{}})[{name!r}] = {text};\n"
+        files[f"crnn-data-{name}.js"] = (
+            f"(globalThis.crnnData ??= {{}})[{name!r}] = {text};\n"
+        )
     for name, text in files.items():
         (folder / name).write_text(text, "utf-8")
 

@@ -1,5 +1,6 @@
 """The microscope and the probes of the chapters in a notebook; what each leaves on a page where nothing runs."""
 
+import base64
 from typing import Any
 
 import numpy as np
@@ -52,22 +53,47 @@ def _numbers(rows: np.ndarray, name: str, most: float) -> np.ndarray:
     return picture
 
 
+def _packed(image: Any) -> str:
+    """`image` as base64 of (32, 128) grey bytes. Negative numbers tell that it is standardised: ink is positive."""
+    values = np.asarray(image, dtype=np.float32)
+    values = values.reshape(values.shape[-2:])
+    if values.min() < 0:
+        values = 255 * (values.max() - values) / (values.max() - values.min())
+    grey = images.resize(values, images.HEIGHT, images.WIDTH).round().astype(np.uint8)
+    return base64.b64encode(grey.tobytes()).decode("ascii")
+
+
 class View(base.Widget):
-    """What microscope and probes share: a sample to start with, and a baked picture that shows the same."""
+    """What microscope and probes share: a picture to start with, and a baked one that shows the same.
+
+    The picture is `sample`, one of data/samples, or `image`: (H, W) or (1, H, W), grey 0 black .. 255 white, or a
+    standardised tensor as the reader gets it; `truth` is its text, where known. `View(model)` asks a model of yours.
+    """
 
     sample = traitlets.Unicode("2b7xy").tag(sync=True)
+    grey = traitlets.Unicode("").tag(sync=True)
+    truth = traitlets.Unicode("").tag(sync=True)
     reading = traitlets.Unicode("").tag(sync=True)
     confidence = traitlets.Float(0.0).tag(sync=True)
-    _names: tuple[str, ...] = ()  # the fields that a page needs beside the sample
+    _names: tuple[str, ...] = ()  # the fields that a page needs beside the picture's
 
-    def __init__(self, model: models.CRNN | None = None, **fields: Any) -> None:
+    def __init__(self, model: models.CRNN | None = None, *, image: Any = None, **fields: Any) -> None:
+        if image is not None:
+            fields["grey"] = _packed(image)
         super().__init__({"yours": model} if model else base.readers(), **fields)
 
+    def _grey(self) -> np.ndarray:
+        """The picture to start with: the given image, else the sample."""
+        if self.grey:
+            pixels = np.frombuffer(base64.b64decode(self.grey), np.uint8)
+            return pixels.reshape(images.HEIGHT, images.WIDTH).astype(np.float32)
+        return images.load_grey(source.SAMPLES / f"{self.sample}.png")
+
     def _seen(self) -> tuple[models.CRNN, np.ndarray, dict[str, np.ndarray]]:
-        """The reader, the sample (H, W) in grey levels 0..255 as uint8, and its stages without the batch axis."""
+        """The reader, the picture (H, W) in grey levels 0..255 as uint8, and its stages without the batch axis."""
         reader = self._models[self.readers[0]].eval()
         config = reader.config
-        grey = images.load_grey(source.SAMPLES / f"{self.sample}.png")
+        grey = self._grey()
         image = images.standardise(grey, config.height, config.width)
         device = next(reader.parameters()).device
         with torch.no_grad():
@@ -81,7 +107,9 @@ class View(base.Widget):
     def baked(self) -> str:
         """This view for a static page, where it starts again by itself, with the page's own readers."""
         picture, alt = self._picture()
-        return base.mount(self.kind, {name: getattr(self, name) for name in ("sample", *self._names)}, picture, alt)
+        return base.mount(
+            self.kind, {name: getattr(self, name) for name in ("sample", "grey", "truth", *self._names)}, picture, alt
+        )
 
 
 def _large(grey: np.ndarray) -> np.ndarray:
@@ -146,11 +174,11 @@ class ProbeConvolution(View):
     def __init__(self, model: models.CRNN | None = None, **fields: Any) -> None:
         super().__init__(model, **fields)
         learned = weights.folded(self._models[self.readers[0]])["conv1.weight"]  # (C, 1, 3, 3), BatchNorm folded in
-        self.kernels = [[round(v, 2) for v in kernel] for kernel in learned.flatten(1).tolist()]
+        self.kernels = [[round(v, 1) for v in kernel] for kernel in learned.flatten(1).tolist()]
 
     def _patch(self) -> np.ndarray:
         """Ink in whole numbers, 0 for the image's palest pixel to 9 for its darkest."""
-        grey = images.resize(images.load_grey(source.SAMPLES / f"{self.sample}.png"), images.HEIGHT, images.WIDTH)
+        grey = images.resize(self._grey(), images.HEIGHT, images.WIDTH)
         top, rows, columns = PATCH
         part = grey[top : top + rows, self.left : self.left + columns]
         return np.floor(9 * (grey.max() - part) / (grey.max() - grey.min()) + 0.5)

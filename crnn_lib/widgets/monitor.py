@@ -117,8 +117,8 @@ class TrainingMonitor(Pictured):
 
 def _draw(history: list[dict[str, Any]], floor: float | None, images: Tensor, captions: list[str]) -> bytes:
     """The losses on the left, the images (n, 1, H, W) and their captions on the right, as a PNG file."""
-    figure = Figure(figsize=(figures.WIDTH, 3.2), facecolor=figures.PAPER)
-    axes = figure.add_axes((0.09, 0.15, 0.5, 0.8), facecolor=figures.PAPER)  # by hand: a layout engine takes too long
+    figure = Figure(figsize=(figures.WIDTH, 3.2), facecolor=figures.PAPER, layout="none")
+    axes = figure.add_axes((0.09, 0.15, 0.5, 0.8), facecolor=figures.PAPER)  # by hand: a layout takes too long
     for key, name, colour in (
         ("train_loss", "training", figures.BLUE),
         ("validation_ctc_loss", "validation", figures.ORANGE),

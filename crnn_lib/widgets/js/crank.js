@@ -1,10 +1,10 @@
 // Probes of chapter 2: a convolution and a pooling turned by hand, window by window, over numbers from a picture.
 import { HEIGHT, WIDTH, resize } from "./images.js";
-import { element, setText, slider } from "./dom.js";
-import { chooser } from "./lanes.js";
+import { element, greyCanvas, setText, slider } from "./dom.js";
+import { chooser, createLane } from "./lanes.js";
 import { colourOf, poolPairs, slideKernel, windowAt } from "./sight.js";
 
-const [ROWS, COLUMNS, TOP] = [8, 12, 11]; // the patch, and the image row where it begins
+const [PATCH_ROWS, PATCH_COLUMNS, PATCH_TOP] = [8, 12, 11]; // the patch, and the image row where it begins
 const KERNELS = {
   "edges: ink begins, from left to right": [-1, 0, 1, -1, 0, 1, -1, 0, 1],
   "edges: ink begins, from top to bottom": [-1, -1, -1, 0, 0, 0, 1, 1, 1],
@@ -50,7 +50,7 @@ function createCells(label, { onpoint } = {}) {
       cell.style.background = rgb ? `rgb(${rgb})` : "repeating-linear-gradient(45deg, #8888 0 1px, #0000 1px 6px)";
       cell.style.color = light ? "#000" : "#fff";
       cell.className = marked(Math.floor(i / rows[0].length), i % rows[0].length);
-      setText(cell, v === null ? "" : figure(v));
+      setText(cell, v === null ? "" : figure(figure(v).length > 3 ? Math.round(v) : v)); // three signs fit
     });
   }
   return { node, show };
@@ -61,11 +61,12 @@ function createCells(label, { onpoint } = {}) {
  * @param {{size: number, stride: number, draw: () => void}} options the window's side and how far it goes in a step
  */
 async function crank({ root, model, size, stride, draw, extra = [] }) {
-  const [down, across] = [(ROWS - size) / stride + 1, (COLUMNS - size) / stride + 1];
+  const [down, across] = [(PATCH_ROWS - size) / stride + 1, (PATCH_COLUMNS - size) / stride + 1];
   const state = { digits: null, left: model.get("left") ?? 16, shift: 0, y: 0, x: 0, visited: new Set([0]), down, across };
   const message = element("p", { class: "crnn-message", role: "status", "data-crnn": "message" });
   const answer = element("p", { class: "crnn-answer", "aria-live": "polite", "data-crnn": "answer" });
-  const patch = createCells("The patch: ink in numbers, 0 paper to 9 black", { onpoint: (y, x) => go(Math.floor(Math.min(y, ROWS - size) / stride), Math.floor(Math.min(x, COLUMNS - size) / stride)) });
+  const where = createLane({ label: "The picture, with the patch outlined", height: 192 });
+  const patch = createCells("The patch: ink in numbers, 0 paper to 9 black", { onpoint: (y, x) => go(Math.floor(Math.min(y, PATCH_ROWS - size) / stride), Math.floor(Math.min(x, PATCH_COLUMNS - size) / stride)) });
   patch.node.setAttribute("role", "application");
   patch.node.setAttribute("tabindex", "0");
   patch.node.setAttribute("aria-label", "The patch, ink from 0 to 9: arrow keys move the window");
@@ -93,18 +94,30 @@ async function crank({ root, model, size, stride, draw, extra = [] }) {
     Object.assign(state, { y: 0, x: 0, visited: new Set([0]) });
     draw(state, { patch, answer });
   };
-  const redraw = () => state.digits && draw(state, { patch, answer });
-  const from = slider({ name: "Patch from pixel column", min: 2, max: WIDTH - COLUMNS, step: 1, value: state.left, onchange: (value) => ((state.left = value), redraw()) });
-  const source = chooser({ model, message, onpicture: ({ grey }) => ((state.digits = inkDigits(grey)), redraw()) });
+  const redraw = () => {
+    if (!state.digits) return;
+    const [left, top] = [state.left / WIDTH, PATCH_TOP / HEIGHT];
+    where.show(moved(state.grey, state.shift), [{ from: left, to: left + PATCH_COLUMNS / WIDTH, top, bottom: top + PATCH_ROWS / HEIGHT, style: "cover" }]);
+    draw(state, { patch, answer });
+  };
+  const from = slider({ name: "Patch from pixel column", min: 2, max: WIDTH - PATCH_COLUMNS, step: 1, value: state.left, onchange: (value) => ((state.left = value), redraw()) });
+  const source = chooser({ model, message, onpicture: ({ grey }) => (Object.assign(state, { grey, digits: inkDigits(grey) }), redraw()) });
   const button = (name, onclick) => element("button", { type: "button", onclick }, name);
-  root.append(source.node, from.node, ...extra,
+  root.append(source.node, where.node, from.node, ...extra,
     element("div", { class: "crnn-controls" }, button("Step", step), button("Run all", all), button("Start again", again)), answer);
   return { state, patch, message, source, redraw };
 }
 
 /** The rows of the patch. */
 function patchOf({ digits, left, shift }) {
-  return digits.slice(TOP, TOP + ROWS).map((row) => row.slice(left - shift, left - shift + COLUMNS));
+  return digits.slice(PATCH_TOP, PATCH_TOP + PATCH_ROWS).map((row) => row.slice(left - shift, left - shift + PATCH_COLUMNS));
+}
+
+/** The picture as the network's input sees it, moved to the right by `shift` pixels. @param {Grey} grey */
+function moved(grey, shift) {
+  const canvas = greyCanvas(resize(grey, HEIGHT, WIDTH).data, HEIGHT, WIDTH);
+  canvas.getContext("2d").drawImage(canvas, shift, 0);
+  return canvas;
 }
 
 /** What was visited of a map, the rest null. */
@@ -116,7 +129,7 @@ function visitedPart(map, { visited, across }) {
 export async function mountConvolution({ root, model }) {
   let kernel = Object.values(KERNELS)[0].slice();
   const map = createCells("The map: one sum for each window visited");
-  const learned = Object.fromEntries((model.get("kernels") ?? []).map((k, i) => [`the reader's own, map ${i}`, k]));
+  const learned = Object.fromEntries((model.get("kernels") ?? []).map((k, i) => [`the reader's own, map ${i} (rounded)`, k]));
   const presets = { ...KERNELS, ...learned };
   const preset = element("select", { onchange: () => presets[preset.value] && fill(presets[preset.value]) });
   preset.append(...Object.keys(presets).map((name) => element("option", { value: name }, name)), element("option", { value: "" }, "your own"));

@@ -1,10 +1,59 @@
-// Two smaller benches of the laboratory: collapsing a path by hand, and prefix beam search step by step.
-import { beamMass, beamStep, exhaustive, firstBeams, sampleCells, uniformMatrix } from "./ctc.js";
-import { element, setText, slider } from "./dom.js";
+// Three smaller benches of the laboratory: a list of alignments, collapsing a path by hand, prefix beam search step by step.
+import { beamMass, beamStep, exhaustive, firstBeams, listCells, pathLogProb, sampleCells, uniformMatrix } from "./ctc.js";
+import { element, percent, setText, slider } from "./dom.js";
 import { shortNumber, svgElement } from "./lab_view.js";
 
 const BOX = 36; // a symbol's place in the ribbons' drawing
 const LONGEST = 32;
+const FEW = 60; // alignments that are all listed
+const SHOWN = 10; // alignments drawn where they are many
+
+/** The alignments to choose from: each with its cells and how often it was drawn. */
+function somePaths({ logProbs, target, T, count }) {
+  if (count <= BigInt(FEW)) return listCells(target, T, FEW).map((cells) => ({ cells, times: 1 }));
+  const drawn = new Map();
+  for (let i = 0; i < SHOWN; i++) {
+    const cells = sampleCells(logProbs, target, Math.random);
+    if (!cells) break;
+    drawn.set(String(cells), { cells, times: (drawn.get(String(cells))?.times ?? 0) + 1 });
+  }
+  return [...drawn.values()];
+}
+
+/** All alignments, or some, as buttons; the chosen one goes to `onpick`. @param {() => any} current */
+export function createPathList(current, onpick) {
+  const list = element("div", { class: "lab-paths", role: "group", "aria-label": "Alignments" });
+  const title = element("p", {});
+  const again = element("button", { type: "button", onclick: refresh }, "Draw again");
+  /** No path is chosen any more. */
+  function release() {
+    for (const node of list.children) node.setAttribute("aria-pressed", "false");
+  }
+  function refresh() {
+    const { found, symbols } = current();
+    const { extended, best, count, total } = found;
+    const few = count <= BigInt(FEW);
+    const share = (cells) => (best ? Math.exp(pathLogProb(found.logProbs, cells.map((s) => extended[s])) - total) : 0);
+    const items = somePaths(found).map(({ cells, times }) => ({ cells, p: share(cells), after: times > 1 ? `, drawn ${times} times` : "" }));
+    items.sort((a, b) => b.p - a.p);
+    if (best && count > 1n) items.unshift({ cells: best, p: found.bestShare, after: ", the best" });
+    again.hidden = few || !best;
+    const words = few ? "All alignments of the label, and each one's share of p(label)." : `${SHOWN} alignments drawn by their probability, and each one's share of p(label).`;
+    setText(title, items.length ? `${words} Choose one to see it in the lattice.` : "No alignment: nothing to list.");
+    list.replaceChildren(...items.map(({ cells, p, after }) => {
+      const text = cells.map((s) => (extended[s] ? symbols[extended[s] - 1] : "-")).join("");
+      const node = element("button", { type: "button", "aria-pressed": "false" }, element("code", {}, text), ` ${percent(p)}${after}`);
+      node.addEventListener("click", () => {
+        const pressed = node.getAttribute("aria-pressed") === "true";
+        release();
+        node.setAttribute("aria-pressed", String(!pressed));
+        onpick(pressed ? null : cells);
+      });
+      return node;
+    }));
+  }
+  return { node: element("section", { class: "lab-part", "aria-label": "Alignments of the label" }, title, list, again), refresh, release };
+}
 
 /** The runs of a path, each with its first step, length and place in the label (null for a blank). */
 export function runsOf(path) {
@@ -20,25 +69,21 @@ export function runsOf(path) {
 
 /** Path, merged, label: three rows of signs with ribbons between. */
 function ribbons(path) {
-  const runs = runsOf(path);
-  const label = runs.filter((run) => run.at !== null);
   const width = Math.max(path.length, 1) * BOX;
   const svg = svgElement("svg", { viewBox: `-4 0 ${width + 8} 172`, class: "lab-ribbons", "aria-hidden": "true", style: `width:${width + 8}px` });
-  const spot = (x, y, sign, kind) => svg.append(svgElement("rect", { x: x + 3, y, width: BOX - 6, height: 32, rx: 5, class: kind }), svgElement("text", { x: x + BOX / 2, y: y + 22, "text-anchor": "middle" }, sign));
-  const middle = (run) => (run.from + run.length / 2 - 0.5) * BOX;
-  const start = (width - label.length * BOX) / 2;
-  for (const run of runs) {
-    const [left, right, m] = [run.from * BOX + 3, (run.from + run.length) * BOX - 3, middle(run)];
-    svg.append(svgElement("path", { d: `M${left} 34 L${right} 34 L${m + BOX - 3} 68 L${m + 3} 68 Z`, class: run.at === null ? "blank" : "band" }));
-    if (run.at === null) svg.append(svgElement("text", { x: m + BOX / 2, y: 120, "text-anchor": "middle", class: "gone" }, "✕"));
+  const spot = (x, y, sign) => svg.append(svgElement("rect", { x: x + 3, y, width: BOX - 6, height: 32, rx: 5, class: sign === "-" ? "blank" : "letter" }), svgElement("text", { x: x + BOX / 2, y: y + 22, "text-anchor": "middle" }, sign));
+  for (const { sign, from, length, at } of runsOf(path)) {
+    const [left, right, x] = [from * BOX + 3, (from + length) * BOX - 3, (from + length / 2 - 0.5) * BOX];
+    const kind = at === null ? "blank" : "band";
+    svg.append(svgElement("path", { d: `M${left} 34 L${right} 34 L${x + BOX - 3} 70 L${x + 3} 70 Z`, class: kind }));
+    spot(x, 70, sign);
+    if (at === null) svg.append(svgElement("text", { x: x + BOX / 2, y: 124, "text-anchor": "middle" }, "✕"));
     else {
-      const to = start + run.at * BOX;
-      svg.append(svgElement("path", { d: `M${m + 3} 102 L${m + BOX - 3} 102 L${to + BOX - 3} 136 L${to + 3} 136 Z`, class: "band" }));
-      spot(to, 138, run.sign, "letter");
+      svg.append(svgElement("path", { d: `M${x + 3} 102 H${x + BOX - 3} V138 H${x + 3} Z`, class: kind }));
+      spot(x, 138, sign);
     }
-    spot(m, 70, run.sign, run.at === null ? "blank" : "letter");
   }
-  path.forEach((sign, t) => spot(t * BOX, 2, sign, sign === "-" ? "blank" : "letter"));
+  path.forEach((sign, t) => spot(t * BOX, 2, sign));
   return svg;
 }
 
@@ -63,7 +108,7 @@ export function createCollapseToy(current) {
   }
   const node = element("section", { class: "lab-part", "aria-label": "Collapse a path" },
     element("p", {}, element("strong", {}, "Collapse a path by hand. "), "Type one sign for each step, - for the blank: what repeats without a break is merged, then blanks are dropped."),
-    element("div", { class: "crnn-controls" }, element("label", { class: "crnn-field" }, element("span", {}, "Path"), input),
+    element("div", { class: "crnn-controls" }, element("label", { class: "crnn-field lab-path-field" }, element("span", {}, "Path"), input),
       element("button", { type: "button", onclick: draw }, "A random path of the label")),
     words, picture);
   show();

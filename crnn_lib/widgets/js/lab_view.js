@@ -104,7 +104,7 @@ export function createGrid({ label, hook, onselect, onpeek, onkey }) {
       cell.setAttribute(hook, `${t},${row}`);
       cell.dataset.value = String(value);
       cell.style.backgroundColor = colour ? `rgb(${colour})` : "";
-      cell.style.color = colour ? inkOn(colour) : "";
+      cell.style.color = colour ? (text === "~0" && inkOn(colour) === "#fff" ? "#bfaed2" : inkOn(colour)) : "";
     }));
     mark();
   }
@@ -196,7 +196,8 @@ export function explainCell(found, quantity, t, s, name) {
     if (t === 0) return here + (s <= 1 ? `A path may begin here: α is the probability of ${name(extended[s])} at step 0, ${value}.` : "No path begins here: it must begin in one of the first two rows, so α = 0.");
     const ways = ["stay", "from the row above", "skip over the blank"];
     const parts = predecessors(extended, s).map((from) => `${p(alpha[t - 1][from])} (${ways[s - from]})`);
-    return `${here}α = p(${name(extended[s])}) × sum of what leads here = ${emission(s, t)} × (${parts.join(" + ")}) = ${value}. ${skipWords(extended, s, name)}`;
+    const end = t === T - 1 && s >= extended.length - 2 && s ? ` A path may end here: the last two rows of the last column sum to p(label) = ${p(total)}.` : "";
+    return `${here}α = p(${name(extended[s])}) × sum of what leads here = ${emission(s, t)} × (${parts.join(" + ")}) = ${value}. ${skipWords(extended, s, name)}${end}`;
   }
   if (quantity === "beta") {
     const value = `${p(beta[t][s])} (log ${shortNumber(beta[t][s])})`;

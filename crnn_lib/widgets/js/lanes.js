@@ -1,5 +1,6 @@
 // Shared parts of the microscope and the probes. A lane is a picture as wide as the image: whatever lies at one place of
 // the text line stands above and below each other in all of them, and one mark goes through all.
+import { fromBase64 } from "./engine.js";
 import { standardise } from "./images.js";
 import { renderStrokes } from "./strokes.js";
 import { placeText } from "./write.js";
@@ -46,15 +47,16 @@ export function createLane({ label, height, css, rows = [], onplace }) {
   canvas.addEventListener("pointermove", point);
   canvas.addEventListener("pointerdown", point);
 
-  /** `marks`: {from, to} in parts of the width; style "step" (outlined), "strip" (all else dimmed), "span" (bars at the rims),
+  /** `marks`: {from, to, top, bottom} in parts of the width and height; style "step" (outlined), "strip" (all else dimmed), "span" (bars at the rims),
    *  "cell" (a line at its end), "cover" (outlined in another colour). */
   function draw(marks = []) {
     const context = canvas.getContext("2d");
     context.imageSmoothingEnabled = false;
     context.clearRect(0, 0, ACROSS, height);
     if (base) context.drawImage(base, 0, 0, ACROSS, height);
-    for (const { from, to, style } of marks) {
+    for (const { from, to, style, top = 0, bottom = 1 } of marks) {
       const [left, width] = [from * ACROSS, (to - from) * ACROSS];
+      const box = [left, 1 + top * (height - 2), width, (bottom - top) * (height - 2)];
       if (style === "strip") {
         context.fillStyle = "rgba(40, 48, 60, 0.55)";
         context.fillRect(0, 0, left, height);
@@ -71,15 +73,16 @@ export function createLane({ label, height, css, rows = [], onplace }) {
       } else {
         context.lineWidth = 5;
         context.strokeStyle = "#fff";
-        context.strokeRect(left, 1, width, height - 2);
+        context.strokeRect(...box);
         context.lineWidth = 2;
         context.strokeStyle = style === "cover" ? "#b35806" : "#111";
-        context.strokeRect(left, 1, width, height - 2);
+        context.strokeRect(...box);
       }
     }
   }
 
   function name(names, each) {
+    node.classList.toggle("crnn-named", names.length > 0);
     gutter.replaceChildren(...names.map((text) => element("span", {}, text)));
     if (each) canvas.style.height = `${names.length * each}rem`;
   }
@@ -169,10 +172,17 @@ export function chooser({ model, onpicture, message, pen = false }) {
   const handed = ({ detail }) => ((samples.value = ""), attempt(() => ({ ...detail, name: "the pad's picture" })));
   document.addEventListener("crnn-picture", handed);
 
+  /** The picture that Python gave: bytes (32, 128), and its text where that is known. */
+  function given() {
+    const data = Float32Array.from(fromBase64(model.get("grey")));
+    return { grey: { data, height: 32, width: 128 }, drawn: false, name: "the given picture", truth: model.get("truth") || undefined };
+  }
+
   function start() {
     const name = model.get("sample");
     const strokes = model.get("strokes") ?? [];
     if (strokes.length) return drawing(strokes, "your drawing");
+    if (model.get("grey")) return attempt(given);
     samples.value = name || "2b7xy";
     return sample(samples.value);
   }

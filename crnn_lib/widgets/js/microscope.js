@@ -4,7 +4,7 @@ import { element, percent, setText, slider } from "./dom.js";
 import { chooser, createLane, heat, inkCanvas, inspect, latest } from "./lanes.js";
 import { sightOf, spansOf, stageSight, stripOf, topClasses } from "./sight.js";
 
-const GRID = { across: 4, width: 186, height: 46, gap: 8 }; // tiles of the feature maps, canvas pixels
+const TILES = { across: 4, width: 186, height: 46, gap: 8 }; // tiles of the feature maps, canvas pixels
 const EACH = 0.8; // rem: a class's row in the probabilities
 const TITLES = {
   image: "Image: what the step sees", maps: "Feature maps: what the convolutions find", columns: "Columns: the maps cut into steps",
@@ -16,7 +16,7 @@ const spoken = (symbol) => (symbol === "-" ? "blank" : symbol);
 
 /** All maps of a stage (C, H, W) as one picture of tiles, each on its own scale. */
 function tiles({ data, dims: [, C, H, W] }) {
-  const { across, width, height, gap } = GRID;
+  const { across, width, height, gap } = TILES;
   const canvas = element("canvas", { width: across * (width + gap) - gap, height: Math.ceil(C / across) * (height + gap) - gap });
   const context = canvas.getContext("2d");
   context.imageSmoothingEnabled = false;
@@ -25,7 +25,7 @@ function tiles({ data, dims: [, C, H, W] }) {
 }
 
 function corner(c) {
-  return [(c % GRID.across) * (GRID.width + GRID.gap), Math.floor(c / GRID.across) * (GRID.height + GRID.gap)];
+  return [(c % TILES.across) * (TILES.width + TILES.gap), Math.floor(c / TILES.across) * (TILES.height + TILES.gap)];
 }
 
 /** Map `c` alone, dark for nothing, yellow for its own largest value. */
@@ -55,7 +55,7 @@ function pathCanvas(path, spans, symbols) {
 }
 
 /**
- * Put a microscope into `root`. The model's fields: sample, strokes, unfold (names of stages, open at the start), step,
+ * Put a microscope into `root`. The model's fields: sample, strokes, grey, unfold (names of stages, open at the start), step,
  * stage and map (the feature maps shown first); it sets step, reading and confidence.
  */
 export async function mountMicroscope({ root, model, backend }) {
@@ -116,9 +116,9 @@ export async function mountMicroscope({ root, model, backend }) {
 
   grid.addEventListener("pointerdown", (event) => {
     const box = grid.getBoundingClientRect();
-    const column = Math.floor(((event.clientX - box.left) / box.width) * GRID.across);
-    const row = Math.floor(((event.clientY - box.top) / box.height) * Math.ceil(stage().dims[1] / GRID.across));
-    const c = row * GRID.across + column;
+    const column = Math.floor(((event.clientX - box.left) / box.width) * TILES.across);
+    const row = Math.floor(((event.clientY - box.top) / box.height) * Math.ceil(stage().dims[1] / TILES.across));
+    const c = row * TILES.across + column;
     if (c >= stage().dims[1]) return;
     map = c;
     dress();
@@ -237,7 +237,7 @@ export async function mountMicroscope({ root, model, backend }) {
     stepInput.setAttribute("aria-valuetext", `${t}: ${spoken(best[0][0])}, ${percent(best[0][1])}`);
     const [down, along] = [sightOf(pools.map(([v]) => v)), sightOf(pools.map(([, h]) => h))];
     setText(brief, `Step ${t} of 0 to ${T - 1} says ${spoken(best[0][0])} with ${percent(best[0][1])}.${span ? ` The ${symbols[spans[picked].symbol]} comes from ${range("step", spans[picked].from, spans[picked].to)}.` : ""}`);
-    setText(words.image, `Step ${t} stands above pixel columns ${t * along.stride} to ${(t + 1) * along.stride - 1}. Through the convolutions it sees columns ${first} to ${last}, which are not dimmed: its full field is ${along.size} columns wide and ${down.size} rows high, on an image of ${width} × ${height}. The BiLSTM tells it of the rest.`);
+    setText(words.image, `Step ${t} stands for pixel columns ${t * along.stride} to ${(t + 1) * along.stride - 1}. Through the convolutions it sees columns ${first} to ${last}, which are not dimmed: its full field is ${along.size} columns wide and ${down.size} rows high, on an image of ${width} × ${height}. The BiLSTM tells it of the rest.`);
     if (folds.maps.open) {
       const { dims: [, , H, W] } = stage();
       const sight = stageSight(pools, stages.value);
@@ -247,7 +247,7 @@ export async function mountMicroscope({ root, model, backend }) {
     const positive = column.reduce((n, v) => n + (v > 0), 0);
     setText(words.columns, `Column ${t}: ${column.length} numbers, ${positive} of them above zero; the projection makes ${all.features.dims[2]} of them.`);
     setText(words.states, `The forward state at ${t} has read steps 0 to ${t}, the backward state ${t} to ${T - 1}. Brown is towards -1, white is 0, purple towards 1.`);
-    if (folds.probabilities.open) top.replaceChildren(...best.map(([symbol, p]) => element("li", {}, `${spoken(symbol)}: ${percent(p)}`)));
+    if (folds.probabilities.open) top.replaceChildren(...best.map(([symbol, p]) => element("li", {}, element("strong", {}, spoken(symbol)), ` ${percent(p)}`)));
     setText(words.probabilities, `The five likeliest classes at step ${t}. Rows are classes, the blank (-) at the bottom.`);
     setText(words.path, `Path: ${path.map((c) => symbols[c]).join("")}. Equal neighbours merge, then blanks (-) go: ${seen.reading || "nothing is left"}.`);
   }
@@ -263,12 +263,12 @@ export async function mountMicroscope({ root, model, backend }) {
     context.strokeStyle = "#fff";
     for (let c = 0; c < stage().dims[1]; c++) {
       const [x, y] = corner(c);
-      context.strokeRect(x + from * GRID.width, y + 1, (to - from) * GRID.width, GRID.height - 2);
+      context.strokeRect(x + from * TILES.width, y + 1, (to - from) * TILES.width, TILES.height - 2);
     }
     const [x, y] = corner(map);
     context.lineWidth = 6;
     context.strokeStyle = "#e08214";
-    context.strokeRect(x + 2, y + 2, GRID.width - 4, GRID.height - 4);
+    context.strokeRect(x + 2, y + 2, TILES.width - 4, TILES.height - 4);
   }
 
   const follow = () => saving || go(Math.min(Math.max(model.get("step"), 0), seen.T - 1));

@@ -15,11 +15,11 @@ const DAMAGES = {
   from: { name: "Cover: left edge", min: 0, max: 120, step: 1, unit: " px" },
 };
 const POINTS = 13; // of a curve
-const CHART = { width: 768, height: 250, left: 70, right: 20, top: 16, bottom: 56 };
+const CURVE = { width: 768, height: 300, left: 96, right: 28, top: 20, bottom: 76 };
 const POOLS = ["2,2", "2,1", "1,1", "1,2", "2,4"];
 
 /** The frame of a probe: reading, message, chooser. `draw(picture)` runs, one at a time, at each change. */
-function frame({ root, model }, draw, reads = true) {
+function probeFrame({ root, model }, draw, reads = true) {
   const view = {
     picture: null,
     text: element("strong", { "data-crnn": "text", "aria-live": "polite", "aria-atomic": "true" }),
@@ -42,7 +42,7 @@ function frame({ root, model }, draw, reads = true) {
 
 const probability = (logProbs, K, classes) => Math.min(Math.exp(labelLogProb(logProbs, K, classes)), 1);
 const row = (...nodes) => element("div", { class: "crnn-controls crnn-sliders" }, ...nodes);
-const note = (words) => element("p", { class: "crnn-note crnn-caption" }, words);
+const note = (words) => element("p", { class: "crnn-note" }, words);
 
 /** A picture damaged as the sliders say; the cover has the grey of the paper. @param {Grey} grey */
 export function damage(grey, { rotation, soft, lines, cover, from }) {
@@ -59,7 +59,7 @@ export async function mountRobustness({ root, model, backend }) {
   let moved = "rotation";
   let drawn = 0; // number of the curve that is being computed
   const lane = createLane({ label: "The picture as the reader gets it", height: 192 });
-  const chart = element("canvas", { class: "crnn-grid", width: CHART.width, height: CHART.height, role: "img", "aria-label": "Probability of the true text along the slider" });
+  const chart = element("canvas", { class: "crnn-curve", width: CURVE.width, height: CURVE.height, role: "img", "aria-label": "Probability of the true text along the slider" });
   const curve = element("p", { class: "crnn-note", "data-crnn": "curve" });
   const sliders = Object.entries(DAMAGES).map(([key, options]) => slider({ ...options, value: settings[key], onchange: (value) => ((settings[key] = value), (moved = key), view.redraw()) }));
   const reset = element("button", { type: "button", onclick: undamaged }, "Undamaged");
@@ -80,7 +80,7 @@ export async function mountRobustness({ root, model, backend }) {
     return { read, reading, p, own: probability(logProbs, read.K, classes) };
   }
 
-  const view = frame({ root, model }, async ({ picture, text, confidence, answer }) => {
+  const view = probeFrame({ root, model }, async ({ picture, text, confidence, answer }) => {
     const number = ++drawn;
     const key = moved;
     picture.truth ??= (await judge(picture, { rotation: 0, soft: 0, lines: 0, cover: 0 })).reading;
@@ -117,12 +117,12 @@ export async function mountRobustness({ root, model, backend }) {
 
 /** A curve of probabilities on its own white ground, read the same on a dark page. */
 function drawCurve(canvas, { min, max, name, unit }, points, here) {
-  const { width, height, left, right, top, bottom } = CHART;
+  const { width, height, left, right, top, bottom } = CURVE;
   const at = ({ x, p }) => [left + ((x - min) / (max - min)) * (width - left - right), top + (1 - p) * (height - top - bottom)];
   const context = canvas.getContext("2d");
   context.fillStyle = "#fff";
   context.fillRect(0, 0, width, height);
-  Object.assign(context, { font: "20px sans-serif", textAlign: "right", textBaseline: "middle", lineWidth: 1, strokeStyle: "#6b7280" });
+  Object.assign(context, { font: "27px sans-serif", textAlign: "right", textBaseline: "middle", lineWidth: 1, strokeStyle: "#6b7280" });
   for (const p of [0, 0.5, 1]) {
     const [, y] = at({ x: min, p });
     context.strokeRect(left, y, width - left - right, 0);
@@ -130,8 +130,8 @@ function drawCurve(canvas, { min, max, name, unit }, points, here) {
     context.fillText(`${100 * p} %`, left - 8, y);
   }
   Object.assign(context, { textAlign: "center" });
-  for (let i = 0; i <= 4; i++) context.fillText(String(Math.round(min + ((max - min) * i) / 4)), left + (i / 4) * (width - left - right), height - bottom + 18);
-  context.fillText(`${name}${unit.trim() ? ` (${unit.trim()})` : ""}`, (left + width - right) / 2, height - 12);
+  for (let i = 0; i <= 4; i++) context.fillText(String(Math.round(min + ((max - min) * i) / 4)), left + (i / 4) * (width - left - right), height - bottom + 24);
+  context.fillText(`${name}${unit.trim() ? ` (${unit.trim()})` : ""}`, (left + width - right) / 2, height - 18);
   Object.assign(context, { strokeStyle: "#0b4f8f", fillStyle: "#0b4f8f", lineWidth: 3 });
   context.beginPath();
   points.forEach((point) => context.lineTo(...at(point)));
@@ -156,7 +156,7 @@ export async function mountDecoding({ root, model, backend }) {
   const greedy = element("strong", { "data-crnn": "greedy" });
   const greedyP = element("span");
   let known = null; // the network's answer, which neither slider changes
-  const view = frame({ root, model }, async ({ picture, text, confidence, answer }) => {
+  const view = probeFrame({ root, model }, async ({ picture, text, confidence, answer }) => {
     if (known?.picture !== picture) known = { picture, read: await inspect(backend, picture, ["logits", "log_probs"]) };
     const { stages, K, T, symbols, spell } = known.read;
     const logProbs = tempered(stages.logits.data, K, temperature);
@@ -197,7 +197,7 @@ export async function mountContext({ root, model, backend }) {
     backward: createLane({ label: "How much each backward state changed", height: 96, css: "5rem" }),
     outputs: createLane({ label: "How much probability moved at each step", height: 48, css: "2rem" }),
   };
-  const view = frame({ root, model }, async ({ picture, text, confidence, answer }) => {
+  const view = probeFrame({ root, model }, async ({ picture, text, confidence, answer }) => {
     if (known?.picture !== picture) known = { picture, read: await inspect(backend, picture) };
     const { config, image, stages: before, T, K, reader, spell } = known.read;
     const { width, pools } = config;
@@ -224,7 +224,7 @@ export async function mountContext({ root, model, backend }) {
     setText(answer, sees ? `Hidden: pixel columns ${from} to ${to - 1}. Through the convolutions steps ${sees[0]} to ${sees[1]} can see them. By more than 0.01 the forward states change at ${span(gaps(0))}, the backward states at ${span(gaps(1))}. More than 1 % of the probability moves at ${span(beyond(shift, 0.01))}.` : "Nothing is hidden, and nothing changes.");
   });
   root.append(lanes.image.node,
-    row(slider({ name: "Hide from pixel column", min: 0, max: WIDTH - 1, step: 1, value: from, onchange: (v) => ((from = v), view.redraw()) }).node,
+    row(slider({ name: "Hide from column", min: 0, max: WIDTH - 1, step: 1, value: from, onchange: (v) => ((from = v), view.redraw()) }).node,
       slider({ name: "How many", min: 0, max: 48, step: 1, value: size, unit: " px", onchange: (v) => ((size = v), view.redraw()) }).node),
     view.answer, note("Change of the forward states →"), lanes.forward.node, note("← Change of the backward states"), lanes.backward.node,
     note("Probability moved"), lanes.outputs.node, note("Dark: as before. Yellow: changed by 1 or more. The outline marks the hidden columns."), view.message);
@@ -258,7 +258,7 @@ export async function mountColumns({ root, model, backend }) {
     t = value;
     view.redraw();
   }
-  const view = frame({ root, model }, async ({ picture, answer }) => {
+  const view = probeFrame({ root, model }, async ({ picture, answer }) => {
     const { image } = known?.picture === picture ? known : (known = { picture, ...(await inspect(backend, picture, ["log_probs"])) });
     const T = steps();
     const rows = pooledSize(own.height, pools.map(([v]) => v));

@@ -1,127 +1,208 @@
-// The training replay: scrub through a recorded run, beside a variant of it, from the all-blank plateau to sharp peaks.
+// The training replay: scrub through a recorded run, beside a variant of it, from the all-blank plateau to sharp peaks;
+// in a notebook the same view follows a run in progress.
 import { fromBase64 } from "./engine.js";
 import { bestPath, collapse } from "./decode.js";
-import { element, percent, setText, svg } from "./dom.js";
+import { element, greyCanvas, percent, setText } from "./dom.js";
+import { svgElement } from "./lab_view.js";
+import { heat } from "./lanes.js";
+import { loadSample } from "./pad.js";
 
-const PACE = 300; // milliseconds a frame while it plays
-const CURVES = {
-  loss: ["CTC loss", (f) => f.loss], blank: ["share of blanks", (f) => f.blank],
-  exact: ["read exactly", (f, run) => f.exact / run.validation_images], gradient: ["gradient norm", (f) => f.gradient ?? 0],
+const FILM = { pace: 400, calm: 1200, quiet: 600 }; // milliseconds: a frame, one for who wants no motion, before speaking
+const PLOT = { height: 250, left: 48, right: 10, top: 12, bottom: 40 }; // of the chart, in CSS pixels
+const DASHES = ["none", "7 4"]; // the first run, the second: told apart without colour
+const ROW = 0.84; // rem: a class's row in a heat map
+const decimals = (v) => v.toFixed(2);
+const CURVES = { // top: of the chart; what lies above it is shown as such
+  loss: { name: "CTC loss", top: 5, ticks: [0, 1, 2, 3, 4, 5], value: (f) => f.loss, say: decimals },
+  blank: { name: "share of blanks", top: 1, ticks: [0, 0.25, 0.5, 0.75, 1], value: (f) => f.blank, say: percent },
+  exact: { name: "share read exactly", top: 1, ticks: [0, 0.25, 0.5, 0.75, 1], value: (f, run) => f.exact / run.validation_images, say: percent },
+  gradient: { name: "gradient norm", top: 6, ticks: [0, 1, 2, 3, 4, 5, 6], value: (f) => f.gradient, say: decimals },
 };
-export const CHART = { width: 640, height: 230, left: 46, right: 12, top: 10, bottom: 34 };
-const DASHES = ["", "7 4"]; // the first run, the second: told apart without colour
 
-/** Viridis at nine points, for a probability 0 .. 1. @param {number} p @returns {number[]} red, green, blue */
-export function viridis(p) {
-  const stops = [[68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [144, 215, 67], [253, 231, 37]];
-  const at = Math.min(Math.max(p, 0), 1) * (stops.length - 1);
-  const low = Math.min(Math.floor(at), stops.length - 2);
-  return stops[low].map((v, i) => Math.round(v + (stops[low + 1][i] - v) * (at - low)));
+/** The last frame of a run at `step` or before it. */
+export function frameAt(run, step) {
+  const after = run.frames.findIndex((f) => f.step > step);
+  return after < 0 ? run.frames.length - 1 : Math.max(after - 1, 0);
 }
 
-/** The probabilities (T, K) of one sample in one frame, 0 .. 255. @param {Uint8Array} bytes */
-function posterior(run, bytes, frame, sample) {
-  const [, samples, T, K] = run.shape;
-  const from = (frame * samples + sample) * T * K;
-  return bytes.subarray(from, from + T * K);
+/** A run's curve in words: some values from first to last. */
+function curveInWords(run, { value, say }) {
+  const known = run.frames.filter((f) => value(f, run) !== null);
+  const every = Math.max(Math.ceil(known.length / 8), 1);
+  const some = known.filter((f, i) => i % every === 0 || i === known.length - 1);
+  return `${run.what}: ${some.map((f) => `${say(value(f, run))} at step ${f.step}`).join(", ") || "nothing yet"}`;
 }
 
-/** Paint (T, K) as K rows of T cells, the blank at the bottom. @param {HTMLCanvasElement} canvas */
-function paint(canvas, values, T, K) {
-  canvas.width = T;
-  canvas.height = K;
-  const pixels = new ImageData(T, K);
-  for (let t = 0; t < T; t++)
-    for (let k = 0; k < K; k++) {
-      const y = k === 0 ? K - 1 : k - 1;
-      pixels.data.set([...viridis(values[t * K + k] / 255), 255], 4 * (y * T + t));
-    }
-  canvas.getContext("2d").putImageData(pixels, 0, 0);
-}
-
-/** Where a step stands on the chart: a root scale, so that the dense beginning has room. */
-function across(step, last) {
-  const { width, left, right } = CHART;
-  return left + (width - left - right) * Math.sqrt(step / Math.max(last, 1));
-}
-
-/** The curves of the shown runs, with the plateau's floors under the loss, and a line at the present frame. */
-export function drawChart(chart, runs, kind, frame) {
-  const { width, height, left, right, top, bottom } = CHART;
-  const value = CURVES[kind][1];
-  const last = Math.max(...runs.map((run) => run.frames[run.frames.length - 1].step));
-  const highest = kind === "loss" ? 5 : kind === "gradient" ? 5 : 1;
-  const up = (v) => height - bottom - (height - bottom - top) * Math.min(v / highest, 1);
-  const parts = [svg("line", { x1: left, x2: width - right, y1: up(0), y2: up(0), class: "axis" })];
-  for (let i = 0; i <= 4; i++) {
-    const v = (highest * i) / 4;
-    parts.push(svg("text", { x: left - 6, y: up(v) + 4, class: "tick", "text-anchor": "end" }, `${v}`));
-  }
-  const shown = [0, 10, 50, 100, 200, 400, 800].filter((step) => step <= last);
-  for (const step of shown) parts.push(svg("text", { x: across(step, last), y: height - 16, class: "tick", "text-anchor": "middle" }, `${step}`));
-  parts.push(svg("text", { x: width - right, y: height - 2, class: "tick", "text-anchor": "end" }, "training steps"));
-  if (kind === "loss")
-    ["ignores the image and the place", "ignores the image"].forEach((name, i) => {
-      const y = up(runs[0].floors[i]);
-      parts.push(svg("line", { x1: left, x2: width - right, y1: y, y2: y, class: "floor" }));
-      parts.push(svg("text", { x: width - right, y: i ? y + 13 : y - 4, class: "tick", "text-anchor": "end" }, `${name}: at best ${runs[0].floors[i].toFixed(2)}`));
-    });
-  runs.forEach((run, i) => {
-    const points = run.frames.map((f) => `${across(f.step, last).toFixed(1)},${up(value(f, run)).toFixed(1)}`).join(" ");
-    parts.push(svg("polyline", { points, class: `curve run${i}`, "stroke-dasharray": DASHES[i] }));
-    const now = run.frames[Math.min(frame, run.frames.length - 1)];
-    parts.push(svg("circle", { cx: across(now.step, last), cy: up(value(now, run)), r: 5, class: `dot run${i}` }));
-  });
-  const x = across(runs[0].frames[Math.min(frame, runs[0].frames.length - 1)].step, last);
-  parts.push(svg("line", { x1: x, x2: x, y1: top, y2: height - bottom, class: "now" }));
-  chart.replaceChildren(...parts);
-  chart.setAttribute("aria-label", `${CURVES[kind][0]} over training steps, for ${runs.map((run) => run.what).join(" and ")}`);
-}
-
-/** One run's panel: its name, the heat map of a sample with its symbols, and the text read at that moment. */
-function panel(symbols) {
-  const name = element("h4", {});
-  const canvas = element("canvas", { role: "img" });
-  const text = element("strong", { "data-crnn": "text" });
-  const numbers = element("p", { class: "crnn-note" });
-  const labels = element("div", { class: "crnn-rows", "aria-hidden": "true" }, ...[...symbols, "-"].map((s) => element("span", {}, s)));
-  const node = element("section", { class: "crnn-run" }, name, element("div", { class: "crnn-map" }, labels, canvas), element("p", {}, "read: ", text), numbers);
-  return { node, name, canvas, text, numbers };
+/** Round step numbers for the axis, as many as have room. @param {(step: number) => number} across */
+function stepTicks(last, across) {
+  const ticks = [0];
+  for (const step of [5, 10, 20, 50, 100, 200, 400, 800, 1500, 3000, 6000, 12000, 24000, 50000])
+    if (step <= last && across(step) - across(ticks[ticks.length - 1]) > 40) ticks.push(step);
+  return ticks;
 }
 
 /**
- * Put a replay into `root`. The model's fields: `runs`, a recording like data/results/replay.json (default: that one).
+ * A chart that redraws itself as wide as it stands: the curves of runs, under the loss the plateau's two floors, and a
+ * line at the present step (null: none). A root scale across gives the dense beginning room.
+ * @param {(step: number) => void} [onstep] the step pointed at
+ */
+export function createCurves(onstep) {
+  const chart = svgElement("svg", { role: "img", class: onstep ? "learn-chart learn-scrub" : "learn-chart" });
+  let [width, shown] = [640, null];
+  const last = () => Math.max(1, ...shown.runs.flatMap((run) => run.frames.map((f) => f.step)));
+  const room = () => width - PLOT.left - PLOT.right;
+  const across = (step) => PLOT.left + room() * Math.sqrt(step / last());
+  const text = (x, y, anchor, words, more = "") => svgElement("text", { x, y, "text-anchor": anchor, class: `learn-tick ${more}` }, words);
+  const level = (y, kind) => svgElement("line", { x1: PLOT.left, x2: width - PLOT.right, y1: y, y2: y, class: kind });
+
+  function draw() {
+    const { runs, kind, step } = shown;
+    const { name, top, ticks, value, say } = CURVES[kind];
+    const bottom = PLOT.height - PLOT.bottom;
+    const up = (v) => bottom - (bottom - PLOT.top) * (v / top);
+    const parts = ticks.flatMap((v) => [level(up(v), v ? "learn-grid" : "learn-axis"), text(PLOT.left - 6, up(v) + 4, "end", top === 1 ? `${100 * v} %` : `${v}`)]);
+    for (const s of stepTicks(last(), across)) parts.push(text(across(s), bottom + 16, "middle", `${s}`));
+    parts.push(text(width - PLOT.right, PLOT.height - 6, "end", "training step"), text(2, PLOT.height - 6, "start", `up: ${name}`));
+    const floors = kind === "loss" ? runs[0].floors ?? [] : [];
+    const inside = svgElement("svg", { x: 0, y: PLOT.top, width, height: bottom - PLOT.top + 2, viewBox: `0 ${PLOT.top} ${width} ${bottom - PLOT.top + 2}` }); // cuts off what lies above
+    parts.push(...floors.map((floor) => level(up(floor), "learn-floor")), inside);
+    floors.forEach((floor, i) => parts.push(text(width - PLOT.right, up(floor) + (i ? 15 : -5), "end", `floor (${"ab"[i]}): ${decimals(floor)}`, "learn-halo")));
+    if (step !== null) parts.push(svgElement("line", { x1: across(step), x2: across(step), y1: PLOT.top, y2: bottom, class: "learn-now" }));
+    runs.forEach((run, i) => {
+      const known = run.frames.filter((f) => value(f, run) !== null);
+      const points = known.map((f) => `${across(f.step).toFixed(1)},${up(value(f, run)).toFixed(1)}`).join(" ");
+      inside.append(svgElement("polyline", { points, class: `learn-curve learn-run${i}`, "stroke-dasharray": DASHES[i] }));
+      const over = known.find((f) => value(f, run) > top);
+      const now = step === null || !run.frames.length ? null : run.frames[frameAt(run, step)];
+      const v = now && value(now, run);
+      if (over) {
+        const above = v > top ? now : over;
+        const x = across(above.step);
+        parts.push(svgElement("path", { d: `M${x - 6} ${PLOT.top + 10}L${x} ${PLOT.top}L${x + 6} ${PLOT.top + 10}Z`, class: `learn-dot learn-run${i}` }));
+        parts.push(text(x + 10, PLOT.top + 10, "start", `above the chart: ${say(value(above, run))} at step ${above.step}`, "learn-halo"));
+      }
+      if (now && v !== null && v <= top) parts.push(svgElement("circle", { cx: across(now.step), cy: up(v), r: 5, class: `learn-dot learn-run${i}` }));
+    });
+    chart.setAttribute("viewBox", `0 0 ${width} ${PLOT.height}`);
+    chart.setAttribute("aria-label", `Curves: ${name} by training step. ${runs.map((run) => curveInWords(run, CURVES[kind])).join(". ")}${floors.length ? `. Floors: (a) ${decimals(floors[0])}, (b) ${decimals(floors[1])}` : ""}`);
+    chart.replaceChildren(...parts);
+  }
+
+  const point = (event) => onstep(last() * Math.min(Math.max((event.offsetX - PLOT.left) / room(), 0), 1) ** 2);
+  if (onstep) {
+    chart.addEventListener("pointerdown", point);
+    chart.addEventListener("pointermove", (event) => event.buttons && point(event));
+  }
+  const watch = new ResizeObserver(([{ contentRect }]) => {
+    if (!contentRect.width || Math.abs(contentRect.width - width) < 1) return;
+    width = contentRect.width;
+    if (shown) draw();
+  });
+  watch.observe(chart);
+  return { node: chart, show: (runs, kind, step) => { shown = { runs, kind, step }; draw(); } };
+}
+
+/** The picture that a sample of a run is, where it is known: (H, W) grey levels. */
+async function pictureOf(run, name) {
+  if (run.pictures?.[name]) return { ...run.pictures[name], data: fromBase64(run.pictures[name].pixels) };
+  return loadSample(name).catch(() => null);
+}
+
+/** One run's panel: its name, a sample's picture over its heat map (class by time step), and the text read at that moment. */
+function createPanel(number) {
+  const swatch = svgElement("svg", { viewBox: "0 0 34 8", class: "learn-swatch", "aria-hidden": "true" }, svgElement("line", { x1: 0, x2: 34, y1: 4, y2: 4, class: `learn-curve learn-run${number}`, "stroke-dasharray": DASHES[number] }));
+  const part = (name, tag = "span") => element(tag, { "data-crnn": name });
+  const [name, sample, text, ...numbers] = [part("run", "strong"), part("sample", "code"), part("text", "strong"), ...["step", "loss", "blank", "exact", "gradient"].map((n) => part(n))];
+  const [picture, map] = [element("div", { class: "learn-picture" }), element("div", { class: "learn-map" })];
+  const rows = element("div", { class: "learn-rows", "aria-hidden": "true" });
+  const [step, loss, blank, exact, gradient] = numbers;
+  const steps = element("span", {});
+  const node = element("div", { class: "learn-run", role: "group" },
+    element("p", { class: "learn-title" }, swatch, name), element("p", { class: "crnn-note" }, "sample ", sample, ", step ", step),
+    element("div", { class: "learn-film" }, element("span"), picture, rows, map, element("span"), steps),
+    element("p", {}, "it reads: ", text),
+    element("p", { class: "crnn-note" }, "loss ", loss, ", blanks ", blank, ", read exactly ", exact, ", gradient norm ", gradient));
+  let drawn = "";
+
+  async function showPicture(run, seen) {
+    if (drawn === seen) return;
+    drawn = seen;
+    const found = await pictureOf(run, seen);
+    if (drawn === seen) picture.replaceChildren(...(found ? [greyCanvas(found.data, found.height, found.width)] : []));
+  }
+
+  /** @param {Uint8Array} bytes the film, (frames, samples, T, K) in 0 .. 255; symbols: without the blank */
+  function show(run, bytes, wanted, step_, symbols) {
+    const [, samples, T, K] = run.shape;
+    const [at, index] = [frameAt(run, step_), Math.max(run.samples.indexOf(wanted), 0)];
+    const from = (at * samples + index) * T * K;
+    const values = bytes.subarray(from, from + T * K);
+    const [now, seen] = [run.frames[at], run.samples[index]];
+    const canvas = heat(K, T, "viridis", (y, t) => values[t * K + ((y + 1) % K)] / 255); // the blank at the bottom
+    const path = bestPath(values, K);
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `Class probabilities of ${seen} under ${run.what}: ${path.filter((c) => c === 0).length} of ${T} time steps say blank, ${collapse(path).length} letters stand out`);
+    canvas.style.height = `${K * ROW}rem`;
+    map.replaceChildren(canvas);
+    if (rows.childElementCount !== K) rows.replaceChildren(...[...symbols, "-"].map((s) => element("span", {}, s)));
+    showPicture(run, seen);
+    const words = [
+      [name, run.what], [sample, seen], [text, now.texts[index] || "(nothing)"], [step, String(now.step)], [loss, decimals(now.loss)],
+      [blank, percent(now.blank)], [exact, `${now.exact} of ${run.validation_images}`], [gradient, now.gradient === null ? "none yet" : decimals(now.gradient)],
+      [steps, `${T} time steps, left to right${seen === wanted ? "" : `; only ${seen} was filmed here`}`],
+    ];
+    words.forEach(([node_, said]) => setText(node_, said));
+    node.setAttribute("aria-label", run.what);
+    return `${run.what}, step ${now.step}: reads ${now.texts[index] || "nothing"}, loss ${decimals(now.loss)}`;
+  }
+  return { node, show };
+}
+
+/** A choice with its name. @param {[value: any, text: string][]} options */
+function createChoice(name, options, value, onchange) {
+  const select = element("select", { onchange: () => onchange(select.value) });
+  const fill = (entries, chosen) => select.replaceChildren(...entries.map(([v, text]) => element("option", { value: v, selected: String(v) === String(chosen) }, text)));
+  fill(options, value);
+  return { node: element("label", {}, name, select), fill };
+}
+
+/**
+ * Put a replay into `root`. The model's fields: `recording`, like data/results/replay.json (empty: that one); where
+ * `trainable`, a run that `running` starts and stops, and `status` tells about.
  * @param {{root: HTMLElement, model: any, backend: any}} surroundings
  */
 export async function mountReplay({ root, model, backend }) {
+  const trainable = Boolean(model.get("trainable"));
   let recording = model.get("recording");
-  if (!recording?.runs) recording = await backend.data("replay");
-  let { runs, symbols } = recording;
-  const bytes = new Map();
-  let [frame, sample, other, kind, timer] = [0, 0, runs[1] ? 1 : -1, "loss", null];
+  if (!recording?.runs && !trainable) recording = await backend.data("replay");
+  let runs = recording?.runs ?? [];
+  const films = new WeakMap();
+  const filmOf = (run) => films.get(run) ?? films.set(run, fromBase64(run.posteriors)).get(run);
+  let [frame, wanted, other, kind, timer, later] = [0, runs[0]?.samples[0], runs[1]?.variant ?? "", "loss", null, null];
 
-  const chart = svg("svg", { viewBox: `0 0 ${CHART.width} ${CHART.height}`, role: "img", class: "crnn-chart" });
-  const panels = [panel(symbols), panel(symbols)];
-  const said = element("p", { class: "crnn-message", "aria-live": "polite" });
-  const time = element("input", { type: "range", min: 0, step: 1, value: 0, "aria-label": "Frame of the film", oninput: () => go(Number(time.value)) });
+  const panels = [createPanel(0), createPanel(1)];
+  const curves = createCurves((step) => { pause(); go(nearest(step)); });
+  const said = element("p", { class: "learn-unseen", "aria-live": "polite" });
+  const [at, time] = [element("output"), element("input", { type: "range", min: 0, step: 1, value: 0, "aria-label": "Training step", oninput: () => { pause(); go(Number(time.value)); } })];
   const play = element("button", { type: "button", onclick: () => (timer ? pause() : start()) }, "Play");
-  const choice = (name, options, value, onchange) => {
-    const select = element("select", { onchange: () => onchange(select.value) });
-    const fill = (entries, chosen) => select.replaceChildren(...entries.map(([v, text]) => element("option", { value: v, selected: String(v) === String(chosen) }, text)));
-    fill(options, value);
-    return { node: element("label", {}, name, select), fill };
-  };
-  const others = () => [[-1, "nothing"], ...runs.slice(1).map((run, i) => [i + 1, run.what])];
-  const beside = choice("Beside it", others(), other, (v) => { other = Number(v); show(); });
-  const pictures = choice("Sample", runs[0].samples.map((s, i) => [i, s]), 0, (v) => { sample = Number(v); show(); });
-  const curves = choice("Curve", Object.entries(CURVES).map(([k, [text]]) => [k, text]), kind, (v) => { kind = v; show(); });
+  const move = (by, name) => element("button", { type: "button", onclick: () => { pause(); go(frame + by); } }, name);
+  const others = () => [["", "nothing"], ...runs.slice(1).map((run) => [run.variant, run.what])];
+  const samples = () => (runs[0]?.samples ?? []).map((s) => [s, s]);
+  const beside = createChoice("Beside it", others(), other, (v) => { other = v; show(); });
+  const pictures = createChoice("Sample", samples(), wanted, (v) => { wanted = v; show(); });
+  const lines = createChoice("Curve", Object.entries(CURVES).map(([k, { name }]) => [k, name]), kind, (v) => { kind = v; show(); });
 
-  const last = () => Math.max(...runs.map((run) => run.frames.length)) - 1;
+  const last = () => (runs[0]?.frames.length ?? 0) - 1;
+  function nearest(step) {
+    const away = runs[0].frames.map((f) => Math.abs(Math.sqrt(f.step) - Math.sqrt(step)));
+    return away.indexOf(Math.min(...away));
+  }
   function go(to) {
-    frame = Math.min(Math.max(to, 0), last());
+    frame = Math.min(Math.max(to, 0), Math.max(last(), 0));
     show();
   }
   function pause() {
+    if (!timer) return;
     clearInterval(timer);
     timer = null;
     setText(play, "Play");
@@ -129,60 +210,65 @@ export async function mountReplay({ root, model, backend }) {
   }
   function start() {
     if (frame >= last()) frame = 0;
-    timer = setInterval(() => (frame >= last() ? pause() : go(frame + 1)), PACE);
+    const pace = matchMedia("(prefers-reduced-motion: reduce)").matches ? FILM.calm : FILM.pace;
+    timer = setInterval(() => (frame >= last() ? pause() : go(frame + 1)), pace);
     setText(play, "Pause");
-  }
-
-  function showRun(run, place, number) {
-    place.node.hidden = !run;
-    if (!run) return "";
-    if (!bytes.has(run)) bytes.set(run, fromBase64(run.posteriors));
-    const at = Math.min(frame, run.frames.length - 1);
-    const now = run.frames[at];
-    const [, samples, T, K] = run.shape;
-    const index = Math.min(sample, samples - 1);
-    const values = posterior(run, bytes.get(run), at, index);
-    paint(place.canvas, values, T, K);
-    place.node.className = `crnn-run run${number}`;
-    const text = now.texts[index] || "(nothing)";
-    setText(place.name, run.what);
-    setText(place.text, text);
-    const seen = run.samples[index];
-    const path = bestPath(values, K);
-    const blanks = path.filter((c) => c === 0).length;
-    place.canvas.setAttribute("aria-label", `Class probabilities of ${seen}: ${blanks} of ${T} time steps say blank, ${collapse(path).length} symbols stand out`);
-    setText(place.numbers, `sample ${seen}, step ${now.step}: loss ${now.loss.toFixed(2)}, ${percent(now.blank)} blanks, ${now.exact} of ${run.validation_images} read exactly`);
-    return `${run.what}, step ${now.step}: reads ${text}, loss ${now.loss.toFixed(2)}`;
+    show();
   }
 
   function show() {
-    time.max = String(last());
+    const step = runs[0]?.frames[frame]?.step ?? 0;
+    const shown = runs.length ? [runs[0], runs.find((run, i) => i && run.variant === other)].filter(Boolean) : [];
+    panels.forEach((panel, i) => { panel.node.hidden = !shown[i]; });
+    const words = shown.map((run, i) => panels[i].show(run, filmOf(run), wanted, step, recording.symbols));
+    time.max = String(Math.max(last(), 0));
     time.value = String(frame);
-    const shown = [runs[0], other > 0 ? runs[other] : null];
-    const words = shown.map((run, i) => showRun(run, panels[i], i)).filter(Boolean);
-    time.setAttribute("aria-valuetext", `step ${runs[0].frames[Math.min(frame, runs[0].frames.length - 1)].step}`);
-    drawChart(chart, shown.filter(Boolean), kind, frame);
-    if (!timer) setText(said, words.join(". "));
+    time.setAttribute("aria-valuetext", `step ${step}`);
+    setText(at, `step ${step}`);
+    if (shown.length) curves.show(shown, kind, step);
+    clearTimeout(later);
+    if (!timer && !model.get("running")) later = setTimeout(() => setText(said, words.join(". ")), FILM.quiet);
   }
 
-  const step = (by, name) => element("button", { type: "button", onclick: () => { pause(); go(frame + by); } }, name);
+  const train = trainable && element("button", { type: "button", onclick: () => { model.set("running", !model.get("running")); model.save_changes(); } });
+  const status = element("p", { class: "crnn-message", role: "status" });
+  const film = element("div", {},
+    element("div", { class: "crnn-controls" }, play, move(-1, "Back"), move(1, "Forward"),
+      element("div", { class: "crnn-slider" }, element("span", {}, "Training step"), at, time)),
+    element("div", { class: "learn-runs" }, ...panels.map((p) => p.node)),
+    element("div", { class: "crnn-controls" }, beside.node, pictures.node, lines.node), curves.node);
   root.append(
-    element("div", { class: "crnn-controls" }, play, step(-1, "Back"), step(1, "Forward"), pictures.node, beside.node, curves.node),
-    time, element("div", { class: "crnn-runs" }, ...panels.map((p) => p.node)), chart, said,
+    ...(train ? [element("div", { class: "crnn-controls" }, train), status] : []), film,
+    element("p", { class: "crnn-note" }, "In each map a row is a class, the blank - at the bottom; a column is a time step; dark is 0, yellow is 1. Floor (a) is the best loss that ignores the image and is the same at every time step, floor (b) the best that ignores the image alone."),
+    said,
   );
+
   /** A run in progress: the recording grows, and the film stays at its end if it stood there. */
   const grown = () => {
     const stood = frame >= last();
+    const before = runs[0];
     recording = model.get("recording");
-    if (!recording?.runs?.length) return;
-    ({ runs, symbols } = recording);
+    runs = recording?.runs ?? [];
+    if (!runs[0]?.samples.includes(wanted)) wanted = runs[0]?.samples[0];
+    if (before?.variant !== runs[0]?.variant || !before) pictures.fill(samples(), wanted);
+    if (!runs.some((run) => run.variant === other)) other = "";
     beside.fill(others(), other);
-    go(stood ? last() : frame);
+    tell();
+    go(stood && !timer ? last() : frame);
   };
-  model.on("change:recording", grown);
+  function tell() {
+    film.hidden = !runs.length;
+    beside.node.hidden = runs.length < 2;
+    if (train) setText(train, model.get("running") ? "Stop training" : "Start training");
+    setText(status, model.get("status") ?? "");
+  }
+  const listeners = { "change:recording": grown, "change:running": tell, "change:status": tell };
+  Object.entries(listeners).forEach(([event, listener]) => model.on(event, listener));
+  tell();
   show();
   return () => {
     clearInterval(timer);
-    model.off("change:recording", grown);
+    clearTimeout(later);
+    Object.entries(listeners).forEach(([event, listener]) => model.off(event, listener));
   };
 }
