@@ -162,6 +162,7 @@ def test_robustness_has_its_intervals_and_starts_where_the_protocol_ended():
     rows = result("robustness")["rows"]
     for row in rows:
         assert [row["low"], row["high"]] == pytest.approx(metrics.interval(row["exact"], row["images"]), abs=1e-6)
-    protocol = result("protocol_ours")["runs"][0]["scores"]["test audited"]
+    scores = result("protocol_ours")["runs"][0]["scores"]
+    protocol = next(row for row in scores if (row["part"], row["labels"]) == ("test", "audited"))
     whole = [row for row in rows if row["set"] == "real test part" and row["strength"] == 0]
     assert whole and {row["exact"] for row in whole} == {protocol["exact"]}
