@@ -3,8 +3,8 @@
     python bench/replay.py [--epochs 16] [--variants ours no-prior ...]
 
 Chapter 7's data and recipe, and variants with one thing changed each; crnn_lib.widgets.learning.Film says what a frame
-holds. With each run stand the two floors of its plateau: the lowest loss on the training labels of an output that ignores the
-image and is the same at every step, and of one that ignores the image alone.
+holds. With each run stand the two floors of its plateau: the lowest loss on the training labels of an output that
+ignores the image and is the same at every step, and of one that ignores the image alone.
 Writes data/results/replay.json, at most 300 kB.
 """
 

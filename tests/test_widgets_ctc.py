@@ -173,7 +173,8 @@ def test_beam_search_step_by_step_is_the_library_s(js):
 def test_a_beam_s_mass_is_what_flowed_into_it(js):
     log_probs = CASES[1][0]
     step = "((m) => { let beams = firstBeams(); let out; for (const row of m) { out = beamStep(beams, row, 3);"
-    step += "beams = out.kept; } return [...out.kept, ...out.pruned].map((b) => [beamMass(b), b.from.map((f) => f.mass)]); })"
+    step += "beams = out.kept; } const all = [...out.kept, ...out.pruned];"
+    step += "return all.map((b) => [beamMass(b), b.from.map((f) => f.mass)]); })"
     rows = js(step, log_probs)
     assert len(rows) > 3
     for mass, parts in rows:

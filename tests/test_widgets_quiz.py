@@ -1,29 +1,40 @@
-"""The page's exercises: a right answer has no fault, a wrong one gets the reason that fits it."""
+"""The page's exercises: a right answer has no fault, a wrong one gets a reason, and every reason given is true."""
 
 import json
 import math
 import re
-from itertools import groupby, pairwise, product
+from itertools import combinations, groupby, pairwise, product
 
-import py_mini_racer
 import pytest
 import torch
 
 from crnn_lib import ctc
-from crnn_lib.widgets import source
+from crnn_lib.widgets import base, source
+
+py_mini_racer = pytest.importorskip("py_mini_racer")
+NAMES = """textOf, reasonForPath, reasonForCount, reasonForCell, reasonForDecoding, reasonForPrefix, grownPrefix,
+    beamStep, ALIGNMENTS, COUNTS, COLUMNS, DECODINGS, PREFIXES, CAUSES, ASKED, curveInWords, frameAt, CURVES"""
 
 
 @pytest.fixture(scope="module")
 def js():
     """js(text of an expression) -> its value."""
     engine = py_mini_racer.MiniRacer()
-    engine.eval(f"const made = (() => {{ {source.joined()}; return {{ textOf, reasonForPath, reasonForCount, reasonForCell, "
-                "ALIGNMENTS, COUNTS, COLUMNS, CAUSES }; })();")  # fmt: skip
+    engine.eval(f"const made = (() => {{ {source.joined()}; return {{ {NAMES} }}; }})();")
     return lambda expression: json.loads(engine.eval(f"JSON.stringify(({expression}) ?? null)"))
 
 
+@pytest.fixture(scope="module")
+def film():
+    return {run["variant"]: run for run in json.loads(base.RECORDINGS["replay"].read_text(encoding="utf-8"))["runs"]}
+
+
+def merged(path):
+    return "".join(c for c, _ in groupby(path))
+
+
 def collapsed(path):
-    return "".join(c for c, _ in groupby(path) if c != "-")
+    return merged(path).replace("-", "")
 
 
 def test_paths_are_judged_as_they_collapse(js):
@@ -31,59 +42,210 @@ def test_paths_are_judged_as_they_collapse(js):
     assert js(f"{json.dumps(paths)}.map(made.textOf)") == [collapsed(p) for p in paths]
 
 
+@pytest.mark.parametrize("label", ["mm", "me", "eem", "m"])
+def test_what_is_said_of_a_path_is_true(js, label):
+    paths = ["".join(p) for p in product("-me", repeat=5)]
+    said = js(f"{json.dumps(paths)}.map((path) => made.reasonForPath(path, {json.dumps(label)}))")
+    seen = set()
+    for path, reason in zip(paths, said, strict=True):
+        text, dropped = collapsed(path), path.replace("-", "")
+        assert reason.startswith(f"{path}: merged {merged(path)}, without blanks {text or 'nothing'}")
+        right, rest = reason.endswith(f": that is {label}."), reason.split(f", not {label}.")[-1]
+        assert right == (text == label)
+        if "Equal neighbours merge" in rest:
+            assert dropped == label and len(merged(path).replace("-", "")) < len(label)
+        elif "merge first" in rest:
+            assert merged(dropped) == label and len(text) > len(label)
+        elif "their order is not" in rest:
+            assert sorted(text) == sorted(label) and text != label
+        seen.add(rest[:10])
+    assert len(seen) >= 2
+
+
 def test_each_set_of_paths_holds_right_and_wrong_ones_of_five_columns(js):
-    for label, paths in js("made.ALIGNMENTS"):
+    sets = js("made.ALIGNMENTS")
+    assert len({label for label, _ in sets}) == len(sets) >= 3
+    for label, paths in sets:
         right = [path for path in paths if collapsed(path) == label]
-        assert 2 <= len(right) < len(paths) - 1
+        assert 2 <= len(right) < len(paths) - 1 and len(set(paths)) == len(paths)
         assert {len(path) for path in paths} == {5}
-        reasons = [js(f"made.reasonForPath({json.dumps(path)}, {json.dumps(label)})") for path in paths]
-        assert [": it is one." in reason for reason in reasons] == [path in right for path in paths]
 
 
 def repeats(label):
     return sum(a == b for a, b in pairwise(label))
 
 
-def test_only_the_right_count_is_right_and_known_mistakes_are_named(js):
-    for label, T in js("made.COUNTS"):
+def test_only_the_right_count_is_right_and_what_is_said_of_the_others_is_true(js):
+    questions = js("made.COUNTS")
+    assert len({tuple(q) for q in questions}) == len(questions) >= 3
+    for label, T in questions:
         U, r = len(label), repeats(label)
-        right = math.comb(T + U - r, 2 * U)
-        verdicts = [js(f"made.reasonForCount({n}n, {json.dumps(label)}, {T})") for n in range(200)]
-        assert [n for n, verdict in enumerate(verdicts) if verdict is None] == [right]
-        if right == 0:
-            assert all("T = " in v for v in verdicts if v)
-        elif r:
+        letters = len(set(label))
+        right = sum(collapsed(p) == label for p in product("-" + "".join(set(label)), repeat=T))
+        assert right == (math.comb(T + U - r, 2 * U))
+        everything = [*range(300), (letters + 1) ** T, math.comb(T + U, 2 * U), 10**11]
+        verdicts = js(f"{json.dumps(everything)}.map((n) => made.reasonForCount(BigInt(n), {json.dumps(label)}, {T}))")
+        for n, verdict in zip(everything, verdicts, strict=True):
+            assert (verdict is None) == (n == right)
+            if verdict is None:
+                continue
+            if right == 0:
+                assert f"T = {T} is less than U + r = {U} + {r}" in verdict and U + r > T
+                continue
+            claims = {
+                "That is C(T + U, 2U)": math.comb(T + U, 2 * U),
+                "That is C(T, U)": math.comb(T, U),
+                "That is C(T + U - r, U)": math.comb(T + U - r, U),
+                "That is the number of all paths": (letters + 1) ** T,
+                "There are some": 0,
+                f"Not {n}.": n,
+            }
+            assert [n == value for words, value in claims.items() if verdict.startswith(words)] == [True], verdict
+        if right and r:
             assert "blank of its own" in verdicts[math.comb(T + U, 2 * U)]
+        if right:
+            assert "a letter may also last" in verdicts[math.comb(T, U)]
 
 
-def test_a_lattice_cell_is_right_to_three_places_and_known_mistakes_are_named(js):
-    for label, probabilities, t in js("made.COLUMNS"):
-        letters = sorted(set(label))
+def arrivals(before, target, s):
+    """Alpha of the cells that lead into s, worked out from the paths' collapse: (cell, value) pairs."""
+    extended = [0, *(c for symbol in target for c in (symbol, 0))]
+    skip = s >= 2 and extended[s] != 0 and extended[s] != extended[s - 2]
+    return {cell: before[cell] for cell in (s, s - 1, s - 2) if cell >= 0 and (cell != s - 2 or skip)}
+
+
+def test_a_lattice_cell_is_right_to_three_places_and_what_is_said_is_true(js):
+    columns = js("made.COLUMNS")
+    assert len({json.dumps(c) for c in columns}) == len(columns) >= 2
+    for label, probabilities, t in columns:
+        letters = list(dict.fromkeys(label))
         target = [letters.index(c) + 1 for c in label]
-        alpha = ctc.forward(torch.tensor(probabilities, dtype=torch.float64).log(), target).exp()
+        alpha = ctc.forward(torch.tensor(probabilities, dtype=torch.float64).log(), target).exp().tolist()
         logs = f"{json.dumps(probabilities)}.map((row) => row.map(Math.log))"
-
-        def ask(answer, s, logs=logs, target=target, t=t):
-            return js(f"made.reasonForCell({answer}, {logs}, {target}, {t}, {s})")
-
         extended = [0, *(c for symbol in target for c in (symbol, 0))]
-        for s, value in enumerate(alpha[t].tolist()):
-            assert ask(round(value, 3), s) is None
-            assert ask(round(value, 3) + 0.01, s)
-            assert ask("NaN", s) == "Type a number such as 0.125."
-            p = probabilities[t][extended[s]]
-            if value and p != 1:
-                assert "multiply" in ask(value / p, s)
-        before = alpha[t - 1].tolist()
-        wrong_skip = (before[3] + before[2] + before[1]) * probabilities[t][target[1]]
-        no_skip = (before[3] + before[2]) * probabilities[t][target[1]]
-        if target[0] == target[1]:
-            assert "would merge" in ask(wrong_skip, 3)
-        else:
-            assert "The skip is missing" in ask(no_skip, 3)
+        answers = [i / 1000 for i in range(1001)]
+        for s, value in enumerate(alpha[t]):
+            p, into = probabilities[t][extended[s]], arrivals(alpha[t - 1], target, s)
+            assert math.isclose(sum(into.values()) * p, value)
+            before = alpha[t - 1]
+            claims = {
+                "That is the sum over": sum(into.values()),
+                "That is the probability of the class": p,
+                "That is staying alone": before[s] * p,
+                "That leaves out the skip": (sum(into.values()) - before[max(s - 2, 0)]) * p,
+                "That counts a skip": (sum(into.values()) + before[max(s - 2, 0)]) * p,
+            }
+            said = js(f"{answers}.map((a) => made.reasonForCell(a, {logs}, {target}, {t}, {s}))")
+            for answer, reason in zip(answers, said, strict=True):
+                assert (reason is None) == (abs(answer - value) < 0.00051)
+                for words, claim in claims.items():
+                    if reason and reason.startswith(words):
+                        assert abs(answer - claim) < 0.00052, (reason, answer, claim)
+                if reason and "Cells" in reason:
+                    cells = [int(n) for n in re.findall(r"\d+", reason.split(" lead")[0])]
+                    assert cells == sorted(into) and f"multiply by {p:.2f}" in reason
+                elif reason and reason.startswith("Cell "):
+                    assert reason.startswith(f"Cell {s} alone") and list(into) == [s]
+            barred = any(reason and "counts a skip" in reason for reason in said)
+            skips = any(reason and "leaves out the skip" in reason for reason in said)
+            assert not (barred and s - 2 in into) and not (skips and s - 2 not in into)
+            assert js(f"made.reasonForCell(NaN, {logs}, {target}, {t}, {s})") == "Type a number such as 0.125."
 
 
-def test_every_cause_of_a_plateau_is_a_recorded_run(js):
-    recording = json.loads((source.FOLDER.parents[1] / "data" / "results" / "replay.json").read_text(encoding="utf-8"))
-    assert set(js("made.CAUSES")) <= {run["variant"] for run in recording["runs"]}
-    assert not re.search(r"https?://", source.joined().replace("http://www.w3.org/", ""))
+def test_decoding_is_judged_by_all_paths(js):
+    questions = js("made.DECODINGS")
+    outcomes = []
+    for letters, rows in questions:
+        signs = "-" + letters
+        masses, best_path = {}, ("", 0.0)
+        for path in product(range(len(signs)), repeat=len(rows)):
+            p = math.prod(row[c] for row, c in zip(rows, path, strict=True))
+            word = "".join(signs[c] for c in path)
+            masses.setdefault(collapsed(word), []).append((word, p))
+            best_path = max(best_path, (word, p), key=lambda x: x[1])
+        totals = {text: sum(p for _, p in ways) for text, ways in masses.items()}
+        assert all(math.isclose(sum(row), 1) for row in rows)
+        best, second = sorted(totals.values())[:-3:-1]
+        assert best - second > 0.01  # no tie
+        most, greedy = max(totals, key=totals.get), collapsed(best_path[0])
+        outcomes.append((most, greedy))
+        for text in [*totals, "?"]:
+            ask = "made.reasonForDecoding({}, {}, {}, {})".format
+            a, b = (js(ask(*map(json.dumps, (text, which, rows, letters)))) for which in ("greedy", "best"))
+            assert (a is None) == (text == greedy) and (b is None) == (text == most)
+            if text == "?":
+                assert a.endswith("choose a text.") and b.endswith("choose a text.")
+                continue
+            if a:
+                assert f"the path {best_path[0]};" in a
+            if b:
+                assert f"= {totals[text]:.2f}, from {len(masses[text])} path" in b
+                assert b.split(": ")[1].split(". ")[0].split(", ") == [word for word, _ in masses[text]]
+                assert ("Its path is the best one" in b) == (text == greedy)
+    assert len(set(outcomes)) == len(questions) and len({most == greedy for most, greedy in outcomes}) == 2
+
+
+def test_prefixes_go_where_their_paths_collapse_to(js):
+    def path(prefix, ending, comes):
+        return "-".join(prefix) + ("-" if ending == "blank" else "") + comes
+
+    ways = list(product(("", "a", "b", "ab", "aa", "ba"), ("blank", "letter"), "-ab"))
+    ways = [way for way in ways if way[0] or way[1] == "blank"]
+    for way in ways:
+        goal, reason = js(f"[made.grownPrefix({json.dumps(way)}), made.reasonForPrefix({json.dumps(way)})]")
+        assert goal == collapsed(path(*way))
+        assert ("stays" in reason) == (goal == way[0])
+        assert ("merge" in reason) == (way[1] == "letter" and bool(way[0]) and way[0][-1] == way[2])
+        if "blank stands between" in reason:
+            assert way[1] == "blank" and way[0][-1] == way[2]
+    for goal, asked in js("made.PREFIXES"):
+        right = [way for way in asked if collapsed(path(*way)) == goal]
+        assert 2 <= len(right) < len(asked) and len({tuple(way) for way in asked}) == len(asked)
+        assert all(way[0] or way[1] == "blank" for way in asked)
+
+
+def test_the_beam_search_of_the_laboratory_merges_the_same_ways(js):
+    beams = [{"prefix": p, "blank": -1.0, "symbol": -1.5 if p else None} for p in ([], [1], [2], [1, 2], [1, 1])]
+    text = json.dumps(beams).replace("null", "-Infinity")
+    step = js(f"made.beamStep({text}, [-1, -1, -1], 99)")
+    for beam in step["kept"]:
+        goal = "".join(" ab"[c] for c in beam["prefix"])
+        for way in beam["from"]:
+            prefix = "".join(" ab"[c] for c in way["prefix"])
+            ending = "letter" if way["how"] == "repeat" else "blank"
+            comes = "-" if way["how"] == "blank" else goal[-1]
+            assert js(f"made.grownPrefix({json.dumps([prefix, ending, comes])})") == goal
+
+
+def test_what_is_said_of_each_cause_holds_for_its_recorded_run(js, film):
+    causes, asked = js("made.CAUSES"), js("made.ASKED")
+    assert sorted(causes) == sorted(asked) and set(causes) <= set(film)
+    assert all(a != b for a, b in zip(asked, causes, strict=True))  # the answer's place does not give it away
+    loss = {name: [frame["loss"] for frame in film[name]["frames"]] for name in causes}
+    upper, lower = film["ours"]["floors"]
+    assert abs(loss["ours"][0] - upper) < 0.05 and loss["ours"][-1] < 0.1
+    assert abs(loss["sgd"][0] - upper) < 0.05 and min(loss["sgd"]) > lower
+    assert 0.4 < loss["short"][-1] < film["short"]["floors"][1] and loss["short"][-1] > loss["ours"][-1]
+    first = next(i for i, value in enumerate(loss["no-prior"]) if value < upper + 0.2)
+    assert loss["no-prior"][0] > 4 * upper and all(
+        lower < v < upper + 0.3 for v in loss["no-prior"][first : first + 10]
+    )
+    for one, other in combinations(asked, 2):
+        assert abs(loss[one][-1] - loss[other][-1]) > 0.1  # they can be told apart
+
+
+def test_a_curve_is_told_in_its_own_numbers(js, film):
+    run = film["sgd"]
+    said = js(f"made.curveInWords({json.dumps({**run, 'posteriors': ''})}, made.CURVES.loss)")
+    first, last = run["frames"][0], run["frames"][-1]
+    assert f"{first['loss']:.2f} at step 0" in said and said.endswith(f"{last['loss']:.2f} at step {last['step']}")
+    steps = [frame["step"] for frame in run["frames"]]
+    cases = {0: 0, 10: steps.index(9), 11: steps.index(11), 431: len(steps) - 2, 9999: len(steps) - 1}
+    for step, expected in cases.items():
+        assert js(f"made.frameAt({json.dumps({'frames': run['frames']})}, {step})") == expected
+
+
+def test_nothing_is_sent_anywhere():
+    text = source.joined()
+    assert not re.search(r"https?://", text.replace("http://www.w3.org/", ""))
+    assert not re.search(r"\bfetch\(|XMLHttpRequest|sendBeacon|WebSocket", text)

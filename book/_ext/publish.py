@@ -119,7 +119,7 @@ def add_to_page(app, page, template, context, doctree):
         html.unescape(title),
         text,
         f"{page}.html",
-        app.config.project,
+        app.config.html_title,
         app.config.html_baseurl or "",
     )
     repository = public("BOOK_REPOSITORY")
@@ -141,6 +141,8 @@ def add_to_page(app, page, template, context, doctree):
 class Words(HTMLParser):
     """What a page says, section by section, as the search page's excerpts want it."""
 
+    ANCHORS = ("section", "dt")  # where a result may point
+    BLOCKS = ("p", "dd", "li", "td", "th", "h1", "h2", "h3", "pre", "figcaption")
     SKIPPED = ("script", "style", "svg", "nav", "template", "mjx-container")
 
     def __init__(self, text: str) -> None:
@@ -154,14 +156,20 @@ class Words(HTMLParser):
             self.inside = True
         if tag in self.SKIPPED or "headerlink" in (a.get("class") or ""):
             self.skipped.append(tag)
-        elif self.inside and tag == "section" and not self.skipped:
-            self.parts.append(f'<section id="{html.escape(a.get("id") or "")}">')
+        elif self.inside and tag in self.ANCHORS and not self.skipped:
+            self.parts.append(f'<{tag} id="{html.escape(a.get("id") or "")}">')
 
     def handle_endtag(self, tag):
         if self.skipped and tag == self.skipped[-1]:
             self.skipped.pop()
-        elif self.inside and tag == "section" and not self.skipped:
-            self.parts.append("</section>")
+        elif self.inside and not self.skipped:
+            self.parts.append(
+                f"</{tag}> "
+                if tag in self.ANCHORS
+                else " "
+                if tag in self.BLOCKS
+                else ""
+            )
         if tag == "article":
             self.inside = False
 
@@ -213,7 +221,7 @@ def write_files(app, error):
         )
     chapters = [app.config.master_doc, *(d for d in docs if re.match(r"book/\d", d))]
     titles = {f"{d}.html": app.env.titles[d].astext() for d in chapters}
-    (out / "404.html").write_text(lost(url, app.config.project, titles), "utf-8")
+    (out / "404.html").write_text(lost(url, app.config.html_title, titles), "utf-8")
     words = {d: Words((out / f"{d}.html").read_text("utf-8")).main() for d in docs}
     (out / "search-pages.js").write_text(
         f"globalThis.searchPages = {json.dumps(words, ensure_ascii=False)};\n", "utf-8"

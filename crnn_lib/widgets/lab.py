@@ -35,7 +35,8 @@ class Lab(base.Widget):
     def __init__(self, label: str = "ab", model: models.CRNN | None = None, matrix: Any = None, **fields: Any) -> None:
         if matrix is not None:
             rows = np.asarray(matrix, dtype=float)
-            fields |= {"source": "matrix", "matrix": _checked(rows, fields.get("symbols", ""))}
+            rows = _checked(rows, fields.get("symbols", ""))
+            fields |= {"source": "matrix", "matrix": rows, "steps": len(rows)}
         elif fields.get("sample"):
             fields.setdefault("source", "reader")
         super().__init__({"yours": model} if model else base.readers(), label=label, **fields)
@@ -43,7 +44,7 @@ class Lab(base.Widget):
             self.sample = self.sample or label
             self._read()
         elif self.source == "uniform":
-            self.symbols = self.symbols or "".join(dict.fromkeys(label + "abcd"))[: len(set(label)) + 2]
+            self.symbols = self.symbols or "".join(dict.fromkeys(label + "abcdefghijklmn"))[: len(set(label)) + 2]
             K = len(self.symbols) + 1
             self.matrix = np.full((self.steps, K), 1 / K).tolist()
         unknown = set(label) - set(self.symbols) if self.matrix else set()
@@ -58,6 +59,7 @@ class Lab(base.Widget):
         image = images.standardise(images.load_grey(path), reader.config.height, reader.config.width)
         with torch.no_grad():
             self.symbols, self.matrix = reader.config.alphabet, reader(image[None])[0].exp().double().tolist()
+        self.steps = len(self.matrix)
 
     def baked(self) -> str:
         """The lattice's occupancy as a picture, for a static page: the page goes on with its own arithmetic."""

@@ -1,7 +1,6 @@
 """Learning to see how a network learns: the film of a training run, one's own included, and exercises in the page."""
 
 import base64
-import functools
 import html
 import json
 import tempfile
@@ -23,9 +22,8 @@ from crnn_lib.data import LabelledImages
 from crnn_lib.errors import UserError
 from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Fit, Recipe, Run
-from crnn_lib.widgets import base, source
+from crnn_lib.widgets import base
 
-DATA = {"replay": source.FOLDER.parents[1] / "data" / "results" / "replay.json"}
 FRAMES, EXAMPLES = 40, 3  # of a film: frames at most, and samples of one's own run
 QUESTIONS = {  # the first question of each exercise, for where no script runs
     "alignments": "Tick every path of five columns that collapses to mm.",
@@ -38,15 +36,9 @@ QUESTIONS = {  # the first question of each exercise, for where no script runs
 }
 
 
-@functools.cache
-def data(name: str) -> dict[str, Any]:
-    """What a widget asks for by name: the recording `replay`. Raises KeyError for any other name."""
-    return json.loads(DATA[name].read_text(encoding="utf-8"))
-
-
-def data_script(name: str) -> str:
-    """The same as a classic script for a static page, which may be a file."""
-    return f"(globalThis.crnnData ??= {{}}).{name} = {json.dumps(data(name), separators=(',', ':'))};\n"
+def _recording() -> dict[str, Any]:
+    """The stored film."""
+    return json.loads(base.RECORDINGS["replay"].read_text(encoding="utf-8"))
 
 
 def moments(total: int) -> list[int]:
@@ -123,20 +115,7 @@ def _picture(image: Tensor) -> dict[str, Any]:
     return {"height": pixels.shape[0], "width": pixels.shape[1], "pixels": encoded}
 
 
-class _Learning(base.Widget):
-    """A widget without a reader, whose page may ask for recorded data."""
-
-    def __init__(self, **fields: Any) -> None:
-        super().__init__({}, **fields)
-
-    def _answer(self, widget: Any, question: dict[str, Any], buffers: list[Any]) -> None:
-        if question.get("kind") == "data" and question.get("name") in DATA:
-            self.send({"id": question.get("id"), "data": data(question["name"])})
-        else:
-            super()._answer(widget, question, buffers)
-
-
-class Replay(_Learning):
+class Replay(base.Widget):
     """The film of a training run, to scrub through, beside variants of it; `Replay.follow` films a run of your own.
 
     `recording` is like data/results/replay.json; empty, it is that film.
@@ -147,6 +126,9 @@ class Replay(_Learning):
     trainable = traitlets.Bool(False).tag(sync=True)
     running = traitlets.Bool(False).tag(sync=True)
     status = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__({}, **fields)  # needs no reader
 
     @staticmethod
     def follow(
@@ -167,7 +149,7 @@ class Replay(_Learning):
 
     def baked(self) -> str:
         """The film for a static page: its first run and the one beside it as a picture."""
-        recording = self.recording or data("replay")
+        recording = self.recording or _recording()
         first = recording["runs"][0]
         chosen = [first["frames"][i] for i in _turning_points(first)]
         steps = ", ".join(f"{frame['texts'][0] or 'nothing'} at step {frame['step']}" for frame in chosen)
@@ -250,7 +232,7 @@ class Live(Replay):
         self.status = "Finished." if finished else f"Stopped; Start goes on after epoch {len(run.history)}."
 
 
-class Quiz(_Learning):
+class Quiz(base.Widget):
     """An exercise that checks itself in the page: `Quiz("alignments")`, one of QUESTIONS. Nothing is sent anywhere."""
 
     kind = traitlets.Unicode("quiz").tag(sync=True)
@@ -259,7 +241,7 @@ class Quiz(_Learning):
     def __init__(self, name: str = "alignments") -> None:
         if name not in QUESTIONS:
             raise UserError(f"there is no exercise {name!r}: choose one of {', '.join(QUESTIONS)}")
-        super().__init__(name=name)
+        super().__init__({}, name=name)
 
     def baked(self) -> str:
         """The first question, for where no script runs."""
@@ -297,7 +279,8 @@ def _still(recording: dict[str, Any]) -> np.ndarray:
     for floor in runs[0]["floors"]:
         axes.axhline(floor, color=figures.INK, ls=":", lw=1)
     axes.set(xlabel="training step", ylabel="CTC loss", ylim=(0, 5))
-    axes.set_xscale("function", functions=(np.sqrt, np.square))
+    axes.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
+    axes.set_xlim(0)
     axes.legend(loc="lower left", frameon=False)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

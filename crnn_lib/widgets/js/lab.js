@@ -92,6 +92,19 @@ export async function mountLab({ root, model, backend }) {
     paths.node, toy.node, beams.node,
   );
 
+  // the image: its pixels stand above their time steps (by keyboard, the grids lead to the same)
+  const stepAt = (event) => {
+    const box = image.getBoundingClientRect();
+    return Math.min(Math.max(Math.floor(((event.clientX - box.left) / box.width) * found.T), 0), found.T - 1);
+  };
+  image.addEventListener("pointermove", (event) => peek(stepAt(event)));
+  image.addEventListener("pointerleave", () => peek(null));
+  image.addEventListener("click", (event) => {
+    const [t, row] = [stepAt(event), found.best?.[stepAt(event)] ?? 0];
+    lattice.select(t, row);
+    pick({ grid: "lattice", t, row });
+  });
+
   // --- state ---
   function say(words, isError = false) {
     message.setAttribute("role", isError ? "alert" : "status");
@@ -308,11 +321,15 @@ export async function mountLab({ root, model, backend }) {
   function peek(t) {
     const at = t ?? view.place?.t;
     column.hidden = at === undefined;
-    setText(link, "");
-    if (at === undefined || at >= found.T) return;
+    if (at === undefined || at >= found.T) {
+      for (const grid of [matrix, lattice]) grid.point();
+      return setText(link, "");
+    }
     column.style.setProperty("--lab-t", String(at));
     const row = found.logProbs[at];
     const top = row.indexOf(Math.max(...row));
+    matrix.point(classes.findIndex((group) => group.includes(top)));
+    lattice.point(found.best?.[at]);
     const words = [`Time step ${at}`];
     if (state.config) {
       const [first, last] = stripOf(state.config.pools, state.config.width, at);

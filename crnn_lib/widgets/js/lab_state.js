@@ -110,8 +110,8 @@ export function createSession({ model, backend }) {
   /** The state that the kernel, or the page's author, asks for. */
   async function begin() {
     const matrix = model.get("matrix");
-    if (state.source === "matrix" && matrix?.length) state = { ...state, T: matrix.length, logProbs: rowsOf(matrix) };
-    else return remake({}, state.source === "reader" ? model.get("label") || null : null);
+    if (state.source === "reader" || matrix?.[0]?.length !== state.symbols.length + 1) return remake({}, state.source === "reader" ? model.get("label") || null : null);
+    state = { ...state, T: matrix.length, logProbs: rowsOf(matrix) };
     return "";
   }
 
@@ -128,7 +128,8 @@ export function createSession({ model, backend }) {
 
   function save() {
     saving = true;
-    for (const field of ["label", "source", "symbols"]) model.set(field, state[field]);
+    for (const field of ["label", "source", "symbols", "sample"]) model.set(field, state[field]);
+    model.set("steps", state.T);
     model.set("matrix", state.logProbs.map((row) => row.map(Math.exp)));
     model.save_changes();
     saving = false;

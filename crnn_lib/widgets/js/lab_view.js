@@ -125,6 +125,11 @@ export function createGrid({ label, hook, onselect, onpeek, onkey }) {
     if (focus) rows[at.row][at.t].focus();
   }
 
+  /** Underline the name of one row; none where it is undefined. */
+  function point(row) {
+    for (const line of node.children) line.firstChild?.classList.toggle("lab-hint", line === node.children[row + 1]);
+  }
+
   const placeOf = (event) => event.target.closest?.(".lab-cell")?.place;
   node.addEventListener("click", (event) => placeOf(event) && select(...placeOf(event), true));
   node.addEventListener("focusin", (event) => {
@@ -141,7 +146,7 @@ export function createGrid({ label, hook, onselect, onpeek, onkey }) {
     else if (!onkey?.(event.key)) return;
     event.preventDefault();
   });
-  return { node, draw, select };
+  return { node, draw, select, point };
 }
 
 /** An element of a drawing. */

@@ -87,6 +87,7 @@ export async function mountMicroscope({ root, model, backend }) {
     probabilities: lane("Probability of each class at each step; yellow is probable", { height: 400 }),
     path: lane("Best path, and below it what is left after merging", { height: 120 }),
   };
+  lanes.path.node.classList.add("crnn-smooth"); // letters, no pixels
   const grid = element("canvas", { class: "crnn-grid", width: 768, height: 200, role: "img", "aria-label": "All maps of the stage; click one to enlarge it" });
   const stages = element("select", { onchange: () => ((map = 0), dress(), mark()) });
   const mapSlider = slider({ name: "Map", min: 0, max: 15, step: 1, value: map, onchange: (value) => ((map = value), dress(), mark()) });

@@ -105,8 +105,10 @@ export async function mountRobustness({ root, model, backend }) {
     }
     if (number !== drawn) return;
     drawCurve(chart, DAMAGES[key], points, { x: settings[key], p: now.p });
-    const right = points.filter((point) => point.right).map(({ x }) => Math.round(x * 10) / 10);
-    setText(curve, `Along ${name.toLowerCase()}: right at ${right.length} of ${POINTS} points${right.length ? `, from ${Math.min(...right)}${unit} to ${Math.max(...right)}${unit}` : ""}. Filled: read right; hollow: wrong; the ring is where you are.`);
+    const places = points.flatMap(({ right }, i) => (right ? [i] : []));
+    const [first, last] = [places[0], places[places.length - 1]].map((i) => `${Number(points[i]?.x.toFixed(1))}${unit}`);
+    const where = !places.length ? "" : places.length === 1 ? ` (${first})` : places[places.length - 1] - places[0] === places.length - 1 ? ` (${first} to ${last})` : ` (with gaps, ${first} to ${last})`;
+    setText(curve, `Along ${name.toLowerCase()}: right at ${places.length} of ${POINTS} points${where}. Filled: read right; hollow: wrong; the ring is where you are.`);
     root.dataset.crnnCurve = String(number);
   }
 
@@ -130,7 +132,7 @@ function drawCurve(canvas, { min, max, name, unit }, points, here) {
     context.fillText(`${100 * p} %`, left - 8, y);
   }
   Object.assign(context, { textAlign: "center" });
-  for (let i = 0; i <= 4; i++) context.fillText(String(Math.round(min + ((max - min) * i) / 4)), left + (i / 4) * (width - left - right), height - bottom + 24);
+  for (let i = 0; i <= 4; i++) context.fillText(String(Number((min + ((max - min) * i) / 4).toFixed(1))), left + (i / 4) * (width - left - right), height - bottom + 24);
   context.fillText(`${name}${unit.trim() ? ` (${unit.trim()})` : ""}`, (left + width - right) / 2, height - 18);
   Object.assign(context, { strokeStyle: "#0b4f8f", fillStyle: "#0b4f8f", lineWidth: 3 });
   context.beginPath();

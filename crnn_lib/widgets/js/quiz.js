@@ -262,7 +262,7 @@ function askColumn([label, probabilities, t]) {
 const DECODINGS = [
   ["a", [[0.6, 0.4], [0.6, 0.4]]],
   ["ab", [[0.5, 0.3, 0.2], [0.4, 0.1, 0.5]]],
-  ["a", [[0.8, 0.2], [0.6, 0.4]]],
+  ["a", [[0.8, 0.2], [0.7, 0.3]]],
   ["ab", [[0.1, 0.5, 0.4], [0.5, 0.1, 0.4]]],
 ];
 
@@ -304,7 +304,7 @@ const CAUSES = {
   short: ["too few time steps (T = 10)", "The run with T = 10 leaves both floors, but ends higher than the healthy one, above 0.4"],
   "no-prior": ["the output was not started at the prior", "Without the prior, a run starts far above the floors, and first falls to the upper one"],
 };
-const ASKED = ["sgd", "no-prior", "short", "ours"];
+const ASKED = ["sgd", "no-prior", "ours", "short"]; // not in the order of the answers
 
 function askPlateau(recording, asked) {
   const run = recording.runs.find(({ variant }) => variant === asked);

@@ -1,0 +1,495 @@
+"""The CTC laboratory in a real browser: its numbers against crnn_lib.ctc, by mouse, keyboard and finger, offline."""
+
+import json
+import math
+import re
+
+import pytest
+import small_site
+import torch
+from test_pages import axe, look
+from visits import ROOT, Visit
+
+from crnn_lib import ctc, images
+from crnn_lib.model import Config
+from crnn_lib.widgets import base
+
+GUIDE = (ROOT / "book" / "laboratory.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def lab_site(tmp_path_factory):
+    guide = GUIDE.replace("05_ctc_alignment.ipynb", "chapter.md")
+    return small_site.build(tmp_path_factory.mktemp("lab"), {"index": guide, "chapter": "# Chapter\n\nNone.\n"})
+
+
+@pytest.fixture(scope="session")
+def lab_server(lab_site):
+    with small_site.served(lab_site) as address:
+        yield address
+
+
+@pytest.fixture(params=["http", "file"])
+def place(request, lab_site):
+    return request.getfixturevalue("lab_server") if request.param == "http" else lab_site.as_uri()
+
+
+@pytest.fixture
+def lab(chromium, place):
+    with Visit(chromium, place, "index.html") as visit:
+        yield Lab(visit)
+        assert visit.outside == []
+        assert visit.problems == []
+
+
+class Lab:
+    """The laboratory on a page, as somebody who uses it meets it."""
+
+    def __init__(self, visit):
+        self.visit, self.page = visit, visit.page
+        self.root = self.page.locator('[data-crnn-widget="lab"]')
+        self.root.wait_for()
+
+    def part(self, name):
+        return self.root.locator(f'[data-crnn="{name}"]').inner_text()
+
+    def press(self, name):
+        self.root.get_by_role("button", name=name).click()
+
+    def choose(self, field, value):
+        self.root.get_by_role("combobox", name=field).select_option(value)
+
+    def label(self, text):
+        self.root.get_by_role("textbox", name="Label").fill(text)
+
+    def steps(self, T):
+        self.root.get_by_role("slider", name="Time steps T").fill(str(T))
+
+    def reader(self):
+        before = int(self.root.get_attribute("data-crnn-read"))
+        self.choose("Probabilities", "reader")
+        self.wait(before)
+
+    def wait(self, before):
+        self.page.wait_for_function(
+            "n => Number(document.querySelector('[data-crnn-widget]').dataset.crnnRead) > n", arg=before
+        )
+
+    def cell(self, t, s):
+        return self.root.locator(f'[data-crnn-cell="{t},{s}"]')
+
+    def grid(self, hook):
+        """The grid's numbers, (T, rows) float64, as the page shows them in full."""
+        cells = self.root.locator(f"[{hook}]").evaluate_all(
+            f"all => all.map(c => [c.getAttribute('{hook}'), c.dataset.value])"
+        )
+        values = {tuple(map(int, at.split(","))): float(v.replace("Infinity", "inf")) for at, v in cells}
+        T, rows = (max(axis) + 1 for axis in zip(*values, strict=True))
+        return torch.tensor([[values[t, row] for row in range(rows)] for t in range(T)], dtype=torch.float64)
+
+    def matrix(self):
+        """(log-probabilities of the rows shown, their signs), the blank first."""
+        signs = self.root.get_by_role("grid", name="Probabilities").get_by_role("rowheader").all_inner_texts()
+        return self.grid("data-crnn-matrix").log(), signs
+
+    def agrees(self):
+        """Everything shown is what crnn_lib.ctc makes of the matrix and the label that are shown."""
+        log_probs, signs = self.matrix()
+        label = self.root.get_by_role("textbox", name="Label").input_value()
+        target = [signs.index(c) for c in label]
+        alpha, beta = ctc.forward(log_probs, target), ctc.backward(log_probs, target)
+        loss = ctc.ctc_loss(log_probs, target)
+        count = ctc.count_alignments(target, len(log_probs))
+        assert self.part("alignments") == f"{count:,}"
+        through = (alpha + beta + loss).exp() if count else torch.zeros_like(alpha)
+        for name, log_values in [("alpha", alpha), ("beta", beta), ("occupancy", through.log())]:
+            self.choose("Lattice shows", name)
+            for scale in ("linear", "log"):
+                self.choose("Scale", scale)
+                expected = log_values if scale == "log" else log_values.exp()
+                torch.testing.assert_close(self.grid("data-crnn-cell"), expected, rtol=1e-6, atol=1e-6)
+        self.choose("Matrix shows", "gradient")
+        expected = ctc.ctc_gradient(log_probs, target)
+        torch.testing.assert_close(self.grid("data-crnn-matrix"), expected, rtol=0, atol=1e-6)
+        self.choose("Matrix shows", "p")
+        if not count:
+            assert (self.part("loss"), self.part("best")) == ("∞", "none")
+            return
+        assert float(self.part("loss")) == pytest.approx(loss, abs=1e-6)
+        best = ctc.force_align(log_probs, target)
+        share = math.exp(sum(log_probs[t, c].item() for t, c in enumerate(best)) + loss)
+        assert float(self.part("best-share").split()[0]) / 100 == pytest.approx(share, abs=1e-6)
+        found = [signs.index(c) for c in self.part("best")]
+        assert ctc.collapse(found) == target
+        if "rest" not in signs:
+            text = "".join(signs[c] for c in ctc.greedy_decode(log_probs))
+            assert self.part("text") == (text or "(nothing)")
+
+
+@pytest.mark.parametrize(
+    "label, source, T",
+    [("ab", "uniform", 5), ("mm", "random", 6), ("mm", "random", 2), ("abca", "peaked", 12), ("hello", "random", 32),
+     ("", "random", 4), ("aabbccdd", "random", 32)],
+)  # fmt: skip
+def test_numbers_are_the_library_s(lab, label, source, T):
+    lab.choose("Probabilities", source)
+    lab.label(label)
+    lab.steps(T)
+    lab.agrees()
+
+
+def test_the_reader_s_numbers_too(lab):
+    lab.reader()
+    assert lab.part("message") == "The reader reads “gxxx6” here."
+    assert lab.root.get_by_role("textbox", name="Label").input_value() == "gxxw6"
+    lab.agrees()
+    reader = base.readers()["captcha"]
+    image = images.standardise(images.load_grey(ROOT / "data" / "samples" / "gxxw6.png"), 32, 128)
+    with torch.no_grad():
+        loss = ctc.ctc_loss(reader(image[None])[0], reader.alphabet.encode("gxxw6"))
+    assert float(lab.part("loss")) == pytest.approx(loss, abs=0.05)  # the page's weights are 16-bit numbers
+
+
+def test_the_guide_is_true_step_by_step(lab):
+    said = re.sub(r"\s+", " ", GUIDE)
+    assert "all 15 alignments" in said and lab.part("alignments") == "15"
+    paths = lab.root.get_by_role("group", name="Alignments").get_by_role("button")
+    assert len({p.split()[0] for p in paths.all_inner_texts()}) == 15
+    for path in ("a-bb", "-ab-"):
+        assert f"`{path}`" in said
+        lab.press(path)
+        assert lab.root.locator(".lab-path").count() == 1
+    assert float(lab.part("best-share").split()[0]) == pytest.approx(100 / 15, abs=1e-4)
+
+    for _ in range(8):
+        lab.press("Next cell")
+    assert lab.root.locator('[data-crnn-cell]:not([data-value=""])').count() == 8
+    assert "0 (stay) + 0.2 (from the row above)" in lab.part("details")
+    lab.press("Show all")
+    lab.cell(3, 4).click()
+    assert "sum to p(label) = 0.024" in lab.part("details")
+
+    lab.steps(32)
+    assert "46,376" in said and lab.part("alignments") == "46,376"
+    assert lab.root.locator("[data-crnn-cell]").count() == 5 * 32
+
+    lab.label("mm")
+    lab.steps(2)
+    assert lab.part("verdict").startswith("Impossible: T = 2 < U + r = 2 + 1 = 3")
+    lab.steps(3)
+    assert paths.all_inner_texts() == ["m-m 100.0 %"] or paths.all_inner_texts() == ["m-m > 99.9 %"]
+    lab.cell(2, 3).click()
+    assert "No skip: the letter two rows up is the same “m”" in lab.part("details")
+    assert lab.root.locator(".lab-barred").count() == 1
+    lab.label("ab")
+    lab.cell(2, 3).click()
+    assert "The skip over the blank is allowed" in lab.part("details")
+    assert lab.root.locator(".lab-barred").count() == 0
+
+    lab.label("abc")
+    lab.choose("Probabilities", "uniform")
+    lab.steps(32)
+    lab.choose("Matrix shows", "gradient")
+    assert (lab.grid("data-crnn-matrix")[:, 0] < -0.05).all()
+    before = float(lab.part("loss"))
+    for _ in range(5):
+        lab.press("One gradient step")
+    assert lab.part("text") == "(nothing)" and float(lab.part("loss")) < before / 2
+
+    lab.choose("Matrix shows", "p")
+    lab.press("A hundred steps")
+    assert lab.part("text") == "abc"
+    flat, columns = float(lab.part("loss")), lab.matrix()[0].argmax(1)
+    blanks = (columns == 0).sum()
+    assert all(1 <= (columns == c).sum() <= 2 for c in (1, 2, 3))
+    lab.choose("Probabilities", "random")
+    lab.press("A hundred steps")
+    assert lab.part("text") == "abc"
+    assert float(lab.part("loss")) == pytest.approx(flat, abs=0.1)
+    assert (lab.matrix()[0].argmax(1) == 0).sum() < 0.7 * blanks
+
+    lab.reader()
+    assert "reads `gxxx6`" in said and lab.part("text") == "gxxx6"
+    wrong = float(lab.part("loss"))
+    log_probs, _ = lab.matrix()
+    assert log_probs.max(1).values.argmin() == 18
+    lab.label("gxxx6")
+    assert float(lab.part("loss")) < wrong
+    lab.press("To the end")
+    assert "answers gxxx6" in lab.part("beam-said")
+    lab.choose("Probabilities", "random")
+    lab.label("ab")
+    lab.steps(5)
+    merged = 0
+    for _ in range(5):
+        lab.press("Next step")
+        merged += lab.root.locator(".lab-beams strong").count()
+    assert merged
+    assert lab.part("truth").startswith("All 3,125 paths, one by one") and "the most probable label" in lab.part(
+        "truth"
+    )
+
+
+def test_a_gradient_step_is_the_library_s_and_undo_takes_it_back(lab):
+    lab.choose("Probabilities", "random")
+    log_probs, signs = lab.matrix()
+    target = [signs.index(c) for c in "ab"]
+    lab.press("One gradient step")
+    expected = (log_probs - ctc.ctc_gradient(log_probs, target)).log_softmax(1)
+    torch.testing.assert_close(lab.matrix()[0], expected, rtol=0, atol=1e-6)
+    lab.press("A hundred steps")
+    assert float(lab.part("loss")) < 0.3
+    lab.press("Undo")
+    lab.press("Undo")
+    torch.testing.assert_close(lab.matrix()[0], log_probs, rtol=0, atol=1e-12)
+    lab.press("Undo")
+    lab.press("Undo")
+    assert lab.part("message") == "There is nothing to undo."
+    lab.label("aab")
+    lab.steps(2)
+    lab.press("One gradient step")
+    assert "There is no gradient" in lab.part("message")
+
+
+def test_cells_are_edited_by_keyboard_and_the_column_stays_a_distribution(lab):
+    first = lab.root.locator('[data-crnn-matrix="0,0"]')
+    first.focus()
+    keys = lab.page.keyboard
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "+", "+", "-", "+"):
+        keys.press(key)
+    log_probs, _ = lab.matrix()
+    assert log_probs.exp()[2].tolist() == pytest.approx([0.175, 0.3, 0.175, 0.175, 0.175])
+    assert "p = 0.3" in lab.part("details")
+    slider = lab.root.get_by_role("slider", name="p of the chosen cell")
+    slider.fill("0.8")
+    log_probs, _ = lab.matrix()
+    assert log_probs.exp()[2].tolist() == pytest.approx([0.05, 0.8, 0.05, 0.05, 0.05])
+    lab.agrees()
+    lab.root.locator('[data-crnn-matrix="2,1"]').focus()
+    keys.press("Delete")
+    assert lab.matrix()[0][2, 1] == -math.inf
+    lab.agrees()
+    lab.press("Undo")
+    assert lab.matrix()[0].exp()[2].tolist() == pytest.approx([0.2] * 5)  # one drag, one step back
+
+
+def test_the_lattice_by_keyboard(lab):
+    lab.cell(0, 0).focus()
+    keys = lab.page.keyboard
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown", "End"):
+        keys.press(key)
+    assert lab.part("details").startswith("Step t = 3, letter 2, “b”.")
+    assert lab.page.evaluate("document.activeElement.getAttribute('data-crnn-cell')") == "3,3"
+    keys.press("Home")
+    assert "No path begins here" in lab.part("details")
+    keys.press("ArrowUp")
+    keys.press("ArrowUp")
+    assert "A path may begin here" in lab.part("details")
+    assert lab.root.locator('[data-crnn-cell][tabindex="0"]').count() == 1
+    for _ in range(3):
+        keys.press("Tab")
+    assert lab.page.evaluate("document.activeElement.tagName") == "BUTTON"
+
+
+def test_touch(lab):
+    session = lab.visit.context.new_cdp_session(lab.page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 1})
+    lab.cell(2, 1).scroll_into_view_if_needed()
+    box = lab.cell(2, 1).bounding_box()
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [at]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    lab.page.wait_for_function("document.querySelector('[data-crnn=details]').textContent.startsWith('Step t = 2')")
+    assert "letter 1, “a”" in lab.part("details")
+    assert lab.part("link").startswith("Time step 2;")
+
+
+def test_it_plays_when_asked_and_pauses(lab):
+    shown = lab.root.locator('[data-crnn-cell]:not([data-value=""])')
+    assert shown.count() == 20
+    lab.page.wait_for_timeout(400)
+    assert shown.count() == 20  # nothing moves by itself
+    lab.press("Play backward")
+    lab.page.wait_for_function("document.querySelectorAll('[data-crnn-cell]:not([data-value=\"\"])').length == 3")
+    lab.press("Pause")
+    stopped = shown.count()
+    lab.page.wait_for_timeout(700)
+    assert shown.count() == stopped < 10
+    assert lab.cell(3, 4).get_attribute("data-value") == "1"
+    lab.press("Next column")
+    assert shown.count() in (5, 10)
+    lab.press("Show all")
+    assert shown.count() == 20
+
+
+@pytest.mark.parametrize(
+    "label, words", [("a-b", "stands for the blank"), ("a b", "cannot hold"), ("abcdefghijklm", "at most 12")]
+)
+def test_a_wrong_label_is_told(lab, label, words):
+    lab.label(label)
+    assert words in lab.root.get_by_role("alert").inner_text()
+    assert lab.root.get_by_role("textbox", name="Label").get_attribute("aria-invalid") == "true"
+    assert lab.part("alignments") == "15"
+    lab.label("ba")
+    assert lab.part("message") == "" and lab.part("alignments") == "15"
+
+
+def test_a_letter_that_the_reader_does_not_know(lab):
+    lab.reader()
+    lab.label("gxxa")
+    assert "does not know “a”" in lab.root.get_by_role("alert").inner_text()
+
+
+def test_the_image_s_strip_follows_the_time_step(lab):
+    lab.reader()
+    for t in (0, 13, 31):
+        lab.cell(t, 2).click()
+        first, last = Config().strip(t)
+        assert f"sees the image's pixel columns {first} to {last};" in lab.part("link")
+        style = lab.root.locator(".lab-strip").evaluate("s => [parseFloat(s.style.left), parseFloat(s.style.width)]")
+        assert style == pytest.approx([100 * first / 128, 100 * (last - first + 1) / 128], abs=1e-3)
+    lab.root.locator('[data-crnn-matrix="7,0"]').hover()
+    assert lab.part("link").startswith("Time step 7;")
+    assert lab.root.locator(".lab-hint").all_inner_texts() == ["-", "-"]  # blank: in the matrix, on the best path
+    boxes = [lab.root.locator(f".lab-{name}").bounding_box() for name in ("column", "image")]
+    assert boxes[0]["width"] == pytest.approx(boxes[1]["width"] / 32, abs=1)  # one column is its four pixels
+    assert boxes[0]["x"] - boxes[1]["x"] == pytest.approx(7 / 32 * boxes[1]["width"], abs=2)
+    lab.root.locator(".lab-image").click(position={"x": 6.5 / 32 * boxes[1]["width"], "y": 20})
+    assert lab.part("details").startswith("Step t = 6, letter 1, “g”.")
+    assert lab.root.locator(".lab-hint").all_inner_texts() == ["g", "g"]
+
+
+def test_an_image_file_and_the_pad_s_picture(lab):
+    lab.reader()
+    before = int(lab.root.get_attribute("data-crnn-read"))
+    lab.root.get_by_label("Image file").set_input_files(ROOT / "data" / "samples" / "mw4pg.png")
+    lab.wait(before)
+    assert lab.part("text") == lab.root.get_by_role("textbox", name="Label").input_value() == "mw4pg"
+    file = {"name": "bad.png", "mimeType": "image/png", "buffer": b"no image"}
+    lab.root.get_by_label("Image file").set_input_files(file)
+    lab.root.get_by_role("alert").wait_for()
+    assert "is not an image" in lab.part("message") and lab.part("text") == "mw4pg"
+    before = int(lab.root.get_attribute("data-crnn-read"))
+    grey = images.load_grey(ROOT / "data" / "samples" / "c3f8n.png")
+    detail = {"height": grey.shape[0], "width": grey.shape[1], "data": grey.round().astype(int).flatten().tolist()}
+    lab.page.evaluate(
+        "grey => document.dispatchEvent(new CustomEvent('crnn-picture', {detail: {grey, drawn: false}}))", detail
+    )
+    lab.wait(before)
+    assert lab.part("text") == "c3f8n"
+
+
+def test_the_last_beams_are_the_library_s(lab):
+    lab.choose("Probabilities", "random")
+    lab.steps(9)
+    for seed in range(3):
+        log_probs, _ = lab.matrix()
+        lab.press("To the end")
+        kept = lab.root.locator("[data-crnn-beam]").evaluate_all("all => all.map(r => r.dataset.crnnBeam)")
+        found = [[int(c) for c in beam.split(",") if c] for beam in kept]
+        expected = [classes for classes, _ in ctc.beam_search(log_probs, 3, 3)]
+        assert sorted(found) == sorted(expected), seed
+        lab.press("Another random one")
+
+
+def test_collapse_and_back(lab):
+    field = lab.root.get_by_role("textbox", name="Path")
+    field.fill("hh-e-ll-lo")
+    assert lab.part("collapsed") == "10 steps. Merge what repeats: h-e-l-lo. Drop the blanks: hello."
+    field.fill("")
+    assert "nothing is left" in lab.part("collapsed")
+    lab.label("abba")
+    lab.steps(9)
+    for _ in range(5):
+        lab.press("A random path of the label")
+        path = field.input_value()
+        assert len(path) == 9 and ctc.collapse([0 if c == "-" else ord(c) for c in path]) == [ord(c) for c in "abba"]
+
+
+@pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
+def test_accessible(chromium, lab_server, scheme, width):
+    with Visit(chromium, lab_server, "index.html", scheme=scheme, width=width) as visit:
+        lab = Lab(visit)
+        lab.reader()
+        lab.cell(10, 3).click()
+        lab.press("To the end")
+        visit.page.evaluate("scrollTo(0, 0)")  # the theme's own button back to the top goes
+        visit.page.wait_for_function("getComputedStyle(document.getElementById('pst-back-to-top')).display == 'none'")
+        look(visit.page, f"lab-{scheme}-{width}")
+        assert axe(visit.page) == []
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+        small = lab.root.locator("button, select, input:not(.lab-idle input)").evaluate_all(
+            "all => all.map(e => e.getBoundingClientRect()).some(b => b.width && (b.height < 44 || b.width < 44))"
+        )
+        assert not small
+        cell = lab.cell(10, 3).bounding_box()
+        assert min(cell["width"], cell["height"]) >= 24
+        lab.choose("Matrix shows", "gradient")
+        lab.choose("Scale", "log")
+        lab.label("é")
+        visit.page.evaluate("scrollTo(0, 0)")
+        visit.page.wait_for_function("getComputedStyle(document.getElementById('pst-back-to-top')).display == 'none'")
+        assert axe(visit.page) == []
+
+
+def test_a_keystroke_is_quick(chromium, lab_server):
+    with Visit(chromium, lab_server, "index.html") as visit:
+        lab = Lab(visit)
+        lab.choose("Probabilities", "random")
+        lab.steps(32)
+        lab.label("abcdefgh")
+        times = visit.page.evaluate("""() => {
+            const input = document.querySelector('[data-crnn-widget="lab"] input[type=text]');
+            return Array.from({length: 20}, (_, i) => {
+                const start = performance.now();
+                input.value = i % 2 ? 'abcdefgh' : 'abcdefga';
+                input.dispatchEvent(new Event('input', {bubbles: true}));
+                document.body.getBoundingClientRect();
+                return performance.now() - start;
+            });
+        }""")
+        print(f"a keystroke takes {sorted(times)[10]:.1f} ms (slowest {max(times):.1f} ms)")
+        assert sorted(times)[10] < 50  # the median: other programs run beside this one
+
+
+def test_without_javascript_there_is_a_picture(chromium, lab_site):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{lab_site.as_uri()}/index.html")
+    picture = page.locator("crnn-widget img")
+    assert picture.is_visible()
+    assert "15 alignments" in picture.get_attribute("alt")
+    state = json.loads(page.locator("crnn-widget").get_attribute("state"))
+    assert (state["label"], state["source"], state["steps"]) == ("ab", "uniform", 4)
+    context.close()
+
+
+def test_a_kernel_s_model_is_followed_and_told(lab):
+    """Behind a notebook's model: `Lab(...).label = ...` shows here, and what is done here reaches the kernel."""
+    lab.page.evaluate("""async () => {
+        const fields = {kind: "lab", readers: [], label: "ab", source: "matrix", symbols: "ab", steps: 2, sample: "",
+                        seed: 1, matrix: [[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]]};
+        const heard = {};
+        const place = document.createElement("div");
+        document.querySelector("crnn-widget").replaceChildren(place);
+        globalThis.fake = {
+            fields, saved: 0, get: (name) => fields[name], set: (name, value) => (fields[name] = value),
+            save_changes() { this.saved++; }, send() {}, off() {}, on: (name, act) => (heard[name] = act),
+            change(name, value) { fields[name] = value; heard[`change:${name}`](); },
+        };
+        await crnn.render({model: fake, el: place});
+    }""")
+    assert float(lab.part("loss")) == pytest.approx(-math.log(0.25 * 0.7), abs=1e-6)
+    lab.page.evaluate("fake.change('label', 'b')")
+    assert float(lab.part("loss")) == pytest.approx(-math.log(0.5 * 0.7 + 0.25 * 0.1 + 0.25 * 0.7), abs=1e-6)
+    lab.page.evaluate("fake.change('matrix', [[0, 0, 1], [1, 0, 0]])")
+    assert lab.part("loss") == "0.000000"
+    lab.label("a")
+    assert lab.page.evaluate("[fake.fields.label, fake.saved > 0]") == ["a", True]
+    lab.press("Undo")
+    lab.press("Undo")
+    lab.root.locator('[data-crnn-matrix="0,1"]').focus()
+    lab.page.keyboard.press("+")
+    assert lab.page.evaluate("fake.fields.matrix[0]") == pytest.approx([0.7 * 0.5 / 0.75, 0.3, 0.7 * 0.25 / 0.75])
+    lab.choose("Probabilities", "uniform")
+    assert lab.page.evaluate("fake.fields.source") == "uniform"

@@ -1,0 +1,407 @@
+"""The microscope and the probes in a real browser, from http and from files, with no network: what they say is so."""
+
+import functools
+import html
+import re
+
+import numpy as np
+import pytest
+import torch
+from conftest import _Quiet
+from test_pages import axe, look
+from visits import Visit
+
+pytest.importorskip("anywidget")
+
+from crnn_lib import ctc, images, metrics, strokes, synth
+from crnn_lib.widgets import base, microscope, source, weights
+
+ALL = "image maps columns states probabilities path"
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>A widget</title><link rel="icon" href="data:,"><style>{style}
+html {{ background: #fff; --pst-color-text-base: #222832; --pst-color-text-muted: #48566b;
+  --pst-color-on-background: #fff; --pst-color-link: #0b5c86; }}
+@media (prefers-color-scheme: dark) {{ html {{ background: #121212; color: #ced6dd; --pst-color-text-base: #ced6dd;
+  --pst-color-text-muted: #9ca4af; --pst-color-on-background: #222832; --pst-color-link: #5fb4e6; }} }}
+</style></head><body><main><h1>A widget</h1>{widgets}</main><script src="crnn-widgets.js"></script></body></html>"""
+KINDS = {
+    "microscope": lambda: microscope.Microscope(unfold=ALL),
+    "probe-convolution": microscope.ProbeConvolution,
+    "probe-pooling": microscope.ProbePooling,
+    "probe-columns": microscope.ProbeColumns,
+    "probe-context": microscope.ProbeContext,
+    "probe-decoding": microscope.ProbeDecoding,
+    "probe-robustness": microscope.ProbeRobustness,
+}
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("microscope")
+    readers = base.readers()
+    (folder / "crnn-widgets.js").write_text(source.script(list(readers)))
+    for name, reader in readers.items():
+        (folder / f"crnn-weights-{name}.js").write_text(weights.to_script(reader, name, 16))
+    for kind, make in KINDS.items():
+        (folder / f"{kind}.html").write_text(PAGE.format(style=source.style(), widgets=make().baked()))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lab_server(lab):
+    import http.server
+    import threading
+
+    handler = functools.partial(_Quiet, directory=str(lab))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_address[1]}"
+        httpd.shutdown()
+
+
+@pytest.fixture(params=["http", "file"])
+def place(request, lab):
+    return request.getfixturevalue("lab_server") if request.param == "http" else lab.as_uri()
+
+
+@pytest.fixture
+def open_widget(chromium, place):
+    visits = []
+
+    def visit(kind):
+        visits.append(Visit(chromium, place, f"{kind}.html"))
+        return Seen(visits[-1], kind)
+
+    yield visit
+    for one in visits:
+        one.context.close()
+        assert (one.outside, one.problems) == ([], [])
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return base.readers()["captcha"]
+
+
+class Seen:
+    """A live widget as somebody who uses it meets it."""
+
+    def __init__(self, visit, kind):
+        self.page = visit.page
+        self.page.locator("crnn-widget[live]").wait_for()
+        self.root = self.page.locator(f'[data-crnn-widget="{kind}"]')
+
+    def part(self, name):
+        return self.root.locator(f'[data-crnn="{name}"]').inner_text()
+
+    def do(self, action, until="crnnRead"):
+        """Act, wait for the next reading, and for none after it."""
+        count = f"document.querySelector('[data-crnn-widget]').dataset.{until}"
+        before = self.page.evaluate(count)
+        action()
+        self.page.wait_for_function(f"before => {count} !== before", arg=before)
+        seen = None
+        while seen != (seen := self.page.evaluate(count)):
+            self.page.wait_for_timeout(120)
+
+    def press(self, name, key, times=1):
+        self.root.get_by_role("slider", name=name).focus()
+        for _ in range(times):
+            self.page.keyboard.press(key)
+
+    def pixel(self, label, x, y):
+        """Red, green, blue of a canvas at parts x, y of its size."""
+        return self.root.get_by_role("img", name=label).evaluate(
+            """(canvas, [x, y]) => {
+                const copy = Object.assign(document.createElement("canvas"), {width: 1, height: 1}).getContext("2d");
+                copy.drawImage(canvas, -Math.floor(x * canvas.width), -Math.floor(y * canvas.height));
+                return [...copy.getImageData(0, 0, 1, 1).data].slice(0, 3);
+            }""",
+            [x, y],
+        )
+
+
+def sample(name="2b7xy"):
+    return images.load_grey(source.SAMPLES / f"{name}.png")
+
+
+def stages_of(reader, grey):
+    with torch.no_grad():
+        found = reader.stages(images.standardise(grey, 32, 128)[None])
+    return {name: x[0] for name, x in found.items()}
+
+
+# --- the microscope ---
+
+
+def test_each_step_says_what_torch_says(open_widget, reader):
+    seen = open_widget("microscope")
+    stages = stages_of(reader, sample())
+    assert seen.part("text") == "2b7xy"
+    for step in (0, 9, 16, 31):
+        seen.root.locator('[data-crnn="step"]').fill(str(step))
+        values, classes = stages["log_probs"][step].exp().topk(5)
+        names = ["blank" if c == 0 else reader.alphabet.symbols[c - 1] for c in classes]
+        shown = seen.root.locator('[data-crnn="top"] li').all_inner_texts()
+        assert [line.split()[0] for line in shown[:2]] == names[:2]
+        told = float(re.search(r"[\d.]+", shown[0].removeprefix(names[0]))[0])
+        assert told == pytest.approx(100 * float(values[0]), abs=0.6)
+        first, last = reader.config.strip(step)
+        assert f"sees columns {first} to {last}, " in seen.root.locator('[data-crnn-stage="image"]').inner_text()
+        assert seen.root.locator('[data-crnn="step"]').get_attribute("aria-valuetext").startswith(f"{step}: {names[0]}")
+    path = "".join("-" if c == 0 else reader.alphabet.symbols[c - 1] for c in stages["log_probs"].argmax(1))
+    assert f"Path: {path}." in seen.root.locator('[data-crnn-stage="path"]').inner_text()
+
+
+def test_lanes_show_the_numbers(open_widget, reader):
+    seen = open_widget("microscope")
+    seen.root.locator('[data-crnn="step"]').fill("0")
+    log_probs = stages_of(reader, sample())["log_probs"]
+    label = "Probability of each class"
+    for t in range(1, 32):
+        best = int(log_probs[t].argmax())
+        row = (best - 1) % 20  # the blank at the bottom
+        red, green, _ = seen.pixel(label, (t + 0.5) / 32, (row + 0.5) / 20)
+        assert (red > 200) == (float(log_probs[t].exp().max()) > 0.92), t
+        assert green > 100
+    inside = seen.pixel("The image; outside", 2 / 128, 0.9)
+    outside = seen.pixel("The image; outside", 100 / 128, 0.95)
+    assert min(inside) > 150 > max(outside)
+
+
+def test_keyboard_hover_and_characters(open_widget):
+    seen = open_widget("microscope")
+    seen.press("Time step", "ArrowRight", 2)
+    assert seen.part("answer").startswith("Step 14 ")
+    lane = seen.root.get_by_role("img", name="States of the forward")
+    box = lane.bounding_box()
+    lane.hover(position={"x": box["width"] * 20.5 / 32, "y": 20})
+    assert seen.part("answer").startswith("Step 20 ")
+    button = seen.root.get_by_role("button", name=re.compile("^x: steps"))
+    button.focus()
+    seen.page.keyboard.press("Enter")
+    assert button.get_attribute("aria-pressed") == "true"
+    assert "The x comes from steps 16 to 17." in seen.part("answer")
+    assert seen.pixel("Best path", 16.5 / 32, 0.01) == [179, 88, 6]
+    assert seen.pixel("Best path", 19.5 / 32, 0.01) != [179, 88, 6]
+    seen.press("Time step", "ArrowRight", 3)  # beyond its steps: no longer picked
+    assert button.get_attribute("aria-pressed") == "false"
+
+
+def test_feature_maps_by_stage_and_number(open_widget, reader):
+    seen = open_widget("microscope")
+    seen.root.get_by_role("combobox", name="Stage").select_option("pool3")
+    words = seen.root.locator('[data-crnn-stage="maps"]')
+    assert "Map 0 of pool3 is 32 × 8" in words.inner_text()
+    grid = seen.root.get_by_role("img", name="All maps")
+    box = grid.bounding_box()
+    grid.click(position={"x": box["width"] * 0.4, "y": box["height"] * 1.5 / 16})
+    assert "Map 5 of pool3" in words.inner_text()
+    seen.press("Map", "ArrowRight")
+    assert "Map 6 of pool3" in words.inner_text()
+    field = reader.config.receptive_field(3)
+    assert f"sees {field.width} × {field.height} pixels" in words.inner_text()
+
+
+def test_pictures_typed_drawn_and_handed_over(open_widget):
+    seen = open_widget("microscope")
+    last = list(base.readers().values())[-1]
+
+    def agrees(grey):
+        said = metrics.read(last, images.standardise(grey.astype(np.float32), 32, 128)[None]).texts[0]
+        assert seen.part("text") == (said or "(nothing)")
+
+    seen.do(lambda: seen.root.get_by_label("Type").fill("n7x"))
+    agrees(strokes.render(base.typed("n7x")))
+    seen.root.get_by_label("Type").fill("é")
+    assert "cannot be drawn" in seen.part("message")
+    seen.root.get_by_text("Draw a text of your own").click()
+    pen = seen.root.get_by_role("application")
+    pen.focus()
+
+    def draw():
+        for key in ["Space", *["Shift+ArrowDown"] * 2, *["ArrowRight"] * 3, "Space"]:
+            seen.page.keyboard.press(key)
+
+    seen.do(draw)
+    agrees(strokes.render([[[20, 16], [20, 20], [20, 24], [21, 24], [22, 24], [23, 24]]]))
+    hand = """pixels => document.dispatchEvent(new CustomEvent("crnn-picture", {detail: {
+        grey: {data: Float32Array.from(pixels), height: 50, width: 200}, drawn: false}}))"""
+    seen.do(lambda: seen.page.evaluate(hand, sample("c3f8n").flatten().tolist()))
+    assert seen.part("text") == "c3f8n"
+    seen.do(lambda: seen.root.get_by_label("Sample").select_option("55dne"))
+    assert seen.part("text") == "55dne"
+
+
+def test_a_step_is_drawn_in_time(open_widget):
+    seen = open_widget("microscope")
+    times = seen.page.evaluate("""() => {
+        const input = document.querySelector('[data-crnn="step"]');
+        return Array.from({length: 20}, (_, k) => {
+            const start = performance.now();
+            input.value = k;
+            input.dispatchEvent(new Event("input"));
+            return performance.now() - start;
+        });
+    }""")
+    print(f"a step through all stages takes {np.median(times):.1f} ms")
+    assert min(times) < 60
+
+
+# --- the probes ---
+
+
+def test_convolution_by_hand(open_widget):
+    seen = open_widget("probe-convolution")
+    patch = microscope.ProbeConvolution()._patch()
+    sums = (np.lib.stride_tricks.sliding_window_view(patch, (3, 3)) * microscope.EDGES).sum((2, 3)).astype(int)
+    filled = seen.root.get_by_role("img", name="The map").locator("span")
+    assert [text for text in filled.all_inner_texts() if text] == [str(sums[0, 0])]
+    seen.root.get_by_role("button", name="Step").click()
+    assert seen.part("answer").endswith(f"= {sums[0, 1]}".replace("-", "−"))
+    seen.root.get_by_role("application").focus()
+    seen.page.keyboard.press("ArrowDown")
+    assert f"row 1, column 1: {int(patch[1, 1])}·(−1) + " in seen.part("answer")
+    seen.root.get_by_role("button", name="Run all").click()
+    shown = [int(text.replace("−", "-")) for text in filled.all_inner_texts()]
+    assert shown == sums.flatten().tolist()
+    seen.root.get_by_label("Kernel, row 2, column 2").fill("2")
+    assert seen.part("answer").endswith(f"= {sums[1, 1] + 2 * int(patch[2, 2])}".replace("-", "−"))
+    seen.root.get_by_role("combobox", name="Kernel").select_option("the reader's own, map 3 (rounded)")
+    kernel = np.reshape(microscope.ProbeConvolution().kernels[3], (3, 3))
+    total = float((patch[1:4, 1:4] * kernel).sum())
+    assert float(seen.part("answer").rpartition("= ")[2].replace("−", "-")) == pytest.approx(total, abs=0.06)
+    seen.root.get_by_role("button", name="Start again").click()
+    assert len([text for text in filled.all_inner_texts() if text]) == 1
+
+
+def test_pooling_by_hand_and_a_shift(open_widget):
+    seen = open_widget("probe-pooling")
+    grey = images.resize(sample(), 32, 128)
+    digits = np.floor(9 * (grey.max() - grey) / (grey.max() - grey.min()) + 0.5).astype(int)
+    top, rows, columns = microscope.PATCH
+
+    def pooled(shift):
+        part = digits[top : top + rows, 16 - shift : 16 - shift + columns]
+        return part.reshape(rows // 2, 2, columns // 2, 2).max((1, 3))
+
+    seen.root.get_by_role("button", name="Run all").click()
+    cells = seen.root.get_by_role("img", name="Pooled: the largest").locator("span")
+    assert [int(text) for text in cells.all_inner_texts()] == pooled(0).flatten().tolist()
+    for shift in (1, 2):
+        seen.press("Move the picture", "ArrowRight")
+        assert [int(text) for text in cells.all_inner_texts()] == pooled(shift).flatten().tolist()
+        changed = int((pooled(shift) != pooled(0)).sum())
+        assert changed > 0 and f"{changed} of 24 pooled numbers" in seen.part("lost")
+    assert ", 0 differ" in seen.part("lost")
+
+
+def test_columns_and_labels(open_widget, reader):
+    seen = open_widget("probe-columns")
+    seen.press("Time step", "ArrowLeft", 4)
+    seen.page.wait_for_function("document.querySelector('[data-crnn=answer]').textContent.includes('Step 12 ')")
+    first, last = reader.config.strip(12)
+    assert f"T = 32 steps, one every 4 pixels. Step 12 sees pixel columns {first} to {last};" in seen.part("answer")
+    seen.do(lambda: seen.root.get_by_label("Pool 5").select_option("2,4"))
+    assert seen.part("answer").startswith("T = 8 steps, one every 16 pixels.")
+    assert "5 + 2 = 7 steps: it fits T = 8" in seen.part("fits")
+    seen.do(lambda: seen.root.get_by_label("Label").fill("mmmmm"))
+    assert "5 + 4 = 9 steps: it does not fit T = 8" in seen.part("fits")
+    seen.do(lambda: seen.root.get_by_role("button", name="The reader's own").click())
+    assert "it fits T = 32" in seen.part("fits")
+
+
+def test_hidden_columns(open_widget, reader):
+    seen = open_widget("probe-context")
+    before = stages_of(reader, sample())
+    image = before["image"].clone()
+    image[..., 48:60] = image.median()
+    with torch.no_grad():
+        after = {name: x[0] for name, x in reader.stages(image[None]).items()}
+    read = reader.alphabet.decode(ctc.greedy_decode(after["log_probs"]))
+    assert seen.part("text") == read != "2b7xy"
+    strips = [reader.config.strip(t) for t in range(32)]
+    seeing = [t for t, (first, last) in enumerate(strips) if first < 60 and last >= 48]
+    assert f"steps {seeing[0]} to {seeing[-1]} can see them" in seen.part("answer")
+    dark = seen.pixel("How much each forward", (seeing[0] - 0.5) / 32, 0.5)
+    assert dark == [68, 1, 84]  # to the left nothing has happened yet
+    seen.do(lambda: seen.press("How many", "Home"))
+    assert seen.part("answer") == "Nothing is hidden, and nothing changes."
+    assert seen.part("text") == "2b7xy"
+
+
+def test_greedy_against_beam(open_widget, reader):
+    seen = open_widget("probe-decoding")
+    logits = stages_of(reader, sample("gxxw6"))["logits"]
+
+    def decoded(temperature, width):
+        log_probs = (logits / temperature).log_softmax(-1)
+        texts = [reader.alphabet.decode(text) for text, _ in ctc.beam_search(log_probs, width=width, k=5)]
+        return reader.alphabet.decode(ctc.greedy_decode(log_probs)), texts
+
+    for temperature, steps in ((1.0, 0), (2.5, 15), (3.0, 5)):
+        if steps:
+            seen.do(lambda steps=steps: seen.press("Temperature", "ArrowRight", steps))
+        greedy, texts = decoded(temperature, 8)
+        assert (seen.part("greedy"), seen.part("text")) == (greedy, texts[0])
+        assert seen.root.locator('[data-crnn="beam"] td:first-child').all_inner_texts()[:3] == texts[:3]
+        assert ("Greedy and beam agree" in seen.part("answer")) == (greedy == texts[0])
+    assert greedy != texts[0]
+    seen.do(lambda: seen.press("Beam width", "Home"))
+    assert seen.part("text") == decoded(3.0, 1)[1][0]
+
+
+def test_damage_and_its_curve(open_widget, reader):
+    seen = open_widget("probe-robustness")
+    assert seen.part("text") == "2b7xy" and seen.part("answer").startswith("Right")
+    seen.do(lambda: seen.press("Cover: width", "ArrowRight", 24))
+    assert seen.part("text") != "2b7xy" and seen.part("answer").startswith("Wrong")
+    seen.page.wait_for_function(
+        "document.querySelector('[data-crnn=curve]').textContent.startsWith('Along cover: width')"
+    )
+    assert re.search(r"right at ([1-9]|1[0-2]) of 13", seen.part("curve"))
+    seen.do(lambda: seen.root.get_by_role("button", name="Undamaged").click())
+    assert seen.part("text") == "2b7xy"
+    seen.do(lambda: seen.press("Rotation", "Home"))
+    assert seen.part("answer").startswith("Wrong")
+
+
+def test_a_given_picture(chromium, lab, reader):
+    data = synth.dataset(1, seed=8)
+    widget = microscope.ProbeRobustness(image=data.images[0], truth=data.labels[0])
+    (lab / "given.html").write_text(PAGE.format(style=source.style(), widgets=widget.baked()))
+    said = metrics.read(reader, data.images).texts[0]
+    with Visit(chromium, lab.as_uri(), "given.html") as visit:
+        seen = Seen(visit, "probe-robustness")
+        assert seen.part("text") == said
+        assert f"the text is {data.labels[0]}," in seen.part("answer")
+
+
+# --- all of them ---
+
+
+@pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_open_to_everybody(chromium, lab_server, kind, scheme, width):
+    with Visit(chromium, lab_server, f"{kind}.html", scheme=scheme, width=width, height=844) as visit:
+        seen = Seen(visit, kind)
+        look(visit.page, f"{kind}-{scheme}-{width}")
+        assert axe(visit.page) == []
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+        small = seen.root.locator("button, select, input, summary").evaluate_all(
+            "all => all.map(e => e.getBoundingClientRect())"
+            ".filter(b => b.width && (b.height < 44 || b.width < 44)).length"
+        )
+        assert small == 0
+        assert visit.problems == []
+
+
+def test_without_javascript_there_is_a_picture(chromium, lab):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    for kind in KINDS:
+        page.goto(f"{lab.as_uri()}/{kind}.html")
+        picture = page.locator("crnn-widget img")
+        assert picture.is_visible() and html.unescape(picture.get_attribute("alt")).startswith("Example: ")
+        assert picture.evaluate("image => image.naturalWidth") >= 400
+    context.close()

@@ -1,0 +1,184 @@
+"""The replay's and the exercises' side in the kernel: films, runs that are followed, pictures for a static page."""
+
+import base64
+import html
+import io
+import json
+import re
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from crnn_lib import metrics, synth, training
+from crnn_lib.errors import UserError
+from crnn_lib.model import CRNN, Config
+from crnn_lib.training import Recipe, Run
+
+pytest.importorskip("anywidget")
+
+from crnn_lib.widgets import base, learning, source
+from crnn_lib.widgets.learning import Film, Quiz, Replay, moments
+
+CONFIG = Config(
+    alphabet="2bx", height=32, width=32, channels=(4, 6), pools=((4, 2), (4, 2)), features=12, hidden=6
+)  # fmt: skip
+RECIPE = Recipe(epochs=3, batch_size=4, validation_fraction=0.25)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return synth.dataset(count=20, alphabet="2bx", lengths=(2, 3), height=32, width=32)
+
+
+@pytest.fixture(scope="module")
+def whole(data):
+    return training.fit(CONFIG, data, RECIPE)
+
+
+@pytest.fixture
+def live(data):
+    found = Replay.follow(CONFIG, data, RECIPE, floors=(3.3, 2.9))
+    yield found
+    found.stop()
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "in vain"
+        time.sleep(0.005)
+
+
+def same_weights(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def test_moments_are_dense_at_first_and_reach_both_ends():
+    for total in (1, 2, 30, 432, 9000):
+        found = moments(total)
+        assert found[0] == 0 and found[-1] == total and len(found) <= 40 and found == sorted(set(found))
+    assert moments(432)[:10] == list(range(10))
+
+
+def test_a_film_says_what_the_model_says(data):
+    torch.manual_seed(0)
+    run = Run(CRNN(CONFIG), data, RECIPE)
+    film = Film({"a": data.images[0], "b": data.images[1]}, variant="x", what="y", floors=[])
+    assert film.look(run) and film.frames[0]["gradient"] is None
+    run.epoch(lambda: film.look(run) and False)
+    film.look(run)
+    recorded = film.recorded()
+    assert [frame["step"] for frame in recorded["frames"]] == [0, 1, 2, 3, 4, 5][: len(recorded["frames"])]
+    figures, readings = metrics.evaluate(run.model, run.validation.images, run.validation.labels)
+    last = recorded["frames"][-1]
+    assert last["loss"] == round(figures["ctc_loss"], 4) and last["exact"] == figures["exact"]
+    assert last["blank"] == round((readings.log_probs.argmax(-1) == 0).float().mean().item(), 4)
+    assert 0 < last["gradient"] <= RECIPE.clip + 1e-3
+    now = metrics.read(run.model, data.images[:2])
+    film_bytes = np.frombuffer(base64.b64decode(recorded["posteriors"]), np.uint8).reshape(recorded["shape"])
+    assert np.abs(film_bytes[-1] / 255 - now.log_probs.exp().numpy()).max() < 0.002
+    assert last["texts"] == now.texts and recorded["samples"] == ["a", "b"]
+
+
+def test_a_followed_run_ends_as_fit_does_and_leaves_its_film(live, whole, data):
+    assert (live.trainable, live.running, live.recording, live.fit) == (True, False, {}, None)
+    live.start()
+    wait_for(lambda: not live._thread.is_alive())
+    assert live.status == "Finished." and not live.running
+    assert live.fit.finished and same_weights(live.fit.model, whole.model)
+    (run,) = live.recording["runs"]
+    assert [frame["step"] for frame in run["frames"]] == moments(len(run["frames"]) - 1)[: len(run["frames"])]
+    assert run["frames"][-1]["step"] == 3 * 4 and run["shape"] == [13, 3, CONFIG.steps(), 4]
+    assert run["floors"] == [3.3, 2.9] and set(run["pictures"]) == set(run["samples"])
+    assert run["pictures"][run["samples"][0]]["width"] == 32
+    assert live.recording["symbols"] == "2bx"
+    json.dumps(live.recording)
+
+
+def test_stopped_and_resumed_it_comes_to_the_same_end(live, whole):
+    live.observe(lambda change: live._stopping.set() if len(live._film.frames) == 7 else None, "recording")
+    live.running = True  # as the page's button does
+    wait_for(lambda: not live._thread.is_alive() and not live.running)
+    assert live.status == "Stopped; Start goes on after epoch 1." and not live.fit.finished
+    assert [frame["step"] for frame in live.recording["runs"][0]["frames"]] == list(range(7))
+    live.unobserve_all("recording")
+    live.running = True
+    wait_for(lambda: not live._thread.is_alive() and not live.running)
+    assert live.fit.finished and same_weights(live.fit.model, whole.model)
+    assert [frame["step"] for frame in live.recording["runs"][0]["frames"]] == list(range(13))
+    live.start()
+    wait_for(lambda: not live._thread.is_alive())
+    assert live.status == "Finished." and len(live.recording["runs"][0]["frames"]) == 13
+
+
+def test_the_pages_button_stops(data):
+    live = Replay.follow(CONFIG, data, Recipe(epochs=500, batch_size=4))
+    live.running = True
+    wait_for(lambda: live.recording)
+    live.running = False
+    wait_for(lambda: not live._thread.is_alive())
+    assert live.status.startswith("Stopped") and not live.running
+
+
+def test_what_goes_wrong_is_told(live, monkeypatch):
+    def step(self, *batch):
+        raise RuntimeError("no memory left")
+
+    monkeypatch.setattr(Run, "step", step)
+    live.start()
+    wait_for(lambda: not live._thread.is_alive())
+    assert live.status == "RuntimeError: no memory left" and not live.running
+    with pytest.raises(UserError, match="32 x 32"):
+        Replay.follow(Config(), synth.dataset(count=4, height=32, width=32), RECIPE)
+
+
+def ask(widget, monkeypatch, question):
+    said = []
+    monkeypatch.setattr(widget, "send", lambda content, buffers=None: said.append(content))
+    widget._answer(widget, question, [])
+    return said[0]
+
+
+def test_the_kernel_hands_out_the_recording(monkeypatch):
+    stored = json.loads(base.RECORDINGS["replay"].read_text(encoding="utf-8"))
+    assert ask(Quiz("plateau"), monkeypatch, {"kind": "data", "name": "replay", "id": 3}) == {"id": 3, "data": stored}
+    assert "error" in ask(Replay(), monkeypatch, {"kind": "data", "name": "../secret", "id": 4})
+
+
+def state_of(baked):
+    return json.loads(html.unescape(re.search(r'state="([^"]*)"', baked)[1]))
+
+
+def test_a_static_page_gets_a_picture_of_the_film(live):
+    for widget in (Replay(), live):  # a run that has not begun: the stored film
+        baked = widget.baked()
+        assert baked == widget.baked() and state_of(baked) == {"recording": {}}
+        assert "55dne in a training run, read as nothing at step 0" in baked and "55dne at step 432" in baked
+        picture = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]*)", baked)[1])))
+        assert picture.width > 600 and len(baked) < 120_000
+    live.start()
+    wait_for(lambda: not live._thread.is_alive())
+    assert state_of(live.baked())["recording"] == json.loads(json.dumps(live.recording))
+    assert "text/html" in live._repr_mimebundle_()[0]
+
+
+def test_an_exercise_leaves_its_first_question():
+    engine = py_mini_racer.MiniRacer()
+    engine.eval(
+        "const element = 0, document = { createElement: () => ({ append() {}, setAttribute() {}, addEventListener() {} }) };"
+    )
+    engine.eval(f"const made = (() => {{ {source.joined()}; return {{ QUIZZES }}; }})();")
+    for name, text in learning.QUESTIONS.items():
+        baked = Quiz(name).baked()
+        assert html.escape(text) in baked and state_of(baked) == {"name": name} and 'kind="quiz"' in baked
+        if name != "plateau":
+            assert engine.eval(f"made.QUIZZES.{name}[1](made.QUIZZES.{name}[0][0]).text") == text
+    assert set(json.loads(engine.eval("JSON.stringify(Object.keys(made.QUIZZES))"))) == set(learning.QUESTIONS) - {
+        "plateau"
+    }
+    assert learning.QUESTIONS["plateau"] in source.joined()
+    with pytest.raises(UserError, match="no exercise 'sums'"):
+        Quiz("sums")

@@ -1,0 +1,125 @@
+"""The GitHub workflows, which run nowhere here: pinned, with few rights, and all their commands in the Makefile."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+RIGHTS = {  # beyond reading the repository, job by job
+    ("pages.yml", "build"): {"contents": "read", "pages": "read"},
+    ("pages.yml", "deploy"): {"pages": "write", "id-token": "write"},
+    ("pages.yml", "colab"): {"contents": "write"},
+}
+
+
+def steps(workflow):
+    return [(job, step) for job, content in workflow["jobs"].items() for step in content["steps"]]
+
+
+def faults(name, text):
+    """What is wrong with a workflow, one line a fault; an empty list is the aim."""
+    workflow, found = yaml.safe_load(text), []
+    triggers = workflow[True]  # YAML reads `on` as true
+    if workflow.get("permissions") != {"contents": "read"}:
+        found.append("does not start with the right to read alone")
+    if "concurrency" not in workflow:
+        found.append("may run twice at the same time")
+    if "pull_request_target" in triggers or "workflow_run" in triggers:
+        found.append("runs with a maintainer's rights on a stranger's change")
+    for job, content in workflow["jobs"].items():
+        if content.get("permissions", {"contents": "read"}) != RIGHTS.get((name, job), {"contents": "read"}):
+            found.append(f"{job}: other rights than agreed: {content.get('permissions')}")
+        if not 0 < content.get("timeout-minutes", 0) <= 90:
+            found.append(f"{job}: no time limit")
+        if not re.fullmatch(r"ubuntu-\d\d\.\d\d", content["runs-on"]):
+            found.append(f"{job}: runs on {content['runs-on']}, which changes by itself")
+    for job, step in steps(workflow):
+        if "run" in step and not re.fullmatch(r"make ([a-z]+)", step["run"].strip()):
+            found.append(f"{job}: a command that is not the Makefile's: {step['run']!r}")
+        elif "run" in step and not re.search(rf"^{step['run'].split()[1]}:", MAKEFILE, re.MULTILINE):
+            found.append(f"{job}: the Makefile has no target for {step['run']!r}")
+        if "uses" in step and not re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", step["uses"]):
+            found.append(f"{job}: not one of GitHub's own actions, or not pinned by digest: {step['uses']}")
+        if step.get("uses", "").startswith("actions/checkout@"):
+            pushes = RIGHTS.get((name, job), {}).get("contents") == "write"
+            if step.get("with", {}).get("persist-credentials") is not pushes:
+                found.append(f"{job}: the checkout keeps credentials without need, or lacks them")
+    for line in text.splitlines():
+        if "uses:" in line and not re.search(r"@[0-9a-f]{40}  # v\d+\.\d+\.\d+$", line):
+            found.append(f"no version beside the digest: {line.strip()}")
+    return found
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.name)
+def test_workflows(path):
+    assert faults(path.name, path.read_text(encoding="utf-8")) == []
+
+
+def test_all_four_are_there_and_agree_on_their_actions():
+    assert [p.name for p in WORKFLOWS] == ["dependencies.yml", "links.yml", "pages.yml", "test.yml"]
+    used = {u for p in WORKFLOWS for u in re.findall(r"uses: (\S+)", p.read_text(encoding="utf-8"))}
+    assert len({u.split("@")[0] for u in used}) == len(used), "one action, two versions"
+
+
+def test_what_workflows_hand_to_make_is_read_there():
+    for path in WORKFLOWS:
+        workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+        given = {name for job, step in steps(workflow) for name in step.get("env", {})}
+        given |= {name for job in workflow["jobs"].values() for name in job.get("env", {})} | set(
+            workflow.get("env", {})
+        )
+        read = MAKEFILE + (ROOT / "book" / "_ext" / "publish.py").read_text(encoding="utf-8")
+        assert [name for name in given if name not in read] == [], path.name
+
+
+def test_tests_run_on_every_python_that_is_allowed():
+    matrix = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
+    allowed = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
+    expected = [f"3.{minor}" for minor in range(int(allowed[1]), int(allowed[2]))]
+    assert matrix["jobs"]["test"]["strategy"]["matrix"]["python"] == expected
+
+
+def test_each_fault_is_found():
+    bad = """
+on: {pull_request_target: {}}
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    permissions: {contents: write}
+    steps:
+      - uses: actions/checkout@v7
+      - uses: somebody/else@3d3c42e5aac5ba805825da76410c181273ba90b1  # v1.0.0
+      - run: pip install x
+      - run: make nonsense
+"""
+    report = "\n".join(faults("bad.yml", bad))
+    expected = """right to read alone | twice | stranger | other rights | time limit | changes by itself | Makefile's
+        | no target | not pinned | keeps credentials | no version beside"""
+    assert [part for part in map(str.strip, expected.split("|")) if part not in report] == []
+
+
+def test_allowed_versions_include_those_of_the_book():
+    from packaging.requirements import Requirement
+
+    lines = (ROOT / "tests" / "allowed.txt").read_text(encoding="utf-8").splitlines()
+    allowed = {r.name: r for line in lines if line and line[0] != "#" for r in [Requirement(line)]}
+    pins = dict(re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.M))
+    for name, requirement in allowed.items():
+        assert requirement.specifier.contains(pins[name]), name
+        assert {s.operator for s in requirement.specifier} == {">=", "<"}, f"{name}: one oldest, one end"
+
+
+def test_pre_commit_asks_nobody_else_and_changes_no_notebook():
+    """Its hooks are the project's own commands in the project's own environment."""
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [repo["repo"] for repo in config["repos"]] == ["local"]
+    hooks = {hook["id"]: hook for hook in config["repos"][0]["hooks"]}
+    assert set(hooks) == {"ruff", "ruff-format", "codespell", "notebooks"}
+    assert all(
+        hook["language"] == "system" and hook["entry"].startswith(".venv/bin/python -m ") for hook in hooks.values()
+    )
+    assert "--check" in hooks["ruff-format"]["entry"] and "--fix" not in hooks["ruff"]["entry"]
