@@ -30,7 +30,7 @@ SAMPLES = {"ours": ("55dne", "mw4pg", "c3f8n")}  # of data/samples; the variants
 SHORT = Config(pools=((2, 2), (2, 2), (1, 1), (2, 3), (2, 1)))  # T = 10
 VARIANTS = {
     "ours": "the book's recipe",
-    "no-prior": "output biases as PyTorch draws them",
+    "no-prior": "output not started at the prior",
     "no-standardisation": "grey levels from 0 to 1, not standardised",
     "no-batchnorm": "no BatchNorm on the columns",
     "short": "pooled to T = 10 time steps",

@@ -29,7 +29,7 @@ QUESTIONS = {  # the first question of each exercise, for where no script runs
     "alignments": "Tick every path of five columns that collapses to mm.",
     "count": "How many paths of T = 4 columns collapse to ab?",
     "column": "Fill in the column of step 1 of the lattice for ab, to three places.",
-    "decoding": "Two steps, and the probability of each class: the blank -, a. Which text comes out?",
+    "decoding": "Two steps, and the probability of each class; - is the blank. Which text comes out?",
     "prefixes": "One step of prefix beam search. Tick every way that leads to the prefix a: their probabilities are "
     "added up in one entry.",
     "plateau": "A recorded run: its validation loss, and the two floors of the plateau. What is the matter with it?",

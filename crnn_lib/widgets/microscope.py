@@ -73,8 +73,6 @@ class View(base.Widget):
     sample = traitlets.Unicode("2b7xy").tag(sync=True)
     grey = traitlets.Unicode("").tag(sync=True)
     truth = traitlets.Unicode("").tag(sync=True)
-    reading = traitlets.Unicode("").tag(sync=True)
-    confidence = traitlets.Float(0.0).tag(sync=True)
     _names: tuple[str, ...] = ()  # the fields that a page needs beside the picture's
 
     def __init__(self, model: models.CRNN | None = None, *, image: Any = None, **fields: Any) -> None:
@@ -142,6 +140,8 @@ class Microscope(View):
     stage = traitlets.Unicode("conv1").tag(sync=True)
     map = traitlets.Int(0).tag(sync=True)
     strokes = traitlets.List().tag(sync=True)
+    reading = traitlets.Unicode("").tag(sync=True)
+    confidence = traitlets.Float(0.0).tag(sync=True)
     _names = ("unfold", "step", "stage", "map", "strokes")
 
     def _picture(self) -> tuple[np.ndarray, str]:

@@ -291,6 +291,21 @@ def test_the_lattice_by_keyboard(lab):
     assert lab.page.evaluate("document.activeElement.tagName") == "BUTTON"
 
 
+@pytest.mark.parametrize("T", [3, 32])
+def test_lines_go_from_cell_to_cell(lab, T):
+    lab.steps(T)
+    lab.cell(1, 1).click()
+    lines = lab.root.locator(".lab-lines").bounding_box()
+    first, last = lab.cell(0, 0).bounding_box(), lab.cell(T - 1, 4).bounding_box()
+    corners = [first["x"], first["y"], last["x"] + last["width"], last["y"] + last["height"]]
+    shown = [lines["x"], lines["y"], lines["x"] + lines["width"], lines["y"] + lines["height"]]
+    assert shown == pytest.approx(corners, abs=1)
+    assert lab.root.locator(".lab-edge").evaluate_all("all => all.map(e => e.getAttribute('points'))") == [
+        "0.5,1.5 1.5,1.5",
+        "0.5,0.5 1.5,1.5",
+    ]
+
+
 def test_touch(lab):
     session = lab.visit.context.new_cdp_session(lab.page)
     session.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 1})

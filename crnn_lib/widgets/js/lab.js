@@ -1,10 +1,9 @@
 // The CTC laboratory: a label, a matrix of probabilities, and all that CTC makes of the two, with real numbers.
-import { collapse } from "./decode.js";
 import { resize } from "./images.js";
 import { element, greyCanvas, percent, setText, slider } from "./dom.js";
 import { loadFile } from "./pad.js";
 import { stripOf } from "./sight.js";
-import { analyseLabel, createGrid, createLines, explainCell, latticePainter, matrixPainter, rowName, shortNumber } from "./lab_view.js";
+import { analyseLabel, createGrid, createLines, createNumbers, explainCell, latticePainter, matrixPainter, rowName, shortNumber } from "./lab_view.js";
 import { createSession } from "./lab_state.js";
 import { createBeamBench, createCollapseToy, createPathList } from "./lab_toys.js";
 
@@ -42,15 +41,7 @@ export async function mountLab({ root, model, backend }) {
   const again = button("Another random one", () => remake({ source: "random", seed: state.seed + 1 }));
   const sampleField = field("Sample", samples);
   const fileField = field("Image file", file);
-  const counted = element("strong", { "data-crnn": "alignments" });
-  const formula = element("span", { class: "crnn-note", "data-crnn": "formula" });
-  const loss = element("strong", { "data-crnn": "loss" });
-  const total = element("span", { class: "crnn-note", "data-crnn": "total" });
-  const share = element("strong", { "data-crnn": "best-share" });
-  const bestText = element("code", { "data-crnn": "best" });
-  const reading = element("strong", { "data-crnn": "text" });
-  const blanks = element("strong", { "data-crnn": "blank-share" });
-  const verdict = element("p", { class: "lab-verdict", "data-crnn": "verdict", "aria-live": "polite" });
+  const numbers = createNumbers();
   const quantity = select(QUANTITIES, view.quantity, (value) => look({ quantity: value, played: null }));
   const scale = select({ linear: "linear", log: "logarithm" }, view.scale, (value) => look({ scale: value }));
   const shows = select({ p: "probability p", gradient: "gradient, p − occupancy" }, "p", (value) => look({ gradient: value === "gradient" }));
@@ -79,12 +70,7 @@ export async function mountLab({ root, model, backend }) {
   });
   root.append(
     element("div", { class: "crnn-controls" }, field("Label", typed), field("Probabilities", sources), sampleField, fileField, steps.node, again), message,
-    element("div", { class: "lab-numbers" },
-      element("p", {}, "Alignments: ", counted, " ", formula),
-      element("p", {}, "Loss −log p(label): ", loss, " ", total),
-      element("p", {}, "The best path alone, ", bestText, ", carries ", share, " of it"),
-      element("p", {}, "Read without a label, by its most probable classes: ", reading, ". Blanks hold ", blanks, " of the matrix")),
-    verdict,
+    ...numbers.nodes,
     element("div", { class: "crnn-controls" }, field("Lattice shows", quantity), field("Scale", scale), field("Matrix shows", shows),
       forwardButton, backwardButton, button("Next cell", () => advance(1)), button("Next column", () => advance(0)), button("Show all", () => look({ played: null }))),
     element("div", { class: "lab-stage" }, element("div", { class: "lab-scroll" }, plane),
@@ -237,7 +223,7 @@ export async function mountLab({ root, model, backend }) {
     if (view.place && (view.place.t >= found.T)) view.place = null;
     showControls();
     show();
-    showNumbers();
+    numbers.show(found, sign);
     if (!moving) for (const bench of [paths, beams]) bench.refresh();
     root.dataset.crnnRead = String(Number(root.dataset.crnnRead ?? 0) + 1);
   }
@@ -265,22 +251,6 @@ export async function mountLab({ root, model, backend }) {
     classes = [...all.filter(matters).map((c) => [c]), ...(rest.length ? [rest] : [])];
   }
 
-  function showNumbers() {
-    const { count, T, r, target, total: logTotal, best, bestShare, extended } = found;
-    const U = target.length;
-    setText(counted, count.toLocaleString("en-US"));
-    setText(formula, `= C(T + U − r, 2U) = C(${T} + ${U} − ${r}, ${2 * U}), with T = ${T} steps, U = ${U} letters, r = ${r} repeated`);
-    setText(loss, logTotal === -Infinity ? "∞" : Math.max(-logTotal, 0).toFixed(6));
-    setText(total, `p(label) = ${shortNumber(Math.exp(logTotal))}`);
-    setText(share, best ? `${(100 * bestShare).toFixed(4)} %` : "nothing");
-    setText(reading, collapse(found.logProbs.map((row) => row.indexOf(Math.max(...row)))).map(sign).join("") || "(nothing)");
-    setText(blanks, percent(found.logProbs.reduce((sum, row) => sum + Math.exp(row[0]), 0) / T));
-    setText(bestText, best ? best.map((s) => sign(extended[s])).join("") : "none");
-    const more = r ? `, and ${r > 1 ? `each of the ${r} repeats` : "the repeat"} one more, for the blank that must stand between` : "";
-    const impossible = `${U > 1 ? `each of the ${U} letters` : "the letter"} takes a step${more}`;
-    setText(verdict, T < U + r ? `Impossible: T = ${T} < U + r = ${U} + ${r} = ${U + r}; ${impossible}.` : logTotal === -Infinity ? "There are such paths, but each of them holds a probability of 0." : "");
-  }
-
   function show() {
     plane.style.setProperty("--lab-steps", String(found.T));
     const names = classes.map((group) => (group.length > 1 ? ["rest", `the other ${group.length} classes`] : [sign(group[0]), name(group[0])]));
@@ -306,6 +276,8 @@ export async function mountLab({ root, model, backend }) {
     lines.draw(found, view.path, cell, view.quantity === "beta");
     const single = chosen() !== null;
     edit.node.classList.toggle("lab-idle", !single);
+    matrix.node.classList.toggle("lab-active", place?.grid === "matrix");
+    lattice.node.classList.toggle("lab-active", Boolean(cell));
     if (cell) setText(details, explainCell(found, view.quantity, cell.t, cell.s, name));
     else if (single) {
       const c = chosen();

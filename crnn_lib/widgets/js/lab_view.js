@@ -1,6 +1,7 @@
 // What the laboratory shows: grids of coloured numbers, lines over the lattice, and a cell's arithmetic in words.
 import { bestCells, cellPosterior, countAlignments, ctcGradient, extend, forward, backward, logLikelihood, occupancy, pathLogProb, predecessors, repeats, successors } from "./ctc.js";
-import { element, setText } from "./dom.js";
+import { collapse } from "./decode.js";
+import { element, percent, setText } from "./dom.js";
 import { colourOf } from "./sight.js";
 
 /** A number for people: three digits, never a misleading 0. */
@@ -175,6 +176,42 @@ export function createLines() {
     node.replaceChildren(...parts);
   }
   return { node, draw };
+}
+
+/** The numbers that sum up a matrix and a label, and why a label is impossible. */
+export function createNumbers() {
+  const shown = (name) => element("strong", { "data-crnn": name });
+  const note = (name) => element("span", { class: "crnn-note", "data-crnn": name });
+  const [counted, loss, share, reading, blanks] = ["alignments", "loss", "best-share", "text", "blank-share"].map(shown);
+  const [formula, total] = ["formula", "total"].map(note);
+  const best = element("code", { "data-crnn": "best" });
+  const verdict = element("p", { class: "lab-verdict", "data-crnn": "verdict", "aria-live": "polite" });
+  const nodes = [
+    element("div", { class: "lab-numbers" },
+      element("p", {}, "Alignments: ", counted, " ", formula),
+      element("p", {}, "Loss −log p(label): ", loss, " ", total),
+      element("p", {}, "The best path alone, ", best, ", carries ", share, " of it"),
+      element("p", {}, "Read without a label, by its most probable classes: ", reading, ". Blanks hold ", blanks, " of the matrix")),
+    verdict,
+  ];
+
+  /** @param {ReturnType<typeof analyseLabel>} found @param {(c: number) => string} sign */
+  function show(found, sign) {
+    const { count, T, r, target, extended, logProbs } = found;
+    const U = target.length;
+    setText(counted, count.toLocaleString("en-US"));
+    setText(formula, `= C(T + U − r, 2U) = C(${T} + ${U} − ${r}, ${2 * U}), with T = ${T} steps, U = ${U} letters, r = ${r} repeated`);
+    setText(loss, found.total === -Infinity ? "∞" : Math.max(-found.total, 0).toFixed(6));
+    setText(total, `p(label) = ${shortNumber(Math.exp(found.total))}`);
+    setText(share, found.best ? `${(100 * found.bestShare).toFixed(4)} %` : "nothing");
+    setText(best, found.best ? found.best.map((s) => sign(extended[s])).join("") : "none");
+    setText(reading, collapse(logProbs.map((row) => row.indexOf(Math.max(...row)))).map(sign).join("") || "(nothing)");
+    setText(blanks, percent(logProbs.reduce((sum, row) => sum + Math.exp(row[0]), 0) / T));
+    const more = r ? `, and ${r > 1 ? `each of the ${r} repeats` : "the repeat"} one more, for the blank that must stand between` : "";
+    const why = `${U > 1 ? `each of the ${U} letters` : "the letter"} takes a step${more}`;
+    setText(verdict, T < U + r ? `Impossible: T = ${T} < U + r = ${U} + ${r} = ${U + r}; ${why}.` : found.total === -Infinity ? "There are such paths, but each of them holds a probability of 0." : "");
+  }
+  return { nodes, show };
 }
 
 /** A row of the lattice in words. @param {(c: number) => string} name */

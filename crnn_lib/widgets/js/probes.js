@@ -14,7 +14,7 @@ const DAMAGES = {
   cover: { name: "Cover: width", min: 0, max: 48, step: 1, unit: " px" },
   from: { name: "Cover: left edge", min: 0, max: 120, step: 1, unit: " px" },
 };
-const POINTS = 13; // of a curve
+const POINTS = 13; // of a curve, at most
 const CURVE = { width: 768, height: 300, left: 96, right: 28, top: 20, bottom: 76 };
 const POOLS = ["2,2", "2,1", "1,1", "1,2", "2,4"];
 
@@ -96,19 +96,20 @@ export async function mountRobustness({ root, model, backend }) {
   async function sweep(picture, key, number, now) {
     const { min, max, step, unit, name } = DAMAGES[key];
     const points = [];
-    for (let i = 0; i < POINTS; i++) {
+    const last = Math.min(POINTS, (max - min) / step + 1) - 1;
+    for (let i = 0; i <= last; i++) {
       await new Promise((resolve) => setTimeout(resolve));
       if (number !== drawn) return;
-      const x = Math.round((min + ((max - min) * i) / (POINTS - 1)) / step) * step;
+      const x = Math.round((min + ((max - min) * i) / last) / step) * step;
       const { p, reading } = await judge(picture, { ...settings, [key]: x }, picture.truth);
       points.push({ x, p, right: reading === picture.truth });
     }
     if (number !== drawn) return;
     drawCurve(chart, DAMAGES[key], points, { x: settings[key], p: now.p });
     const places = points.flatMap(({ right }, i) => (right ? [i] : []));
-    const [first, last] = [places[0], places[places.length - 1]].map((i) => `${Number(points[i]?.x.toFixed(1))}${unit}`);
-    const where = !places.length ? "" : places.length === 1 ? ` (${first})` : places[places.length - 1] - places[0] === places.length - 1 ? ` (${first} to ${last})` : ` (with gaps, ${first} to ${last})`;
-    setText(curve, `Along ${name.toLowerCase()}: right at ${places.length} of ${POINTS} points${where}. Filled: read right; hollow: wrong; the ring is where you are.`);
+    const [from, to] = [places[0], places[places.length - 1]].map((i) => `${Number(points[i]?.x.toFixed(1))}${unit}`);
+    const where = !places.length ? "" : places.length === 1 ? ` (${from})` : places[places.length - 1] - places[0] === places.length - 1 ? ` (${from} to ${to})` : ` (with gaps, ${from} to ${to})`;
+    setText(curve, `Along ${name.toLowerCase()}: right at ${places.length} of ${points.length} points${where}. Filled: read right; hollow: wrong; the ring is where you are.`);
     root.dataset.crnnCurve = String(number);
   }
 
@@ -132,7 +133,7 @@ function drawCurve(canvas, { min, max, name, unit }, points, here) {
     context.fillText(`${100 * p} %`, left - 8, y);
   }
   Object.assign(context, { textAlign: "center" });
-  for (let i = 0; i <= 4; i++) context.fillText(String(Number((min + ((max - min) * i) / 4).toFixed(1))), left + (i / 4) * (width - left - right), height - bottom + 24);
+  for (let i = 0; i <= 4; i++) context.fillText(String(Number((min + ((max - min) * i) / 4).toFixed(2))), left + (i / 4) * (width - left - right), height - bottom + 24);
   context.fillText(`${name}${unit.trim() ? ` (${unit.trim()})` : ""}`, (left + width - right) / 2, height - 18);
   Object.assign(context, { strokeStyle: "#0b4f8f", fillStyle: "#0b4f8f", lineWidth: 3 });
   context.beginPath();

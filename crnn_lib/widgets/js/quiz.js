@@ -223,7 +223,7 @@ function askCount([label, T]) {
     if (!/^\d{1,12}$/.test(answer)) return ["Type a whole number, in digits."];
     return [reasonForCount(BigInt(answer), label, T)].filter(Boolean);
   };
-  return { text: `How many paths of T = ${T} columns collapse to ${label}?`, inputs: element("label", {}, "Number of alignments", input), check };
+  return { text: `How many paths of T = ${T} columns collapse to ${label}?`, inputs: element("label", { class: "learn-number" }, "Number of alignments", input), check };
 }
 
 const COLUMNS = [
@@ -240,7 +240,7 @@ function askColumn([label, probabilities, t]) {
   const alpha = forward(logProbs, target);
   const sign = (c) => (c === 0 ? DASH : letters[c - 1]);
   const inputs = extend(target).map((c, s) => element("input", { type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": `alpha of cell ${s}, class ${c ? sign(c) : "blank"}, at step ${t}` }));
-  const heads = ["cell", "class", `alpha, step ${t - 1}`, `p of class, step ${t}`, `alpha, step ${t}`];
+  const heads = ["cell", "class", `alpha, step ${t - 1}`, `p, step ${t}`, `alpha, step ${t}`];
   const rows = extend(target).map((c, s) => element("tr", {},
     element("th", { scope: "row" }, String(s)), element("td", {}, sign(c)), element("td", {}, Math.exp(alpha[t - 1][s]).toFixed(3)),
     element("td", {}, probabilities[t][c].toFixed(2)), element("td", {}, inputs[s])));
@@ -254,7 +254,7 @@ function askColumn([label, probabilities, t]) {
       if (reason) cells.set(reason, [...(cells.get(reason) ?? []), s]);
       input.setAttribute("aria-invalid", String(Boolean(reason)));
     });
-    return [...cells].map(([reason, at]) => `Cell ${at.join(", ")}: ${reason}`);
+    return [...cells].map(([reason, at]) => `${at.length > 1 ? "Cells" : "Cell"} ${at.join(", ")}: ${reason}`);
   };
   return { text: `Fill in the column of step ${t} of the lattice for ${label}, to three places.`, inputs: table, check };
 }
@@ -278,7 +278,7 @@ function askDecoding([letters, probabilities]) {
     element("tbody", {}, ...probabilities.map((row, t) => element("tr", {}, element("th", { scope: "row" }, String(t)), ...cells(row)))));
   const check = () => ["greedy", "best"].map((which, i) => reasonForDecoding(picks[i].select.value, which, probabilities, letters)).filter(Boolean);
   const inputs = element("div", {}, table, element("div", { class: "crnn-controls" }, ...picks.map(({ node }) => node)));
-  return { text: `Two steps, and the probability of each class: the blank ${DASH}, ${[...letters].join(", ")}. Which text comes out?`, inputs, check };
+  return { text: "Two steps, and the probability of each class; - is the blank. Which text comes out?", inputs, check };
 }
 
 const PREFIXES = [ // a prefix to arrive at; ways: the prefix before, how its paths end, and the class that comes
@@ -289,8 +289,8 @@ const PREFIXES = [ // a prefix to arrive at; ways: the prefix before, how its pa
 
 function askPrefixes([goal, ways]) {
   const words = ([prefix, ending, comes]) => [
-    prefix ? element("code", {}, prefix) : "the empty prefix", prefix ? `, paths ending in ${ending === "blank" ? "a blank" : `the letter ${prefix[prefix.length - 1]}`}; ` : "; ",
-    ...(comes === DASH ? ["a blank comes"] : [element("code", {}, comes), " comes"]),
+    prefix ? element("code", {}, prefix) : "the empty prefix", prefix ? ` (ending in ${ending === "blank" ? "a blank" : `the letter ${prefix[prefix.length - 1]}`}), then ` : ", then ",
+    comes === DASH ? "a blank" : element("code", {}, comes),
   ];
   const { inputs, node } = createChoices("checkbox", "ways", ways.map((way, i) => [String(i), ...words(way)]));
   const check = () => judgeBoxes(inputs, (i) => grownPrefix(ways[i]) === goal, (i) => `${spelt(ways[i][0])}, then ${ways[i][2] === DASH ? "a blank" : ways[i][2]}: ${reasonForPrefix(ways[i])}`, "follow each of the others: does its text change?");

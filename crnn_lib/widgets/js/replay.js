@@ -2,7 +2,7 @@
 // in a notebook the same view follows a run in progress.
 import { fromBase64 } from "./engine.js";
 import { bestPath, collapse } from "./decode.js";
-import { element, greyCanvas, percent, setText } from "./dom.js";
+import { element, greyCanvas, setText } from "./dom.js";
 import { svgElement } from "./lab_view.js";
 import { heat } from "./lanes.js";
 import { loadSample } from "./pad.js";
@@ -12,11 +12,12 @@ const PLOT = { height: 250, left: 48, right: 10, top: 12, bottom: 40 }; // of th
 const DASHES = ["none", "7 4"]; // the first run, the second: told apart without colour
 const ROW = 0.84; // rem: a class's row in a heat map
 const decimals = (v) => v.toFixed(2);
+const share = (v) => `${(100 * v).toFixed(1)} %`;
 const CURVES = { // top: of the chart; what lies above it is shown as such
   loss: { name: "CTC loss", top: 5, ticks: [0, 1, 2, 3, 4, 5], value: (f) => f.loss, say: decimals },
-  blank: { name: "share of blanks", top: 1, ticks: [0, 0.25, 0.5, 0.75, 1], value: (f) => f.blank, say: percent },
-  exact: { name: "share read exactly", top: 1, ticks: [0, 0.25, 0.5, 0.75, 1], value: (f, run) => f.exact / run.validation_images, say: percent },
-  gradient: { name: "gradient norm", top: 6, ticks: [0, 1, 2, 3, 4, 5, 6], value: (f) => f.gradient, say: decimals },
+  blank: { name: "share of blanks", top: 1, ticks: [0, 0.25, 0.5, 0.75, 1], value: (f) => f.blank, say: share },
+  exact: { name: "share read exactly", top: 1, ticks: [0, 0.25, 0.5, 0.75, 1], value: (f, run) => f.exact / run.validation_images, say: share },
+  gradient: { name: "gradient norm, as clipped", top: 6, ticks: [0, 1, 2, 3, 4, 5, 6], value: (f) => f.gradient, say: decimals },
 };
 
 /** The last frame of a run at `step` or before it. */
@@ -79,7 +80,7 @@ export function createCurves(onstep) {
         const above = v > top ? now : over;
         const x = across(above.step);
         parts.push(svgElement("path", { d: `M${x - 6} ${PLOT.top + 10}L${x} ${PLOT.top}L${x + 6} ${PLOT.top + 10}Z`, class: `learn-dot learn-run${i}` }));
-        parts.push(text(x + 10, PLOT.top + 10, "start", `above the chart: ${say(value(above, run))} at step ${above.step}`, "learn-halo"));
+        parts.push(text(x + 10, PLOT.top + 10, "start", `above: ${say(value(above, run))}`, "learn-halo"));
       }
       if (now && v !== null && v <= top) parts.push(svgElement("circle", { cx: across(now.step), cy: up(v), r: 5, class: `learn-dot learn-run${i}` }));
     });
@@ -88,7 +89,7 @@ export function createCurves(onstep) {
     chart.replaceChildren(...parts);
   }
 
-  const point = (event) => onstep(last() * Math.min(Math.max((event.offsetX - PLOT.left) / room(), 0), 1) ** 2);
+  const point = (event) => onstep(last() * Math.min(Math.max((event.clientX - chart.getBoundingClientRect().left - PLOT.left) / room(), 0), 1) ** 2);
   if (onstep) {
     chart.addEventListener("pointerdown", point);
     chart.addEventListener("pointermove", (event) => event.buttons && point(event));
@@ -148,7 +149,7 @@ function createPanel(number) {
     showPicture(run, seen);
     const words = [
       [name, run.what], [sample, seen], [text, now.texts[index] || "(nothing)"], [step, String(now.step)], [loss, decimals(now.loss)],
-      [blank, percent(now.blank)], [exact, `${now.exact} of ${run.validation_images}`], [gradient, now.gradient === null ? "none yet" : decimals(now.gradient)],
+      [blank, share(now.blank)], [exact, `${now.exact} of ${run.validation_images}`], [gradient, now.gradient === null ? "none yet" : decimals(now.gradient)],
       [steps, `${T} time steps, left to right${seen === wanted ? "" : `; only ${seen} was filmed here`}`],
     ];
     words.forEach(([node_, said]) => setText(node_, said));
@@ -236,7 +237,7 @@ export async function mountReplay({ root, model, backend }) {
     element("div", { class: "crnn-controls" }, play, move(-1, "Back"), move(1, "Forward"),
       element("div", { class: "crnn-slider" }, element("span", {}, "Training step"), at, time)),
     element("div", { class: "learn-runs" }, ...panels.map((p) => p.node)),
-    element("div", { class: "crnn-controls" }, beside.node, pictures.node, lines.node), curves.node);
+    element("div", { class: "crnn-controls learn-choice" }, beside.node, pictures.node, lines.node), curves.node);
   root.append(
     ...(train ? [element("div", { class: "crnn-controls" }, train), status] : []), film,
     element("p", { class: "crnn-note" }, "In each map a row is a class, the blank - at the bottom; a column is a time step; dark is 0, yellow is 1. Floor (a) is the best loss that ignores the image and is the same at every time step, floor (b) the best that ignores the image alone."),

@@ -1,0 +1,265 @@
+"""The training replay in a browser: the recorded numbers, by mouse, keyboard and finger, from http and from file."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+from small_site import build, served
+from test_pages import axe, look
+from visits import Visit
+
+from crnn_lib.widgets import base as widgets
+
+FILM = json.loads(widgets.RECORDINGS["replay"].read_text(encoding="utf-8"))
+RUNS = {run["variant"]: run for run in FILM["runs"]}
+STEPS = [frame["step"] for frame in RUNS["ours"]["frames"]]
+PARTS = ("run", "sample", "text", "step", "loss", "blank", "exact", "gradient")
+LIVE = """async (film) => {
+    const listeners = {}, state = {kind: 'replay', readers: [], recording: {}, trainable: true, running: false};
+    state.status = 'Nothing runs yet.';
+    window.model = {
+        get: (n) => state[n], set: (n, v) => { state[n] = v; listeners['change:' + n]?.(); },
+        save_changes() {}, off() {}, on: (n, f) => { listeners[n] = f; }, send() {},
+    };
+    const el = document.createElement('div');
+    el.id = 'live';
+    document.querySelector('article').prepend(el);
+    await crnn.render({model, el});
+    window.grow = (count) => {
+        const run = film.runs[0];
+        const frames = run.frames.slice(0, count);
+        const shape = [count, ...run.shape.slice(1)];
+        model.set('recording', {symbols: film.symbols, runs: [{...run, frames, shape}]});
+    };
+}"""  # a kernel's model, played
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    page = "# The film\n\nA page.\n\n```{crnn-widget} replay\n```\n"
+    return build(tmp_path_factory.mktemp("replay"), {"index": page})
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    with served(site) as found:
+        yield found
+
+
+@pytest.fixture(params=["http", "file"])
+def replay(request, chromium, site):
+    place = request.getfixturevalue("address") if request.param == "http" else site.as_uri()
+    with Visit(chromium, place, "index.html") as visit:
+        yield Replay(visit)
+        assert visit.outside == []
+        assert visit.problems == []
+
+
+class Replay:
+    """The replay as somebody who uses it meets it."""
+
+    def __init__(self, visit, root='[data-crnn-widget="replay"]'):
+        self.visit, self.page = visit, visit.page
+        self.root = self.page.locator(root)
+        self.root.wait_for()
+        self.time = self.root.get_by_role("slider", name="Training step")
+        self.chart = self.root.get_by_role("img", name="Curves")
+
+    def shows(self, number=0):
+        """The words of one panel, by part."""
+        panel = self.root.locator(".learn-run").nth(number)
+        return {name: panel.locator(f'[data-crnn="{name}"]').inner_text() for name in PARTS}
+
+    def press(self, *keys):
+        self.time.focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def button(self, name):
+        return self.root.get_by_role("button", name=name)
+
+
+def expected(run, frame, sample=0):
+    now = run["frames"][frame]
+    gradient = "none yet" if now["gradient"] is None else f"{now['gradient']:.2f}"
+    return {
+        "run": run["what"],
+        "sample": run["samples"][sample],
+        "text": now["texts"][sample] or "(nothing)",
+        "step": str(now["step"]),
+        "loss": f"{now['loss']:.2f}",
+        "blank": f"{100 * now['blank']:.1f} %",
+        "exact": f"{now['exact']} of {run['validation_images']}",
+        "gradient": gradient,
+    }
+
+
+def test_the_numbers_are_the_recorded_ones(replay):
+    for variant in list(RUNS)[1:]:
+        replay.root.get_by_label("Beside it").select_option(variant)
+        replay.press("Home")
+        for frame in range(0, len(STEPS), 11):
+            assert replay.shows(0) == expected(RUNS["ours"], frame)
+            assert replay.shows(1) == expected(RUNS[variant], frame)
+            assert replay.time.get_attribute("aria-valuetext") == f"step {STEPS[frame]}"
+            replay.press(*["ArrowRight"] * 11)
+    replay.press("End")
+    replay.root.get_by_label("Sample").select_option("c3f8n")
+    assert replay.shows(0) == expected(RUNS["ours"], -1, sample=2)
+    assert "only 55dne was filmed here" in replay.root.locator(".learn-film").nth(1).inner_text()
+    replay.root.get_by_label("Beside it").select_option("")
+    assert replay.root.locator(".learn-run").nth(1).is_hidden()
+
+
+def test_the_map_is_the_recorded_film(replay):
+    run = RUNS["ours"]
+    film = np.frombuffer(base64.b64decode(run["posteriors"]), np.uint8).reshape(run["shape"])
+    pixels = "c => [c.width, c.height, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+    for frame in (0, 20, 33):
+        replay.press("Home", *["ArrowRight"] * frame)
+        width, height, *data = replay.root.locator(".learn-map canvas").first.evaluate(pixels)
+        shown = np.array(data).reshape(height, width, 4)[..., 1]  # viridis: green grows with the value
+        values = np.roll(film[frame, 0].T, -1, 0)
+        assert shown.shape == values.shape
+        assert (np.diff(shown.ravel()[np.argsort(values.ravel(), kind="stable")]) >= 0).all()
+        assert (shown[values == 0] == 1).all() and (shown[values == 255] == 231).all()
+    name = replay.root.locator(".learn-map canvas").first.get_attribute("aria-label")
+    blanks = int((film[33, 0].argmax(-1) == 0).sum())
+    assert f"{blanks} of 32 time steps say blank, 5 letters stand out" in name
+
+
+def test_one_never_leaves_and_one_loses_a_double(replay):
+    replay.press("End")
+    assert replay.shows(0)["text"] == "55dne"
+    for variant, text in (("sgd", "(nothing)"), ("short", "5dne")):
+        replay.root.get_by_label("Beside it").select_option(variant)
+        assert replay.shows(1)["text"] == text
+    assert len(RUNS["sgd"]["frames"]) == len(STEPS) and all(not f["texts"][0] for f in RUNS["sgd"]["frames"])
+
+
+def test_curves_floors_and_what_is_above_the_chart(replay):
+    replay.root.get_by_label("Beside it").select_option("no-prior")
+    words = replay.chart.inner_html()
+    for floor, letter in zip(RUNS["ours"]["floors"], "ab", strict=True):
+        assert f"floor ({letter}): {floor:.2f}" in words
+    assert f"above: {RUNS['no-prior']['frames'][0]['loss']:.2f}" in words
+    replay.press("End")
+    assert "above:" in replay.chart.inner_html()  # still said
+    for kind in ("blank", "exact", "gradient", "loss"):
+        replay.root.get_by_label("Curve", exact=True).select_option(kind)
+        assert ("floor" in replay.chart.inner_html()) == (kind == "loss")
+        name = replay.chart.get_attribute("aria-label")
+        last = RUNS["ours"]["frames"][-1]
+        said = {
+            "blank": f"{100 * last['blank']:.1f} %",
+            "exact": f"{100 * last['exact'] / 75:.1f} %",
+            "gradient": f"{last['gradient']:.2f}",
+            "loss": f"{last['loss']:.2f}",
+        }
+        assert f"{said[kind]} at step 432" in name
+
+
+def test_mouse(replay):
+    replay.button("Forward").click()
+    assert replay.shows()["step"] == str(STEPS[1])
+    replay.button("Back").click()
+    replay.button("Back").click()
+    assert replay.shows()["step"] == "0"
+    box = replay.chart.bounding_box()
+    replay.page.mouse.click(
+        box["x"] + 48 + (box["width"] - 58) * 0.5, box["y"] + 100
+    )  # a quarter of the steps: root scale
+    assert replay.shows()["step"] == str(min(STEPS, key=lambda s: abs(s**0.5 - 108**0.5)))
+    replay.page.mouse.move(box["x"] + 60, box["y"] + 100)
+    replay.page.mouse.down()
+    replay.page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 90, steps=4)
+    replay.page.mouse.up()
+    assert replay.shows()["step"] == str(STEPS[-1])
+
+
+def test_touch(replay):
+    session = replay.visit.context.new_cdp_session(replay.page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 1})
+
+    def tap(where, share=0.5):
+        where.scroll_into_view_if_needed()
+        box = where.bounding_box()
+        point = {"x": box["x"] + share * box["width"], "y": box["y"] + box["height"] / 2}
+        session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        replay.page.wait_for_timeout(100)
+
+    tap(replay.button("Forward"))
+    assert replay.shows()["step"] == "1"
+    tap(replay.chart, 0.99)
+    assert replay.shows()["step"] == str(STEPS[-1])
+    tap(replay.time, 0.02)
+    assert replay.shows()["step"] in ("0", "1")
+
+
+def test_nothing_moves_by_itself_and_playing_is_quiet(replay):
+    replay.page.wait_for_timeout(1600)
+    assert replay.shows()["step"] == "0"
+    replay.page.evaluate("""() => {
+        window.said = 0;
+        const region = document.querySelector('.learn-unseen');
+        new MutationObserver(() => said++).observe(region, {childList: true, characterData: true, subtree: true});
+    }""")
+    replay.button("Play").focus()
+    replay.page.keyboard.press("Enter")
+    replay.page.wait_for_timeout(2700)  # motion is reduced here: slower
+    assert replay.shows()["step"] in ("1", "2", "3") and replay.page.evaluate("said") == 0
+    replay.page.keyboard.press("Enter")
+    stood = replay.shows()["step"]
+    assert replay.button("Play").is_visible()
+    replay.page.wait_for_timeout(1600)
+    assert replay.shows()["step"] == stood and replay.page.evaluate("said") == 1
+    assert f"step {stood}: reads" in replay.root.locator(".learn-unseen").text_content()
+    replay.press("End")
+    replay.button("Play").click()  # from the start again
+    assert replay.shows()["step"] == "0"
+    replay.button("Forward").click()
+    assert replay.button("Play").is_visible()
+
+
+def test_a_run_in_progress_is_followed(replay):
+    replay.page.evaluate(LIVE, FILM)
+    live = Replay(replay.visit, "#live")
+    assert live.root.get_by_role("status").inner_text() == "Nothing runs yet."
+    assert live.button("Play").is_hidden()
+    live.button("Start training").click()
+    assert replay.page.evaluate("model.get('running')") is True
+    replay.page.evaluate("grow(3)")
+    assert live.shows() == expected(RUNS["ours"], 2)
+    replay.page.evaluate("grow(25)")
+    assert live.shows() == expected(RUNS["ours"], 24)  # it stood at the end, and stays there
+    live.press("Home")
+    replay.page.evaluate("grow(30)")
+    assert live.shows() == expected(RUNS["ours"], 0)
+    live.button("Stop training").click()
+    assert replay.page.evaluate("model.get('running')") is False
+    assert live.root.get_by_label("Beside it").is_hidden()
+
+
+@pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
+def test_accessible(chromium, address, scheme, width):
+    with Visit(chromium, address, "index.html", scheme=scheme, width=width) as visit:
+        replay = Replay(visit)
+        replay.press(*["ArrowRight"] * 22)
+        look(visit.page, f"replay-{scheme}-{width}")
+        assert axe(visit.page) == []
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+        small = replay.root.locator("button, select, input").evaluate_all(
+            "all => all.map(e => e.getBoundingClientRect()).filter(b => b.height < 44 || b.width < 44).length"
+        )
+        assert small == 0
+
+
+def test_without_javascript_there_is_a_picture(chromium, site):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site.as_uri()}/index.html")
+    picture = page.locator("crnn-widget img")
+    assert picture.is_visible() and "55dne at step 432" in picture.get_attribute("alt")
+    context.close()
