@@ -17,9 +17,13 @@ from docutils.parsers.rst import Directive, directives
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from crnn_lib.widgets import base, source, weights
+from crnn_lib.widgets import base, lab, learning, microscope, source, weights
 
-KINDS = {"pad": base.Pad}
+CLASSES = [base.Pad, lab.Lab, learning.Replay, learning.Quiz, microscope.Microscope]
+CLASSES += [microscope.ProbeConvolution, microscope.ProbePooling]
+CLASSES += [microscope.ProbeColumns, microscope.ProbeContext]
+CLASSES += [microscope.ProbeDecoding, microscope.ProbeRobustness]
+KINDS = {widget.kind.default_value: widget for widget in CLASSES}
 BITS = {"captcha": 16, "strokes": 8}  # both together with the script stay under 1 MB
 
 
@@ -30,6 +34,11 @@ class CrnnWidget(Directive):
     option_spec = {  # noqa: RUF012
         "sample": directives.unchanged,
         "text": directives.unchanged,
+        "label": directives.unchanged,
+        "source": directives.unchanged,
+        "steps": directives.nonnegative_int,
+        "name": directives.unchanged,
+        "unfold": directives.unchanged,
     }
 
     def run(self):

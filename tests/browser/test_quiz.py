@@ -188,12 +188,16 @@ def test_blocked_or_full_storage_is_tolerated(visit, how):
     blocked = f"Object.defineProperties(window, Object.getOwnPropertyDescriptors({{ {how} }}))"
     full = "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }"
     visit.context.add_init_script(full if how == "full" else blocked)
+    stacks = []
+    visit.page.on("pageerror", lambda error: stacks.append(error.stack))
     visit.page.reload()
     quiz = Quiz(visit, "count")
     quiz.root.get_by_label("Number of alignments").fill("15")
     assert quiz.check().strip() == "Right." and quiz.solved().startswith("1 of 6")
     quiz.button("Clear my progress").click()
     assert quiz.solved() == "question 1 of 6"
+    assert not any("crnn-widgets" in stack for stack in stacks)
+    visit.problems.clear()  # the theme's own scripts do mind
 
 
 def test_what_else_is_stored_does_no_harm(visit):

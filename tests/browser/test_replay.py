@@ -147,7 +147,7 @@ def test_curves_floors_and_what_is_above_the_chart(replay):
     replay.press("End")
     assert "above:" in replay.chart.inner_html()  # still said
     for kind in ("blank", "exact", "gradient", "loss"):
-        replay.root.get_by_label("Curve", exact=True).select_option(kind)
+        replay.root.get_by_role("combobox", name="Curve").select_option(kind)
         assert ("floor" in replay.chart.inner_html()) == (kind == "loss")
         name = replay.chart.get_attribute("aria-label")
         last = RUNS["ours"]["frames"][-1]
@@ -166,10 +166,10 @@ def test_mouse(replay):
     replay.button("Back").click()
     replay.button("Back").click()
     assert replay.shows()["step"] == "0"
+    replay.chart.scroll_into_view_if_needed()
     box = replay.chart.bounding_box()
-    replay.page.mouse.click(
-        box["x"] + 48 + (box["width"] - 58) * 0.5, box["y"] + 100
-    )  # a quarter of the steps: root scale
+    middle = box["x"] + 48 + (box["width"] - 58) * 0.5  # a quarter of the steps: a root scale
+    replay.page.mouse.click(middle, box["y"] + 100)
     assert replay.shows()["step"] == str(min(STEPS, key=lambda s: abs(s**0.5 - 108**0.5)))
     replay.page.mouse.move(box["x"] + 60, box["y"] + 100)
     replay.page.mouse.down()

@@ -3,8 +3,26 @@ import { fromBase64 } from "./engine.js";
 import { createBackend, kernelOf } from "./backend.js";
 import { element } from "./dom.js";
 import { mountPad } from "./pad.js";
+import { mountMicroscope } from "./microscope.js";
+import { mountConvolution, mountPooling } from "./crank.js";
+import { mountColumns, mountContext, mountDecoding, mountRobustness } from "./probes.js";
+import { mountLab } from "./lab.js";
+import { mountReplay } from "./replay.js";
+import { mountQuiz } from "./quiz.js";
 
-const WIDGETS = { pad: ["Drawing pad and reader", mountPad] };
+const WIDGETS = {
+  pad: ["Drawing pad and reader", mountPad],
+  microscope: ["Microscope", mountMicroscope],
+  "probe-convolution": ["Convolution by hand", mountConvolution],
+  "probe-pooling": ["Pooling by hand", mountPooling],
+  "probe-columns": ["What a time step sees", mountColumns],
+  "probe-context": ["What hidden columns change", mountContext],
+  "probe-decoding": ["Greedy against beam search", mountDecoding],
+  "probe-robustness": ["Damage and reading", mountRobustness],
+  lab: ["CTC laboratory", mountLab],
+  replay: ["Training replay", mountReplay],
+  quiz: ["Exercise", mountQuiz],
+};
 
 /** A widget of `kind` in a new root element. The root is returned when it shows its first reading. */
 async function mount(kind, model, backend, place) {

@@ -292,6 +292,7 @@ export async function mountPad({ root, model, backend }) {
     const grey = spoil(base, settings);
     picture = Uint8Array.from(resize(grey, HEIGHT, WIDTH).data, (value) => Math.round(value));
     show();
+    if (!drawn.example) document.dispatchEvent(new CustomEvent("crnn-picture", { detail: { grey, drawn: !drawn.picture, from: root } }));
     const fitting = drawn.picture ? backend.readers[0] : backend.readers[backend.readers.length - 1];
     const name = chosen === "auto" ? fitting : chosen;
     const { config } = await backend.reader(name);

@@ -65,7 +65,7 @@ export function createCurves(onstep) {
     for (const s of stepTicks(last(), across)) parts.push(text(across(s), bottom + 16, "middle", `${s}`));
     parts.push(text(width - PLOT.right, PLOT.height - 6, "end", "training step"), text(2, PLOT.height - 6, "start", `up: ${name}`));
     const floors = kind === "loss" ? runs[0].floors ?? [] : [];
-    const inside = svgElement("svg", { x: 0, y: PLOT.top, width, height: bottom - PLOT.top + 2, viewBox: `0 ${PLOT.top} ${width} ${bottom - PLOT.top + 2}` }); // cuts off what lies above
+    const inside = svgElement("svg", { "aria-hidden": "true", x: 0, y: PLOT.top, width, height: bottom - PLOT.top + 2, viewBox: `0 ${PLOT.top} ${width} ${bottom - PLOT.top + 2}` }); // cuts off what lies above
     parts.push(...floors.map((floor) => level(up(floor), "learn-floor")), inside);
     floors.forEach((floor, i) => parts.push(text(width - PLOT.right, up(floor) + (i ? 15 : -5), "end", `floor (${"ab"[i]}): ${decimals(floor)}`, "learn-halo")));
     if (step !== null) parts.push(svgElement("line", { x1: across(step), x2: across(step), y1: PLOT.top, y2: bottom, class: "learn-now" }));
