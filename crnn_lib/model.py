@@ -201,7 +201,8 @@ def load(path: str | Path) -> CRNN:
             config, provenance = _config_from(json.loads(metadata["config"])), json.loads(metadata["provenance"])
         with torch.device("meta"):  # allocates nothing: sizes are checked against the file's own tensors
             model = CRNN(config)
-        kinds = {name: tensor.dtype for name, tensor in model.state_dict().items()}
+        shapes = model.state_dict().items()  # of the process's default dtype, which may be float64
+        kinds = {name: torch.float32 if tensor.is_floating_point() else tensor.dtype for name, tensor in shapes}
         for name, tensor in tensors.items():
             if tensor.dtype != kinds.get(name, tensor.dtype) or not tensor.isfinite().all():
                 raise UserError(f"{name} holds {tensor.dtype}, or no finite numbers")

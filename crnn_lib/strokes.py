@@ -14,6 +14,7 @@ from crnn_lib.images import HEIGHT, WIDTH
 
 STEP = 16  # points lie on a grid of 1/16 pixel: finer than a hand, and short in JSON
 FARTHEST = 4096.0  # pixels from the origin
+MARGIN = 3.0  # pixels left free round a normalised drawing
 
 Stroke = Sequence[Sequence[float]]
 
@@ -33,6 +34,27 @@ def quantise(strokes: Sequence[Stroke]) -> list[list[list[float]]]:
         if points:
             result.append(points)
     return result
+
+
+def normalise(strokes: Sequence[Stroke], height: int = HEIGHT, width: int = WIDTH) -> list[list[list[float]]]:
+    """The drawing moved and scaled, its proportions kept, to fill the middle of the image but for MARGIN pixels.
+
+    The reader of strokes is trained on drawings like that, so that it need not learn every size and place.
+
+    Points end on the grid of 1/16 pixel. A drawing without extent is only moved, one without points stays empty.
+    Comparisons and + - * / in float64 alone, so that JavaScript repeats it bit for bit. Raises UserError as `quantise`.
+    """
+    strokes = quantise(strokes)
+    if not strokes:
+        return []
+    xs, ys = ([point[axis] for stroke in strokes for point in stroke] for axis in (0, 1))
+    left, right, top, bottom = min(xs), max(xs), min(ys), max(ys)
+    scale = 1.0
+    if right > left or bottom > top:
+        across = (width - 2 * MARGIN) / (right - left) if right > left else math.inf
+        scale = min(across, (height - 2 * MARGIN) / (bottom - top)) if bottom > top else across
+    x0, y0 = (width - (right - left) * scale) / 2, (height - (bottom - top) * scale) / 2
+    return quantise([[[(x - left) * scale + x0, (y - top) * scale + y0] for x, y in stroke] for stroke in strokes])
 
 
 def render(strokes: Sequence[Stroke], thickness: float = 2.0, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:

@@ -399,3 +399,13 @@ def test_loading_allocates_by_the_file_not_by_its_configuration(saved, tmp_path,
     monkeypatch.setattr(model_module, "CRNN", lambda config: devices.append(torch.empty(0).device) or CRNN(config))
     load(saved)
     assert devices == [torch.device("meta")]
+
+
+def test_weights_load_whatever_the_default_dtype(tmp_path):
+    save(CRNN(), tmp_path / "m.safetensors", {})
+    torch.set_default_dtype(torch.float64)
+    try:
+        loaded = load(tmp_path / "m.safetensors")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert next(loaded.parameters()).dtype == torch.float32

@@ -1,19 +1,23 @@
 """Skeletons, normalised drawings, the random hands that make training strings, and the reader trained on them."""
 
-import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from crnn_lib import ink, metrics, model, skeletons, strokes
+from crnn_lib import metrics, model, skeletons, strokes
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
 from crnn_lib.errors import UserError
 from crnn_lib.images import standardise
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "bench"))
+import ink  # noqa: E402
+import stroke_reader  # noqa: E402
+
 WEIGHTS = ROOT / "data" / "weights" / "strokes.safetensors"
 SAME = str.maketrans("0il", "o11")  # either counts as right
 MOST_PLAIN, MOST_HANDS = 0.05, 0.15  # CER
@@ -21,10 +25,7 @@ MOST_PLAIN, MOST_HANDS = 0.05, 0.15  # CER
 
 @pytest.fixture(scope="module")
 def bench():
-    spec = importlib.util.spec_from_file_location("stroke_reader", ROOT / "bench" / "stroke_reader.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return stroke_reader
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def hands(count, seed):
 
 
 def read(reader, drawings):
-    images = [standardise(strokes.render(ink.normalise(d)).astype(np.float32)) for d in drawings]
+    images = [standardise(strokes.render(strokes.normalise(d)).astype(np.float32)) for d in drawings]
     return metrics.read(reader, torch.stack(images)).texts
 
 
@@ -64,7 +65,7 @@ def test_every_symbol_can_be_drawn_in_several_ways():
             drawn = skeletons.glyph(symbol, variant)
             xs, ys = zip(*(point for stroke in drawn for point in stroke), strict=True)
             assert min(xs) >= -2 and max(xs) <= 18 and min(ys) >= -2 and max(ys) <= 31
-            image = strokes.render(ink.normalise(drawn))
+            image = strokes.render(strokes.normalise(drawn))
             assert (image < 128).sum() >= 15
             seen.add(image.tobytes())
         assert len(seen) == skeletons.count(symbol) >= 5
@@ -98,20 +99,20 @@ def test_what_has_no_skeleton_is_refused(text):
 
 def test_a_normalised_drawing_fills_the_image_and_keeps_its_proportions():
     small = [[[500, 300], [510, 305]], [[505, 302]]]
-    drawn = ink.normalise(small)
+    drawn = strokes.normalise(small)
     assert drawn == [[[38.0, 3.0], [90.0, 29.0]], [[64.0, 13.375]]]  # 13.4 on the grid
-    assert ink.normalise(drawn) == drawn
+    assert strokes.normalise(drawn) == drawn
     moved = [[[7 * x - 3000, 7 * y - 2000] for x, y in stroke] for stroke in small]
-    assert ink.normalise(moved) == drawn
-    assert ink.normalise([[[0, 0], [900, 9]]])[0][1] == [125.0, 16.625]
+    assert strokes.normalise(moved) == drawn
+    assert strokes.normalise([[[0, 0], [900, 9]]])[0][1] == [125.0, 16.625]
 
 
 def test_drawings_without_extent():
-    assert ink.normalise([]) == ink.normalise([[]]) == []
-    assert ink.normalise([[[9, 9]], [[9, 9], [9, 9]]]) == [[[64, 16]], [[64, 16], [64, 16]]]
-    assert ink.normalise([[[9, 9], [9, 12]]]) == [[[64, 3], [64, 29]]]
+    assert strokes.normalise([]) == strokes.normalise([[]]) == []
+    assert strokes.normalise([[[9, 9]], [[9, 9], [9, 9]]]) == [[[64, 16]], [[64, 16], [64, 16]]]
+    assert strokes.normalise([[[9, 9], [9, 12]]]) == [[[64, 3], [64, 29]]]
     with pytest.raises(UserError, match="is no"):
-        ink.normalise([[[float("nan"), 1]]])
+        strokes.normalise([[[float("nan"), 1]]])
 
 
 # ---- random hands

@@ -5,6 +5,7 @@
 
 const STEP = 16; // points lie on a grid of 1/16 pixel
 const FARTHEST = 4096;
+const MARGIN = 3; // pixels left free round a normalised drawing
 
 /** The same drawing on the grid; strokes without points go. @param {Strokes} strokes @returns {Strokes} */
 export function quantise(strokes) {
@@ -17,6 +18,28 @@ export function quantise(strokes) {
         return point.map((v) => Math.floor(v * STEP + 0.5) / STEP);
       }),
     );
+}
+
+/**
+ * The drawing moved and scaled, its proportions kept, to fill the middle of the image, as crnn_lib.strokes.normalise.
+ * @param {Strokes} strokes @param {number} [H] @param {number} [W] @returns {Strokes}
+ */
+export function normalise(strokes, H = 32, W = 128) {
+  strokes = quantise(strokes);
+  if (!strokes.length) return [];
+  let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (const [x, y] of strokes.flat()) {
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y);
+  }
+  const across = right > left ? (W - 2 * MARGIN) / (right - left) : Infinity;
+  const down = bottom > top ? (H - 2 * MARGIN) / (bottom - top) : Infinity;
+  const scale = right > left || bottom > top ? Math.min(across, down) : 1;
+  const x0 = (W - (right - left) * scale) / 2;
+  const y0 = (H - (bottom - top) * scale) / 2;
+  return quantise(strokes.map((stroke) => stroke.map(([x, y]) => [(x - left) * scale + x0, (y - top) * scale + y0])));
 }
 
 /**
