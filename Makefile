@@ -6,6 +6,8 @@
 #                                on Linux: PyTorch's small CPU build instead of the large CUDA one
 #   CRNN_CAPTCHA_DIR=folder      the real images; tests that need them skip without it
 #   DATA=folder                  `make book DATA=folder`: a book of your own, with the real images in it
+#   BOOK_URL, BOOK_REPOSITORY    for `make pages`: where the book will stand, and https://github.com/owner/name
+#   SET=oldest                   for `make allowed`: which end of tests/allowed.txt (else newest)
 #   JOBS=2                       tests side by side
 #   PORT=8000                    where `make serve` listens
 PYTHON ?= python3
@@ -14,6 +16,7 @@ PORT   ?= 8000
 JOBS   ?= 2
 DATA   ?=
 TORCH_INDEX ?=
+SET    ?= newest
 
 PY        := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
@@ -24,6 +27,9 @@ NOTEBOOKS := $(wildcard book/*.ipynb)
 BUILD     := $(VENV)/bin/jupyter-book build --all -W -n --keep-going --quiet
 NBVAL     := -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 OWN       := _build/own
+TRIAL     := _build/$(SET)
+# Tests of the book, its pins and its tools, which hold for the pinned versions alone.
+UNPINNED  := browser $(addprefix test_,$(addsuffix .py,appendices book doctor exercises launch notebooks publish readme setup workflows))
 
 # Kernels and scripts find crnn_lib wherever they start; dictionaries and sets print in the same order each time.
 export PYTHONPATH := $(CURDIR)
@@ -33,7 +39,7 @@ export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install book test notebooks quick lab serve data train bench execute clean FORCE
+.PHONY: help install book test notebooks quick lab serve data train bench execute pages colab links allowed clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -109,6 +115,28 @@ train: $(INSTALLED) ## train a reader on the real images, else on generated ones
 bench: $(INSTALLED) ## the generator's speed; with the real images, the published protocol too
 	$(PY) bench/synth_speed.py
 	$(if $(IMAGES),$(PY) bench/protocol.py --captchas "$(IMAGES)",@echo "No real images: make data, or set CRNN_CAPTCHA_DIR")
+
+# --- publishing: what the workflows in .github run ---
+pages: $(INSTALLED) ## the book for its public place (BOOK_URL and BOOK_REPOSITORY say which)
+	@test -n "$(BOOK_URL)" && test -n "$(BOOK_REPOSITORY)" || { echo "Give BOOK_URL=https://... and BOOK_REPOSITORY=https://github.com/owner/name" >&2; exit 2; }
+	@rm -rf _build
+	BOOK_URL="$(BOOK_URL)" BOOK_REPOSITORY="$(BOOK_REPOSITORY)" $(PY) $(BUILD) .
+
+# A branch of one commit, pushed over the last one: the notebooks, each with the cell that makes Colab ready.
+colab: $(INSTALLED) ## push the notebooks for Colab to the branch `colab` of origin
+	BOOK_REPOSITORY="$(BOOK_REPOSITORY)" $(PY) book/_ext/publish.py
+	@rm -f _build/colab.index
+	GIT_INDEX_FILE="$(CURDIR)/_build/colab.index" git --work-tree=_build/colab add --all --force .
+	git -c user.name=pages -c user.email=pages@localhost commit-tree -m "Notebooks for Colab" $$(GIT_INDEX_FILE="$(CURDIR)/_build/colab.index" git write-tree) > _build/colab.commit
+	git push --force origin $$(cat _build/colab.commit):refs/heads/colab
+
+links: $(INSTALLED) ## ask every address outside the book whether it is still there
+	$(VENV)/bin/jupyter-book build --all --builder linkcheck --path-output _build/links .
+
+allowed: ## the library's quick tests with the newest allowed versions (SET=oldest: the oldest)
+	$(PYTHON) -m venv --clear $(TRIAL) && $(TRIAL)/bin/python -m pip install -q uv
+	$(TRIAL)/bin/uv pip install --python $(TRIAL)/bin/python --resolution $(if $(filter oldest,$(SET)),lowest-direct,highest) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match) -r tests/allowed.txt
+	$(TRIAL)/bin/python -m pytest tests -m "not slow" $(UNPINNED:%=--ignore=tests/%)
 
 clean: ## remove everything made here, the environment included
 	rm -rf _build $(VENV) runs .pytest_cache .ruff_cache .hypothesis .coverage

@@ -27,10 +27,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import ink
 import numpy as np
 import torch
 
-from crnn_lib import ink, metrics, strokes
+from crnn_lib import metrics, strokes
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
 from crnn_lib.data import LabelledImages
 from crnn_lib.files import environment, write_text
@@ -248,7 +249,7 @@ def side_by_side(glyphs: list[tuple[str, str, list]], scale: float, way: str, rn
         x += (high[0] - low[0]) * size + gap
     drawn = [np.array(part) * 20 for part in result]
     if way != "unscaled":
-        return ink.normalise(drawn)
+        return strokes.normalise(drawn)
     low, high = (f(np.concatenate(drawn), axis=0) for f in (np.min, np.max))
     pad = np.array([WIDTH, HEIGHT])
     shrink = min(1.0, *((pad - 4) / np.maximum(high - low, 1)))

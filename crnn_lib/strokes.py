@@ -39,9 +39,8 @@ def quantise(strokes: Sequence[Stroke]) -> list[list[list[float]]]:
 def normalise(strokes: Sequence[Stroke], height: int = HEIGHT, width: int = WIDTH) -> list[list[list[float]]]:
     """The drawing moved and scaled, its proportions kept, to fill the middle of the image but for MARGIN pixels.
 
-    The reader of strokes is trained on drawings like that, so that it need not learn every size and place.
-
-    Points end on the grid of 1/16 pixel. A drawing without extent is only moved, one without points stays empty.
+    So the pad shows it to the reader of strokes, whatever the size and place of the writing. Points end on the grid of
+    1/16 pixel. A drawing without extent is only moved, one without points stays empty.
     Comparisons and + - * / in float64 alone, so that JavaScript repeats it bit for bit. Raises UserError as `quantise`.
     """
     strokes = quantise(strokes)

@@ -100,7 +100,7 @@ def test_the_count_in_contributing_is_true(tmp_path):
     )
     assert lines_of_code(tmp_path / "x.py") == 3
     said = re.search(r"about ([\d,]+) lines of code", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
-    assert abs(int(said[1].replace(",", "")) - counted()[0]) <= 60
+    assert abs(int(said[1].replace(",", "")) - counted()[0]) <= 100
 
 
 if __name__ == "__main__":

@@ -80,6 +80,24 @@ def test_text_image_and_strokes_can_be_read_and_set(pad):
     assert np.array_equal(pad.image, strokes.render([[[5, 5], [9, 9]]]))
 
 
+def test_the_reader_of_strokes_sees_the_drawing_normalised():
+    """Wherever and however small somebody writes; the picture stays as drawn, and a picture is read as it is."""
+    pad = base.Pad(strokes=base.typed("n7x"))
+    large, sure = pad.text, pad.confidence
+    small = [[[x * 0.3 + 4, y * 0.3 + 20] for x, y in stroke] for stroke in pad.strokes]
+    pad.strokes = small
+    assert (pad.text, np.abs(pad.confidence - sure) < 0.2) == ("n7x", True) == (large, True)
+    assert np.array_equal(pad.image, strokes.render(small))
+    reader = base.readers()["strokes"]
+    said = metrics.read(reader, images.standardise(strokes.render(strokes.normalise(small)).astype(np.float32))[None])
+    assert (pad.text, pad.confidence) == (said.texts[0], pytest.approx(said.confidences[0]))
+    assert metrics.read(reader, images.standardise(pad.image.astype(np.float32))[None]).texts != ["n7x"]
+    only = base.Pad(strokes=small)
+    only._models, only.readers = {"strokes": reader}, ["strokes"]
+    only.image = strokes.render(strokes.normalise(base.typed("n7x")))
+    assert only.text == "n7x"
+
+
 def test_the_page_reports_what_it_read(pad):
     """What comes from the page is taken as it is: buffers arrive as memoryview, and nothing is read a second time."""
     picture = np.full((32, 128), 9, dtype=np.uint8)

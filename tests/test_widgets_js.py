@@ -267,6 +267,20 @@ def test_strokes_give_the_same_pixels(js):
     assert inked > 200
 
 
+def test_drawings_are_normalised_alike(js):
+    rng = np.random.default_rng(3)
+    for trial in range(500):
+        drawing = random_drawing(rng)
+        if trial % 3 == 0:  # small writing, and now and then a line straight across or down
+            drawing = [[[x * trial / 2000, y * (trial % 2) / 9] for x, y in stroke] for stroke in drawing]
+        H, W = (32, 128) if trial % 4 else (50, 200)
+        moved = json.loads(js.eval(f"JSON.stringify(normalise({json.dumps(drawing)}, {H}, {W}))"))
+        assert moved == strokes.normalise(drawing, H, W), trial
+    assert json.loads(js.eval("JSON.stringify(normalise([[], [[9, 9]]]))")) == [[[64, 16]]]
+    with pytest.raises(py_mini_racer.JSEvalException, match="is no"):
+        js.eval("normalise([[[NaN, 1]]])")
+
+
 @pytest.mark.parametrize("drawing, thickness", [([[[1, 2, 3]]], 2), ([[[5000, 0]]], 2), ([[[1, 1]]], 0), ([], 65)])
 def test_impossible_strokes_are_refused_in_both(js, drawing, thickness):
     js.eval("function drawn(s, t, H, W) { return [quantise(s), Array.from(renderStrokes(s, t, H, W))]; }")

@@ -20,6 +20,7 @@ from crnn_lib.widgets import source, weights
 
 WEIGHTS = Path(__file__).parents[2] / "data" / "weights"
 RECORDINGS = {"replay": Path(__file__).parents[2] / "data" / "results" / "replay.json"}
+PEN = "strokes"  # the reader that was trained on normalised drawings, and is shown such
 MARGIN, WRITTEN = 12, 15.0  # pixels: free space about typed text in all, and its height where it fits
 
 
@@ -98,7 +99,8 @@ class Pad(Widget):
     """Draw, type or pick a picture and see what a reader makes of it; `Pad(model)` asks a model of your own.
 
     `strokes`, `image` and `text` can be read and set: setting `text` writes it with the pen, setting `image` (h, w), 0
-    black .. 255 white, lays a picture on the pad. `confidence` is p(text | image).
+    black .. 255 white, lays a picture on the pad. `confidence` is p(text | image). The reader of strokes sees a drawing
+    after `strokes.normalise`; a model of yours, as the reader of CAPTCHAs, sees what `image` holds.
     """
 
     kind = traitlets.Unicode("pad").tag(sync=True)
@@ -109,7 +111,7 @@ class Pad(Widget):
     blur = traitlets.Float(0.0).tag(sync=True)
     sample = traitlets.Unicode("").tag(sync=True)
     given = traitlets.CBytes(b"").tag(sync=True)  # laid on from here; the page sends a memoryview
-    picture = traitlets.CBytes(b"").tag(sync=True)  # what is read, and the reading
+    picture = traitlets.CBytes(b"").tag(sync=True)  # what is shown, and its reading
     reading = traitlets.Unicode("").tag(sync=True)
     confidence = traitlets.Float(0.0).tag(sync=True)
 
@@ -132,7 +134,7 @@ class Pad(Widget):
 
     @property
     def image(self) -> np.ndarray:
-        """The picture that is read, (32, 128) uint8."""
+        """The picture that is shown, (32, 128) uint8."""
         return np.frombuffer(bytes(self.picture), dtype=np.uint8).reshape(images.HEIGHT, images.WIDTH).copy()
 
     @image.setter
@@ -147,12 +149,16 @@ class Pad(Widget):
     def _drawn(self, change: dict[str, Any] | None = None) -> None:
         if change is None or change["name"] not in self._property_lock:  # else the page did it, and reads by itself
             self.sample = ""
-            self._read(strokes.render(self.strokes, self.thickness).astype(np.float32), self.readers[-1])
+            name = self.readers[-1]
+            drawings = self.strokes, strokes.normalise(self.strokes) if name == PEN else self.strokes
+            shown, seen = (strokes.render(drawing, self.thickness).astype(np.float32) for drawing in drawings)
+            self._read(shown, name, seen)
 
-    def _read(self, grey: np.ndarray, name: str) -> None:
+    def _read(self, grey: np.ndarray, name: str, seen: np.ndarray | None = None) -> None:
+        """Show `grey`, and have the reader `name` read it, or `seen` instead."""
         reader = self._models[name]
         self.picture = images.resize(grey, images.HEIGHT, images.WIDTH).round().astype(np.uint8).tobytes()
-        image = images.standardise(grey, reader.config.height, reader.config.width)
+        image = images.standardise(grey if seen is None else seen, reader.config.height, reader.config.width)
         said = metrics.read(reader, image[None])
         self.reading, self.confidence = said.texts[0], said.confidences[0]
 
