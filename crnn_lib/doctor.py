@@ -17,7 +17,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = Path("data") / "weights" / "captcha.safetensors"
 PYTHONS = ((3, 11), (3, 13))  # the first and the last version that the pins were resolved for
-MODULES = {"pillow": "PIL"}  # where a package's module is not called like the package
+# Where a package's module is not called like the package.
+MODULES = {"pillow": "PIL", "pytest-xdist": "xdist", "mini-racer": "py_mini_racer", "codespell": "codespell_lib"}
 NEEDED_BYTES = 1_000_000_000  # a build, a fetched set and a few trainings
 INSTALL = "run `python -m pip install -r requirements.txt -c constraints.txt`"
 

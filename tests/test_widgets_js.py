@@ -111,6 +111,7 @@ def test_both_forms_run():
 # --- the engine ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits, error", [(16, 0.02), (8, 0.3)])
 def test_reads_as_torch(js, captcha, bits, error):
     pictures, _ = synth.generate(300, seed=8, lengths=(3, 7))
