@@ -1,11 +1,9 @@
 """A real Chromium over the built book: from a local server, and from the files themselves as by double-click."""
 
 import functools
-import http.server
-import threading
 
 import pytest
-from visits import FLAGS, HTML, PAGES, Visit, find_chromium
+from visits import FLAGS, HTML, PAGES, Visit, find_chromium, served
 
 
 @pytest.fixture(scope="session")
@@ -22,18 +20,10 @@ def chromium():
         browser.close()
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="session")
 def server():
-    handler = functools.partial(_Quiet, directory=str(HTML))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{httpd.server_address[1]}"
-        httpd.shutdown()
+    with served(HTML) as address:
+        yield address
 
 
 @pytest.fixture(params=["http", "file"])

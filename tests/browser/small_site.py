@@ -1,14 +1,10 @@
-"""A small book of Markdown pages, built with the project's own extensions, and a server for it."""
+"""A small book of Markdown pages, built with the project's own extensions."""
 
-import contextlib
-import functools
-import http.server
 import shutil
 import subprocess
 import sys
-import threading
 
-from test_widgets import CONF, _Quiet
+from test_widgets import CONF
 from visits import ROOT
 
 
@@ -24,13 +20,3 @@ def build(folder, pages):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder / "_build"
-
-
-@contextlib.contextmanager
-def served(folder):
-    """The address of a server for `folder`."""
-    handler = functools.partial(_Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{httpd.server_address[1]}"
-        httpd.shutdown()

@@ -8,7 +8,7 @@ import pytest
 import small_site
 import torch
 from test_pages import axe, look
-from visits import ROOT, Visit
+from visits import ROOT, Visit, served
 
 from crnn_lib import ctc, images
 from crnn_lib.model import Config
@@ -25,7 +25,7 @@ def lab_site(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def lab_server(lab_site):
-    with small_site.served(lab_site) as address:
+    with served(lab_site) as address:
         yield address
 
 

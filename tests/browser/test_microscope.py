@@ -1,15 +1,13 @@
 """The microscope and the probes in a real browser, from http and from files, with no network: what they say is so."""
 
-import functools
 import html
 import re
 
 import numpy as np
 import pytest
 import torch
-from conftest import _Quiet
 from test_pages import axe, look
-from visits import Visit
+from visits import Visit, served
 
 pytest.importorskip("anywidget")
 
@@ -49,14 +47,8 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def lab_server(lab):
-    import http.server
-    import threading
-
-    handler = functools.partial(_Quiet, directory=str(lab))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{httpd.server_address[1]}"
-        httpd.shutdown()
+    with served(lab) as address:
+        yield address
 
 
 @pytest.fixture(params=["http", "file"])

@@ -1,9 +1,9 @@
 """The exercises in a real browser: reasons for what is wrong, progress that stays here, from http and from file."""
 
 import pytest
-from small_site import build, served
+from small_site import build
 from test_pages import axe, look
-from visits import Visit
+from visits import Visit, served
 
 from crnn_lib.widgets import learning
 

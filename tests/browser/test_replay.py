@@ -5,9 +5,9 @@ import json
 
 import numpy as np
 import pytest
-from small_site import build, served
+from small_site import build
 from test_pages import axe, look
-from visits import Visit
+from visits import Visit, served
 
 from crnn_lib.widgets import base as widgets
 

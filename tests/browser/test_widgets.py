@@ -2,18 +2,16 @@
 
 import functools
 import gzip
-import http.server
 import json
 import shutil
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
 import pytest
 from test_pages import axe, look
-from visits import ROOT, Visit
+from visits import ROOT, Visit, served
 
 from crnn_lib import images, metrics, strokes
 from crnn_lib.widgets import base
@@ -47,18 +45,10 @@ def site(tmp_path_factory):
     return folder / "_build"
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="session")
 def site_server(site):
-    handler = functools.partial(_Quiet, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{httpd.server_address[1]}"
-        httpd.shutdown()
+    with served(site) as address:
+        yield address
 
 
 @pytest.fixture(params=["http", "file"])

@@ -53,3 +53,26 @@ export function greyCanvas(data, H, W) {
   canvas.getContext("2d").putImageData(pixels, 0, 0);
   return canvas;
 }
+
+/** Run `task` soon; while it runs, any number of further calls lead to one more run. @param {() => Promise<void>} task */
+export function latest(task, onerror) {
+  let wanted = false;
+  let running = null;
+  return () => {
+    wanted = true;
+    running ??= (async () => {
+      try {
+        while (wanted) {
+          await new Promise((resolve) => (document.hidden ? setTimeout(resolve) : requestAnimationFrame(resolve)));
+          wanted = false;
+          await task();
+        }
+      } catch (error) {
+        onerror(error);
+      } finally {
+        running = null;
+      }
+    })();
+    return running;
+  };
+}

@@ -90,29 +90,6 @@ export function createLane({ label, height, css, rows = [], onplace }) {
   return { node, canvas, name, draw, show: (picture, marks) => ((base = picture), draw(marks)) };
 }
 
-/** Run `task` soon; while it runs, any number of further calls lead to one more run. @param {() => Promise<void>} task */
-export function latest(task, onerror) {
-  let wanted = false;
-  let running = null;
-  return () => {
-    wanted = true;
-    running ??= (async () => {
-      try {
-        while (wanted) {
-          await new Promise((resolve) => (document.hidden ? setTimeout(resolve) : requestAnimationFrame(resolve)));
-          wanted = false;
-          await task();
-        }
-      } catch (error) {
-        onerror(error);
-      } finally {
-        running = null;
-      }
-    })();
-    return running;
-  };
-}
-
 /**
  * What a reader makes of a picture: its stages, and names for its classes.
  * @param {{grey: Grey, drawn: boolean}} picture drawn: from the pen, so read by the reader of strokes

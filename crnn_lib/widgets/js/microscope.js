@@ -1,7 +1,7 @@
 // The microscope: every stage of one reading under each other, and one time step that goes through all of them.
 import { bestPath, collapse, labelLogProb } from "./decode.js";
-import { element, percent, setText, slider } from "./dom.js";
-import { chooser, createLane, heat, inkCanvas, inspect, latest } from "./lanes.js";
+import { element, latest, percent, setText, slider } from "./dom.js";
+import { chooser, createLane, heat, inkCanvas, inspect } from "./lanes.js";
 import { sightOf, spansOf, stageSight, stripOf, topClasses } from "./sight.js";
 
 const TILES = { across: 4, width: 186, height: 46, gap: 8 }; // tiles of the feature maps, canvas pixels

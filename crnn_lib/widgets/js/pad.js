@@ -4,7 +4,7 @@ import { beamSearch, greedyDecode, labelLogProb } from "./decode.js";
 import { HEIGHT, WIDTH, blur, fromRGBA, resize, rotate, standardise } from "./images.js";
 import { normalise, renderStrokes } from "./strokes.js";
 import { placeText } from "./write.js";
-import { element, greyCanvas, percent, setText, slider } from "./dom.js";
+import { element, greyCanvas, latest, percent, setText, slider } from "./dom.js";
 
 const SCALE = 6; // canvas pixels to an image pixel
 const MAX_BYTES = 40_000_000;
@@ -264,26 +264,7 @@ export async function mountPad({ root, model, backend }) {
   // --- reading: one at a time, the latest wins ---
 
   let picture = new Uint8Array(HEIGHT * WIDTH).fill(255);
-  let wanted = false;
-  let running = null;
-
-  function read() {
-    wanted = true;
-    running ??= (async () => {
-      try {
-        while (wanted) {
-          await new Promise((resolve) => (document.hidden ? setTimeout(resolve) : requestAnimationFrame(resolve)));
-          wanted = false;
-          await readOnce();
-        }
-      } catch (error) {
-        say(`This could not be read: ${error.message}`, true);
-      } finally {
-        running = null;
-      }
-    })();
-    return running;
-  }
+  const read = latest(readOnce, (error) => say(`This could not be read: ${error.message}`, true));
 
   async function readOnce() {
     const drawn = sheet;

@@ -3,8 +3,8 @@
 import { beamSearch, bestPath, collapse, labelLogProb } from "./decode.js";
 import { WIDTH } from "./images.js";
 import { spoil } from "./pad.js";
-import { element, percent, setText, slider } from "./dom.js";
-import { chooser, createLane, heat, inkCanvas, inspect, inspectImage, latest } from "./lanes.js";
+import { element, latest, percent, setText, slider } from "./dom.js";
+import { chooser, createLane, heat, inkCanvas, inspect, inspectImage } from "./lanes.js";
 import { largestGaps, movedMass, neededSteps, pooledSize, sightOf, stepsThatSee, stripOf, tempered } from "./sight.js";
 
 const DAMAGES = {
