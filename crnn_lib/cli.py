@@ -23,7 +23,7 @@ from crnn_lib import audit, doctor, fetch, images, metrics, synth
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.data import LABELS_CSV, LabelledImages, load_folder, read_labels, split, with_labels
 from crnn_lib.errors import UserError
-from crnn_lib.files import atomic_path, environment, write_text
+from crnn_lib.files import alone, environment, write_text, writing
 from crnn_lib.model import CRNN, Config, load, save
 from crnn_lib.training import OPTIMIZERS, SCHEDULES, Recipe, fit, tune_process
 
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     try:
         parsed = _parser().parse_args(arguments)
+        if sys.stdout is None:
+            raise UserError("standard output is closed, so the result would be lost: lead it to a file or to /dev/null")
         code = parsed.run(parsed) or 0
         sys.stdout.flush()  # a full disk or a closed pipe shows here, not after the end
         return code
@@ -126,7 +128,8 @@ def _file(text: str) -> Path:
     """A file to write, refused now rather than after an hour of training if it cannot be written."""
     path = Path(text)
     above = next(folder for folder in (*path.absolute().parents, Path("/")) if folder.exists())
-    if not path.name or path.is_dir() or not above.is_dir() or not os.access(above, os.W_OK):
+    mine = all(os.access(p, os.W_OK) for p in (above, path) if p.exists())
+    if not path.name or path.is_dir() or not above.is_dir() or not mine:
         raise argparse.ArgumentTypeError(f"cannot write {text!r}: give a file in a folder of yours")
     return path
 
@@ -180,18 +183,21 @@ def _print_scores(figures: dict[str, Any], as_json: bool) -> None:
 
 
 def _generate(a: argparse.Namespace) -> None:
-    if a.out.exists() and (not a.out.is_dir() or any(a.out.iterdir())):
-        raise UserError(f"{a.out} is not empty: give a new folder")
-    pictures, labels = synth.generate(a.count, a.seed)
-    rows = io.StringIO()
-    writer = csv.writer(rows, lineterminator="\n")
-    writer.writerow(["file", "label"])
-    for i, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
-        name = f"{i:05d}_{label}.png"  # as in synth.dataset
-        with atomic_path(a.out / name) as temporary:
-            Image.fromarray(picture).save(temporary, "PNG")
-        writer.writerow([name, label])
-    write_text(a.out / LABELS_CSV, rows.getvalue())
+    with writing(a.out), alone(a.out / LABELS_CSV):
+        if any(not path.name.startswith(".") for path in a.out.iterdir()):
+            raise UserError(f"{a.out} is not empty: give a new folder")
+        pictures, labels = synth.generate(a.count, a.seed)
+        names = [f"{i:05d}_{label}.png" for i, label in enumerate(labels)]  # as in synth.dataset
+        rows = io.StringIO()
+        csv.writer(rows, lineterminator="\n").writerows([("file", "label"), *zip(names, labels, strict=True)])
+        try:
+            write_text(a.out / LABELS_CSV, rows.getvalue())  # first: it makes a set that lacks images unreadable
+            for picture, name in zip(pictures, names, strict=True):
+                Image.fromarray(picture).save(a.out / name, "PNG")
+        except BaseException:
+            for name in (*names, LABELS_CSV):
+                (a.out / name).unlink(missing_ok=True)
+            raise
     print(f"{len(labels)} images and {LABELS_CSV} in {_plain(str(a.out))}")
 
 
@@ -219,19 +225,20 @@ def _train(a: argparse.Namespace) -> None:
         "train_fraction": a.train_fraction, "recipe": asdict(recipe), "config": asdict(config),
     }  # fmt: skip
     checkpoint = a.out.with_name(a.out.name + ".checkpoint")
-    if a.resume and not checkpoint.exists() and a.out.exists():
-        found = load(a.out).provenance
-        if all(found.get(key) == json.loads(json.dumps(value)) for key, value in asked.items()):
-            print(f"{a.out} is finished: nothing to resume", file=sys.stderr)
-            return _report_training(a, found)
-    run = fit(config, part, recipe, checkpoint=checkpoint, resume=a.resume, device=device)
-    if not run.finished:
-        print(f"stopped after epoch {len(run.history)} of {recipe.epochs}: go on with --resume", file=sys.stderr)
-        raise KeyboardInterrupt
-    history = [{k: v for k, v in record.items() if k != "cpu_seconds"} for record in run.history]  # what recurs
-    provenance = asked | {"environment": environment(), "device": device, "history": history}
-    save(run.model, a.out, provenance)
-    checkpoint.unlink(missing_ok=True)
+    with alone(a.out):
+        if a.resume and not checkpoint.exists() and a.out.exists():
+            found = load(a.out).provenance
+            if all(found.get(key) == json.loads(json.dumps(value)) for key, value in asked.items()):
+                print(f"{a.out} is finished: nothing to resume", file=sys.stderr)
+                return _report_training(a, found)
+        run = fit(config, part, recipe, checkpoint=checkpoint, resume=a.resume, device=device)
+        if not run.finished:
+            print(f"stopped after epoch {len(run.history)} of {recipe.epochs}: go on with --resume", file=sys.stderr)
+            raise KeyboardInterrupt
+        history = [{k: v for k, v in record.items() if k != "cpu_seconds"} for record in run.history]  # what recurs
+        provenance = asked | {"environment": environment(), "device": device, "history": history}
+        save(run.model, a.out, provenance)
+        checkpoint.unlink(missing_ok=True)
     _report_training(a, provenance, cpu_seconds=round(time.process_time() - started, 1))
 
 
@@ -282,9 +289,10 @@ def _crossval(a: argparse.Namespace) -> None:
     def say(fold: int, figures: dict[str, Any]) -> None:
         print(f"fold {fold + 1} of {a.folds}: {figures['exact']} of {figures['images']} exact", file=sys.stderr)
 
-    rows = audit.crossval(config, data, recipe, a.folds, a.seed, state, device, say)
-    audit.write_rows(rows, out)
-    state.unlink(missing_ok=True)
+    with alone(out):
+        rows = audit.crossval(config, data, recipe, a.folds, a.seed, state, device, say)
+        audit.write_rows(rows, out)
+        state.unlink(missing_ok=True)
     figures = metrics.scores([r.label for r in rows], [r.reading for r in rows], [r.loss for r in rows])
     figures |= {"folds": a.folds, "seed": a.seed, "out": str(out)}
     figures |= {"cpu_seconds": round(time.process_time() - started, 1)}

@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from crnn_lib.data import EXTENSIONS, LABELS_CSV, shorten
 from crnn_lib.errors import UserError
+from crnn_lib.files import alone, writing
 from crnn_lib.images import load_grey
 
 PUBLIC_URL = "https://github.com/AakashKumarNain/CaptchaCracker/raw/master/captcha_images_v2.zip"
@@ -95,9 +96,10 @@ def fetch(
 
     `out` appears complete and checked, or not at all; when it holds the set already, nothing is done. An incomplete or
     altered copy there is replaced, but a folder with other files is left alone. A broken download goes on where it
-    stopped, if the server can. Raises UserError when the source cannot be had, lacks images or holds altered ones.
+    stopped, if the server can. Raises UserError when the source cannot be had, lacks images or holds altered ones, or
+    when another run is writing `out`.
     """
-    out, wanted = Path(os.path.abspath(out)), _read_manifest(manifest)
+    out, wanted = Path(os.path.realpath(out)), _read_manifest(manifest)  # through a link, which stays
     if os.path.lexists(out):
         present = verify(out, manifest)
         if present.name and (str(source) == PUBLIC_URL or present.expected == len(wanted)):
@@ -105,8 +107,10 @@ def fetch(
         foreign = sorted(set(os.listdir(out)) - wanted.keys())
         if foreign:
             raise UserError(f"{str(out)!r} holds other files ({shorten(foreign)}): give a new folder")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+    with writing(repr(str(out))), alone(out):
+        old = out.with_name(f".{out.name}.old")
+        if old.exists() and not out.exists():  # killed between the two renames of _install
+            old.rename(out)
         if "://" not in str(source):
             return _install(Path(source), str(source), out, wanted)
         part = out.with_name(f".{out.name}.zip.part")
@@ -116,8 +120,6 @@ def fetch(
         finally:  # sound or not, a complete download is of no further use
             part.unlink()
             _note(part).unlink()
-    except OSError as error:
-        raise UserError(f"cannot write {str(out)!r}: {error.strerror or error}") from error
 
 
 def _install(source: Path, shown: str, out: Path, wanted: dict[str, str]) -> Report:
@@ -230,10 +232,12 @@ def download(url: str, part: Path) -> None:
 
 def _download_once(url: str, part: Path) -> bool:
     """One request; whether `part` is now complete."""
-    done, validator = 0, ""
-    if part.exists() and _note(part).exists():
-        begun_url, _, validator = _note(part).read_text(encoding="utf-8").partition("\n")
-        done = part.stat().st_size if validator and begun_url == url else 0
+    done, note = 0, _note(part).read_text("utf-8", "replace").split("\n") if _note(part).exists() else []
+    begun_url, length, validator = note if len(note) == 3 else ("", "", "")
+    if begun_url == url and part.exists():
+        if length == str(part.stat().st_size):  # killed while it was unpacked
+            return True
+        done = part.stat().st_size if validator else 0
     ranged = {"Range": f"bytes={done}-", "If-Range": validator} if done else {}
     request = urllib.request.Request(url, headers={"User-Agent": "crnn-lib", **ranged})
     with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
@@ -248,12 +252,15 @@ def _download_once(url: str, part: Path) -> bool:
         done = done if resumed else 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else None
-        with open(part, "ab" if resumed else "wb") as file:
-            _note(part).write_text(f"{url}\n{current}", encoding="utf-8")
-            with tqdm(total=total, initial=done, desc="download", unit="B", unit_scale=True, file=sys.stderr) as bar:
-                while done <= MAX_DOWNLOAD and (chunk := response.read(1 << 16)):
+        if not resumed:
+            with writing(part):
+                part.write_bytes(b"")
+                _note(part).write_text(f"{url}\n{total or ''}\n{current}", encoding="utf-8")
+        with tqdm(total=total, initial=done, desc="download", unit="B", unit_scale=True, file=sys.stderr) as bar:
+            while done <= MAX_DOWNLOAD and (chunk := response.read(1 << 16)):
+                with writing(part), open(part, "ab") as file:  # a full disk is no fault of the network
                     done += file.write(chunk)
-                    bar.update(len(chunk))
+                bar.update(len(chunk))
     if done > MAX_DOWNLOAD or (total or 0) > MAX_DOWNLOAD:
         part.unlink()
         raise UserError(f"{url!r} is larger than {MAX_DOWNLOAD:,} bytes: it is not the data set")

@@ -1,40 +1,122 @@
-"""Files that are either the old one or the new one, never half of each."""
+"""Files that are either the old one or the new one, never half of each, and one run at a time."""
 
+import errno
+import glob
 import os
 import platform
-import tempfile
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from crnn_lib.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing is locked there, and nothing swept
+    fcntl = None
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Tell any fault of the system within as a UserError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on error it vanishes.
 
-    The replacement is synced to disk first, so that a crash leaves the old file or the new one.
-    Raises UserError when the folder cannot be written.
+    The replacement is synced to disk first, so that a crash leaves the old file or the new one. What a killed process
+    left there is removed by the next that writes `path`. A link stays, and the file that it leads to is replaced.
+    Raises UserError when the folder or the old file cannot be written.
     """
-    path = Path(path)
+    target = Path(os.path.realpath(path))
+    with writing(path):
+        _make_folder(target.parent)
+        if target.exists() and not os.access(target, os.W_OK):  # a rename would not ask
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        with closing(_new_part(target)) as part:
+            temporary = Path(part.name)
+            try:
+                yield temporary
+                with open(temporary, "rb+") as file:
+                    os.fsync(file.fileno())
+                os.replace(temporary, target)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+
+def _new_part(target: Path) -> IO[bytes]:
+    """A new file beside `target`, locked while it is open; parts that nobody holds are removed first."""
+    stem = f".{target.name[:40]}."
+    for left in target.parent.glob(f"{glob.escape(stem)}{'[0-9a-f]' * 8}.part"):
+        with suppress(OSError), open(left, "rb") as file:  # in use, somebody else's, or just gone
+            if _lock(file):
+                left.unlink()
+    while True:
+        part = open(target.with_name(f"{stem}{secrets.token_hex(4)}.part"), "xb")  # noqa: SIM115
+        with suppress(BlockingIOError):  # just now another process took it for a left one: take a new one
+            if not _lock(part):
+                part.close()  # Windows renames no open file
+            return part
+        part.close()
+
+
+@contextmanager
+def alone(path: str | Path) -> Iterator[None]:
+    """Keep other runs from writing `path` meanwhile. Raises UserError at once when one is at it.
+
+    The lock, on `.NAME.lock`, is the system's: it ends with its process, however that ends. The file goes with the run,
+    or with the next if it was killed. Where files cannot be locked (Windows, some network drives) nobody is kept away.
+    """
+    if not fcntl:
+        yield
+        return
+    lock = Path(os.path.abspath(path))
+    lock = lock.with_name(f".{lock.name}.lock")
+    with writing(path):
+        _make_folder(lock.parent)
+        file = open(lock, "ab+", buffering=0)  # noqa: SIM115
+    with file:
+        try:
+            _lock(file)
+        except BlockingIOError:
+            file.seek(0)
+            who = file.read().decode() or "unknown"
+            raise UserError(f"another run (process {who}) is writing {path}: wait for it, or write elsewhere") from None
+        try:
+            with suppress(OSError):  # a full disk: the number is only for the message
+                file.truncate(0)
+                file.write(str(os.getpid()).encode())
+            yield
+        finally:
+            lock.unlink(missing_ok=True)  # while it is locked: later it may be another's
+
+
+def _make_folder(path: Path) -> None:
+    with suppress(FileExistsError):  # it is a file: the next call says so in better words
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def _lock(file: IO) -> bool:
+    """Keep `file` to this process while it is open; False where files cannot be locked.
+
+    Raises BlockingIOError when another process keeps it, or has removed it.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except (AttributeError, OSError):
+        return False
+    if not os.fstat(file.fileno()).st_nlink:
+        raise BlockingIOError
+    return True
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -63,9 +145,3 @@ def _processor() -> str:
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or "unknown processor"
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

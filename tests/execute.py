@@ -1,7 +1,8 @@
 """Run notebooks from a fresh kernel and store their outputs, the same bytes each time: `make execute`.
 
 It stands beside the tests because it is the writing half of one promise whose checking half is nbval: the stored
-outputs are what the cells print. A notebook that fails is left as it was.
+outputs are what the cells print. A notebook that fails is left as it was (exit code 1); one that cannot be read or
+written ends the run with one line (exit code 2).
 """
 
 import argparse
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -68,17 +69,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("notebooks", nargs="+", type=Path)
     failed = 0
     for path in parser.parse_args(arguments).notebooks:
-        before = path.read_text(encoding="utf-8")
         try:
-            after = nbformat.writes(execute(path)).rstrip("\n") + "\n"
-        except (CellExecutionError, CellTimeoutError) as error:
-            print(f"{path}: {error}", file=sys.stderr)
-            failed += 1
-            continue
-        if after != before:
-            write_text(path, after)
-        print(f"{path}: {'unchanged' if after == before else 'stored'}")
+            failed += not store(path)
+        except (OSError, ValueError, nbformat.ValidationError) as error:  # UserError is a ValueError
+            print(f"{path}: {' '.join(str(error).split())[:300]}", file=sys.stderr)
+            return 2
     return 1 if failed else 0
+
+
+def store(path: Path) -> bool:
+    """Execute the notebook at `path` and write it if anything changed; whether it ran through."""
+    before = path.read_text(encoding="utf-8")
+    try:
+        after = nbformat.writes(execute(path)).rstrip("\n") + "\n"
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        print(f"{path}: {error}", file=sys.stderr)
+        return False
+    if after != before:
+        write_text(path, after)
+    print(f"{path}: {'unchanged' if after == before else 'stored'}", flush=True)
+    return True
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ def test_generate_writes_images_named_by_their_labels_and_a_table(folder, tmp_pa
 
 def test_generate_leaves_what_is_there_alone(copy, tmp_path, refused, call):
     assert "not empty" in refused("data", "generate", "--out", copy)
-    assert "not empty" in refused("data", "generate", "--out", copy / "labels.csv")
+    assert "Not a directory" in refused("data", "generate", "--out", copy / "labels.csv")
     (tmp_path / "empty").mkdir()
     assert call("data", "generate", "--out", tmp_path / "empty", "--count", 1)[0] == 0
 
@@ -296,13 +296,14 @@ def test_killed_within_an_epoch_and_resumed_a_run_ends_like_an_undisturbed_one(f
         [sys.executable, "-c", KILLED, *arguments], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True
     )
     assert process.returncode == -signal.SIGKILL, process.stderr
-    assert os.listdir(tmp_path) == ["r.checkpoint"]
+    assert sorted(os.listdir(tmp_path)) == [".r.lock", "r.checkpoint"]
     shown = []
     original = training.Run.epoch
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training.Run, "epoch", lambda self, stop: shown.append(1) or original(self, stop))
         assert call(*arguments, "--resume")[0] == 0
     assert len(shown) == 2, "the first epoch is not repeated"
+    assert os.listdir(tmp_path) == ["r"]
     assert weights_of(tmp_path / "r") == weights_of(reader)
 
 

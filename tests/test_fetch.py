@@ -317,6 +317,24 @@ def test_an_interrupted_run_leaves_nothing_and_can_be_repeated(whole, get, home,
     assert get(whole).name == "full-8" and os.listdir(home) == ["set"]
 
 
+def test_a_copy_that_a_killed_run_had_set_aside_comes_back(whole, get, home, tmp_path):
+    get(whole)
+    before = contents(home / "set")
+    (home / "set").rename(home / ".set.old")  # killed between the two renames
+    with pytest.raises(UserError, match="there is no"):
+        get(tmp_path / "none.zip")
+    assert contents(home / "set") == before and os.listdir(home) == ["set"]
+
+
+def test_a_link_stays_and_the_folder_that_it_leads_to_is_replaced(whole, get, home):
+    home.mkdir()
+    (home / "far").mkdir()
+    (home / "set").symlink_to("far")
+    assert get(whole).name == "full-8"
+    assert (home / "set").is_symlink() and contents(home / "far") == contents(whole)
+    assert sorted(os.listdir(home)) == ["far", "set"]
+
+
 def test_a_place_that_cannot_be_written(whole, tmp_path, manifest):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write"):
@@ -453,12 +471,22 @@ def test_without_a_strong_etag_the_date_must_do(etag, date, resumed, server, get
     assert server.asked == [None, "bytes=3000-" if resumed else None]
 
 
-def test_a_download_that_was_complete_already(server, get, home):
+@pytest.mark.parametrize("length", ["told", ""])
+def test_a_download_that_was_complete_already(length, server, get, home):
     home.mkdir()
     (home / ".set.zip.part").write_bytes(server.content)
-    (home / ".set.zip.part.from").write_text(f'{server.url}\n"one"', encoding="utf-8")
-    assert get(server.url).name == "keras-6"
-    assert server.asked == [f"bytes={len(server.content)}-", None]
+    length = length and len(server.content)
+    (home / ".set.zip.part.from").write_text(f'{server.url}\n{length}\n"one"', encoding="utf-8")
+    assert get(server.url).name == "keras-6" and os.listdir(home) == ["set"]
+    assert server.asked == ([] if length else [f"bytes={len(server.content)}-", None])
+
+
+@pytest.mark.parametrize("note", ["", "http://127.0.0.1/", '{url}\n"one"', "{url}\n"])
+def test_a_note_that_was_cut_or_is_of_another_form_starts_again(note, server, get, home):
+    home.mkdir()
+    (home / ".set.zip.part").write_bytes(b"PK")
+    (home / ".set.zip.part.from").write_text(note.format(url=server.url), encoding="utf-8")
+    assert get(server.url).name == "keras-6" and server.asked == [None]
 
 
 def test_without_a_length(server, get):

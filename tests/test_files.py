@@ -60,3 +60,91 @@ def test_environment_says_where_a_result_was_made(monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.read_text", refuse)
     assert files.environment()["processor"]
+
+
+# --- what killed processes leave, and what living ones hold ---
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path):
+    path = tmp_path / "x[1].txt"  # a name that a pattern would read otherwise
+    for name in (".x[1].txt.0123abcd.part", ".x[1].txt.zip.part", ".x1.txt.0123abcd.part"):
+        (tmp_path / name).write_text("half")
+    files.write_text(path, "new")
+    assert names(tmp_path) == [".x1.txt.0123abcd.part", ".x[1].txt.zip.part", "x[1].txt"]
+
+
+@pytest.mark.skipif(not files.fcntl, reason="needs locks")
+def test_of_two_writers_at_once_both_are_whole_and_the_last_one_wins(tmp_path):
+    path = tmp_path / "x.txt"
+    with files.atomic_path(path) as slow:
+        slow.write_text("slow")
+        with files.atomic_path(path) as quick:
+            assert slow.exists(), "a part that is held is not swept"
+            quick.write_text("quick")
+        assert path.read_text() == "quick"
+    assert path.read_text() == "slow" and names(tmp_path) == ["x.txt"]
+
+
+@pytest.mark.skipif(not files.fcntl, reason="needs locks")
+def test_a_new_part_that_another_took_for_a_left_one_is_replaced(tmp_path, monkeypatch):
+    lock, locked = files._lock, []
+
+    def sweep(file):
+        locked.append(file.name)
+        if len(locked) == 1:
+            os.unlink(file.name)  # as another process does that was quicker with its lock
+        return lock(file)
+
+    monkeypatch.setattr(files, "_lock", sweep)
+    files.write_text(tmp_path / "x.txt", "new")
+    assert len(set(locked)) == 2 and names(tmp_path) == ["x.txt"] and (tmp_path / "x.txt").read_text() == "new"
+
+
+def test_a_link_stays_and_the_file_that_it_leads_to_is_replaced(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link").symlink_to("far/x")
+    for text in ("first", "second"):  # the link leads to nothing at first
+        files.write_text(tmp_path / "link", text)
+        assert (tmp_path / "link").is_symlink() and (tmp_path / "far" / "x").read_text() == text
+    assert names(tmp_path) == ["far", "link"] and names(tmp_path / "far") == ["x"]
+
+
+@pytest.mark.skipif(not files.fcntl, reason="needs locks")
+def test_a_second_run_is_refused_and_a_third_is_not(tmp_path):
+    with files.alone(tmp_path / "new" / "x"):
+        refused = pytest.raises(UserError, match=rf"another run \(process {os.getpid()}\) is writing .*x: wait")
+        with refused, files.alone(tmp_path / "new" / "x"):
+            raise AssertionError("not alone")
+        with files.alone(tmp_path / "new" / "y"):
+            pass
+        assert names(tmp_path / "new") == [".x.lock"]
+    with pytest.raises(KeyError), files.alone(tmp_path / "new" / "x"):
+        raise KeyError
+    assert names(tmp_path / "new") == []
+
+
+@pytest.mark.skipif(not files.fcntl, reason="needs locks")
+def test_a_lock_that_its_holder_has_just_removed_is_not_taken(tmp_path):
+    with open(tmp_path / "lock", "w") as file:
+        os.unlink(tmp_path / "lock")
+        with pytest.raises(BlockingIOError):
+            files._lock(file)
+
+
+@pytest.mark.parametrize("how", ["no fcntl", "no locks on this drive"])
+def test_where_files_cannot_be_locked_they_are_written_all_the_same(how, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError("no locks available")
+
+    (tmp_path / ".x.0123abcd.part").write_text("perhaps somebody is at it")
+    if how == "no fcntl":
+        monkeypatch.setattr(files, "fcntl", None)
+    else:
+        monkeypatch.setattr(files.fcntl, "flock", refuse)
+    with files.alone(tmp_path / "x"), files.alone(tmp_path / "x"):
+        files.write_text(tmp_path / "x", "new")
+    assert (tmp_path / "x").read_text() == "new" and names(tmp_path) == [".x.0123abcd.part", "x"]
