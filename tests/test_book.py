@@ -1,5 +1,7 @@
 """The built pages, read as files: whole, local, and told in words as well as in pictures. No browser is needed."""
 
+import base64
+import hashlib
 import importlib.util
 import re
 from html.parser import HTMLParser
@@ -103,12 +105,16 @@ def test_the_drawing_links_only_to_chapters_that_exist(pages):
     assert all((HTML / "book" / target).is_file() for target in re.findall(r'<a href="([^"]+)"', drawing))
 
 
-@pytest.fixture(scope="module")
-def house():
-    spec = importlib.util.spec_from_file_location("house", ROOT / "book" / "_ext" / "house.py")
+def extension(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "_ext" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def house():
+    return extension("house")
 
 
 def test_repairs(house, tmp_path):
@@ -119,3 +125,62 @@ def test_repairs(house, tmp_path):
     assert '<a href="02.html">outside</a>' in repaired
     assert '<td style="x"></td><th>full</th>' in repaired
     assert house.repair(repaired, tmp_path) == repaired
+
+
+def test_every_page_has_the_documented_policy_before_anything_that_it_rules():
+    policy = extension("policy").POLICY
+    assert f"\n{policy}\n" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    found = [*HTML.glob("*.html"), *PAGES]
+    assert {"404.html", "index.html", "search.html", "genindex.html"} <= {path.name for path in found}
+    for path in found:
+        page = Page(path)
+        inline = re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", page.text, re.DOTALL)
+        digests = {base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in inline}
+        hashes = "".join(f" 'sha256-{digest}'" for digest in sorted(digests))
+        at = [i for i, (_, a) in enumerate(page.tags) if a.get("http-equiv") == "Content-Security-Policy"]
+        assert len(at) == 1, path.name
+        assert page.tags[at[0]][1]["content"] == policy.replace(" HASHES", hashes), path.name
+        assert {tag for tag, _ in page.tags[: at[0]]} <= {"html", "head", "meta"}, path.name
+        assert [a for _, a in page.tags for name in a if name.startswith("on")] == [], path.name
+        assert [url for url in page.links if url.startswith("javascript:")] == [], path.name
+
+
+def test_pages_load_only_the_scripts_that_they_need(pages):
+    for path, page in pages.items():
+        scripts = [a for tag, a in page.tags if tag == "script" and a.get("src")]
+        names = " ".join(a["src"] for a in scripts)
+        assert all("defer" in a for a in scripts), path.name
+        assert not re.search("fontawesome|togglebutton|design-tabs|searchindex", names), path.name
+        assert ("mathjax" in names) == ('class="math' in page.text), path.name
+        assert ("crnn-widgets" in names) == ("<crnn-widget" in page.text), path.name
+    assert "searchindex.js" in (HTML / "search.html").read_text(encoding="utf-8")
+
+
+def test_pictures_keep_their_place_and_wait_their_turn(pages):
+    for path, page in pages.items():
+        own = [image for image in page.images if image["src"].startswith("../_images/")]
+        assert all(int(image["width"]) > 0 and int(image["height"]) > 0 for image in own), path.name
+        assert [image.get("loading") for image in own[1:]] == ["lazy"] * (len(own) - 1) if own else True, path.name
+
+
+def test_trimmed(tmp_path):
+    lean = extension("lean")
+    (tmp_path / "a.svg").write_text('<?xml version="1.0"?>\n<svg width="75pt" height="30.3pt" viewBox="0 0 75 30.3">')
+    page = '<script src="x.js"></script><script defer src="y.js"></script><img alt="" src="a.svg" /><img src="no.png">'
+    trimmed = lean.trim(page, tmp_path)
+    assert trimmed == (
+        '<script defer src="x.js"></script><script defer src="y.js"></script>'
+        '<img width="100" height="40" alt="" src="a.svg" /><img loading="lazy" src="no.png">'
+    )
+    assert lean.trim(trimmed, tmp_path) == trimmed
+    assert lean.needed('<div class="math">', "mathjax/tex-svg.js") and not lean.needed("<p>", "mathjax/tex-svg.js")
+
+
+def test_a_policy_names_scripts_that_stand_in_the_page_and_no_data():
+    policy = extension("policy")
+    page = '<head><meta charset="utf-8" /><script type="application/json">1</script><script>a()</script></head>'
+    protected = policy.protect(page + '<button onclick="window.print()">')
+    digest = base64.b64encode(hashlib.sha256(b"a()").digest()).decode()
+    assert protected.startswith('<head><meta charset="utf-8" />\n    <meta http-equiv="Content-Security-Policy"')
+    assert re.findall(r"'sha256-([^']*)'", protected) == [digest]
+    assert protected.endswith('<button data-press="print">')

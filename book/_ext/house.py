@@ -1,6 +1,5 @@
 """What the theme gets wrong, put right after the build: one small Sphinx extension, no template copied.
 
-- Thebe (a remote kernel from a CDN) is off, but its scripts still load, twice, and complain: they are dropped.
 - Faults that the accessibility checker axe finds on every page are repaired in the finished HTML.
 - A drawing may link to every chapter of the plan: links to chapters that do not exist yet become plain shapes.
 """
@@ -24,20 +23,8 @@ REPAIRS = [
         r"(<figure\b[^>]*>\s*)(<img\b[^>]*>)",
         r'\1<div class="plate pst-scrollable-table-container">\2</div>',
     ),
-    (r'<script type="text/x-thebe-config">.*?</script>', ""),
-    (r"<script>kernelName = .*?</script>", ""),
 ]
 IMAGE_LINK = re.compile(r'<a href="([^"#]+\.html)">(.*?)</a>', re.DOTALL)
-
-
-def drop_thebe(app, page, template, context, doctree):
-    """Keep Thebe's scripts off the page."""
-    for key in ("script_files", "css_files"):
-        context[key] = [
-            f
-            for f in context.get(key, [])
-            if "thebe" not in f"{f} {getattr(f, 'attributes', '')}".lower()
-        ]
 
 
 def repair(html: str, folder: Path) -> str:
@@ -66,6 +53,5 @@ def repair_all(app, error):
 
 def setup(app):
     """Register with Sphinx."""
-    app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", repair_all)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

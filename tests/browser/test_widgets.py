@@ -20,7 +20,7 @@ CONF = """
 import sys
 sys.path[:0] = {path!r}
 project, language, html_title = "pad", "en", "Pad"
-extensions = ["myst_nb", "crnn_widgets", "house"]
+extensions = ["myst_nb", "crnn_widgets", "house", "lean", "policy"]
 html_theme, exclude_patterns, nb_execution_mode = "sphinx_book_theme", ["_build"], "off"
 html_static_path, html_css_files, html_favicon = ["_static"], ["house.css"], "_static/favicon.svg"
 html_context, html_theme_options = {{"default_mode": "auto"}}, {{"navbar_persistent": []}}

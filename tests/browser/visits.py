@@ -14,6 +14,7 @@ PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.glob("book/*.html"))
 PAGES += [name for name in ("search.html", "genindex.html") if (HTML / name).is_file()]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
+TELL = "addEventListener('securitypolicyviolation', (e) => console.error('policy', e.effectiveDirective, e.blockedURI))"
 
 
 def find_chromium() -> str | None:
@@ -47,6 +48,7 @@ class Visit:
             viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
         )
         self.context.route("**/*", self._gate)
+        self.context.add_init_script(TELL)
         self.page = self.context.new_page()
         self.page.on("console", lambda m: self.problems.append(m.text) if m.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda e: self.problems.append(str(e)))

@@ -1,0 +1,61 @@
+"""The built pages under their own content security policy: all that is theirs works, and what is slipped in does not.
+
+That no page breaks it on arrival is seen in test_pages.py, where each complaint of the browser counts, and that no
+widget does at work in the widgets' own modules, whose small sites have the policy too.
+"""
+
+import pytest
+from visits import HTML, PAGES
+
+WITH_WIDGETS = [name for name in PAGES if "<crnn-widget" in (HTML / name).read_text(encoding="utf-8")]
+SLIPPED_IN = {  # what the browser says -> the element, or the program, that somebody slipped in
+    "script-src-elem inline": ("script", {"textContent": "window.hit = 1"}),
+    "script-src-elem https://example.org/a.js": ("script", {"src": "https://example.org/a.js"}),
+    "script-src-elem data": ("script", {"src": "data:text/javascript,window.hit=1"}),
+    "script-src-attr inline": ("div", {"innerHTML": "<img src='data:,' onerror='window.hit = 1'>"}),
+    "script-src eval": (None, "window.hit = 1"),
+    "img-src https://example.org/a.png": ("img", {"src": "https://example.org/a.png"}),
+    "frame-src https://example.org": ("iframe", {"src": "https://example.org/"}),
+    "object-src https://example.org": ("object", {"data": "https://example.org/a"}),
+    "base-uri https://example.org/": ("base", {"href": "https://example.org/"}),
+}
+SLIP_IN = """(all) => all.forEach(([tag, what]) => {
+    if (tag) document.body.append(Object.assign(document.createElement(tag), what));
+    else setTimeout(what);
+})"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WITH_WIDGETS)
+def test_widgets_work_under_the_policy(visit, base, name):
+    with visit(base, name) as v:
+        widgets = v.page.locator("crnn-widget")
+        assert widgets.count()
+        for i in range(widgets.count()):
+            widget = widgets.nth(i)
+            widget.scroll_into_view_if_needed()
+            v.page.wait_for_function("i => document.querySelectorAll('crnn-widget')[i].hasAttribute('live')", arg=i)
+            widget.evaluate("w => w.querySelectorAll('button:enabled').forEach((button) => button.click())")
+        v.page.wait_for_timeout(300)
+        assert (v.problems, v.outside) == ([], [])
+
+
+def test_what_is_slipped_in_is_blocked(visit, base):
+    with visit(base, "book/appendix_timings.html") as v:
+        v.page.evaluate(SLIP_IN, list(SLIPPED_IN.values()))
+        v.page.wait_for_timeout(500)
+        told = {problem.removeprefix("policy ") for problem in v.problems if problem.startswith("policy ")}
+        assert told == set(SLIPPED_IN)
+        assert v.page.evaluate("window.hit") is None
+        assert v.outside == []
+
+
+def test_the_header_s_buttons_still_act(visit, server):
+    with visit(server, "book/01_images_and_labels.html") as v:
+        v.page.evaluate("window.print = () => (window.printed = true)")
+        v.page.locator(".dropdown-download-buttons > button").click()
+        v.page.locator('[data-press="print"]').click()
+        assert v.page.evaluate("window.printed") is True
+        v.page.locator('[data-press="toggleFullScreen"]').click()
+        v.page.wait_for_function("document.fullscreenElement !== null")
+        assert v.problems == []
