@@ -208,7 +208,7 @@ def lost(url: str, book: str, chapters: dict[str, str]) -> str:
 
 def write_files(app, error):
     """Sitemap, 404 page and what the search needs without a server."""
-    if error is not None or app.builder.format != "html":
+    if error is not None or app.builder.name != "html":
         return
     out, url, docs = (
         Path(app.outdir),

@@ -314,7 +314,9 @@ def test_touch(lab):
     at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
     session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [at]})
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    lab.page.wait_for_function("document.querySelector('[data-crnn=details]').textContent.startsWith('Step t = 2')")
+    lab.page.wait_for_function(
+        "() => document.querySelector('[data-crnn=details]').textContent.startsWith('Step t = 2')"
+    )
     assert "letter 1, “a”" in lab.part("details")
     assert lab.part("link").startswith("Time step 2;")
 
@@ -325,7 +327,7 @@ def test_it_plays_when_asked_and_pauses(lab):
     lab.page.wait_for_timeout(400)
     assert shown.count() == 20  # nothing moves by itself
     lab.press("Play backward")
-    lab.page.wait_for_function("document.querySelectorAll('[data-crnn-cell]:not([data-value=\"\"])').length == 3")
+    lab.page.wait_for_function("() => document.querySelectorAll('[data-crnn-cell]:not([data-value=\"\"])').length == 3")
     lab.press("Pause")
     stopped = shown.count()
     lab.page.wait_for_timeout(700)
@@ -429,7 +431,9 @@ def test_accessible(chromium, lab_server, scheme, width):
         lab.cell(10, 3).click()
         lab.press("To the end")
         visit.page.evaluate("scrollTo(0, 0)")  # the theme's own button back to the top goes
-        visit.page.wait_for_function("getComputedStyle(document.getElementById('pst-back-to-top')).display == 'none'")
+        visit.page.wait_for_function(
+            "() => getComputedStyle(document.getElementById('pst-back-to-top')).display == 'none'"
+        )
         look(visit.page, f"lab-{scheme}-{width}")
         assert axe(visit.page) == []
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
@@ -443,7 +447,9 @@ def test_accessible(chromium, lab_server, scheme, width):
         lab.choose("Scale", "log")
         lab.label("é")
         visit.page.evaluate("scrollTo(0, 0)")
-        visit.page.wait_for_function("getComputedStyle(document.getElementById('pst-back-to-top')).display == 'none'")
+        visit.page.wait_for_function(
+            "() => getComputedStyle(document.getElementById('pst-back-to-top')).display == 'none'"
+        )
         assert axe(visit.page) == []
 
 

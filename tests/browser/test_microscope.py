@@ -291,7 +291,7 @@ def test_pooling_by_hand_and_a_shift(open_widget):
 def test_columns_and_labels(open_widget, reader):
     seen = open_widget("probe-columns")
     seen.press("Time step", "ArrowLeft", 4)
-    seen.page.wait_for_function("document.querySelector('[data-crnn=answer]').textContent.includes('Step 12 ')")
+    seen.page.wait_for_function("() => document.querySelector('[data-crnn=answer]').textContent.includes('Step 12 ')")
     first, last = reader.config.strip(12)
     assert f"T = 32 steps, one every 4 pixels. Step 12 sees pixel columns {first} to {last};" in seen.part("answer")
     seen.do(lambda: seen.root.get_by_label("Pool 5").select_option("2,4"))
@@ -349,7 +349,7 @@ def test_damage_and_its_curve(open_widget, reader):
     seen.do(lambda: seen.press("Cover: width", "ArrowRight", 24))
     assert seen.part("text") != "2b7xy" and seen.part("answer").startswith("Wrong")
     seen.page.wait_for_function(
-        "document.querySelector('[data-crnn=curve]').textContent.startsWith('Along cover: width')"
+        "() => document.querySelector('[data-crnn=curve]').textContent.startsWith('Along cover: width')"
     )
     assert re.search(r"right at ([1-9]|1[0-2]) of 13", seen.part("curve"))
     seen.do(lambda: seen.root.get_by_role("button", name="Undamaged").click())

@@ -38,5 +38,5 @@ def test_the_header_s_buttons_still_act(visit, server):
         v.page.locator('[data-press="print"]').click()
         assert v.page.evaluate("window.printed") is True
         v.page.locator('[data-press="toggleFullScreen"]').click()
-        v.page.wait_for_function("document.fullscreenElement !== null")
+        v.page.wait_for_function("() => document.fullscreenElement !== null")
         assert v.problems == []

@@ -8,7 +8,9 @@ pytestmark = pytest.mark.skipif(not (HTML / "search-pages.js").is_file(), reason
 
 def results(visit, base, query):
     with visit(base, f"search.html?q={query}") as v:
-        v.page.wait_for_function("/found|did not match/.test(document.querySelector('#search-results').innerText)")
+        v.page.wait_for_function(
+            "() => /found|did not match/.test(document.querySelector('#search-results').innerText)"
+        )
         v.page.wait_for_timeout(500)  # excerpts follow
         links = v.page.locator("#search-results li > a").evaluate_all("as => as.map(a => a.getAttribute('href'))")
         excerpts = v.page.locator("#search-results li p.context").all_inner_texts()

@@ -57,7 +57,7 @@ class Visit:
         self.page.goto(f"{base}/{page}")
         self.page.wait_for_load_state("load")
         if self.page.locator("script#MathJax-script, script[src*=mathjax]").count():
-            self.page.wait_for_function("window.MathJax?.startup?.promise")
+            self.page.wait_for_function("() => window.MathJax?.startup?.promise")
             self.page.evaluate("MathJax.startup.promise.then(() => null)")
 
     def _gate(self, route):
