@@ -9,4 +9,5 @@ if sys.argv[1:] == ["doctor"]:  # answers even where torch, which everything els
 
 from crnn_lib.cli import main
 
+sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks is no reason to stop
 sys.exit(main())

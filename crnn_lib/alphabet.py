@@ -1,5 +1,6 @@
 """Characters and class indices. Class 0 is the CTC blank; the symbols are 1, 2, ... in their given order."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -22,9 +23,9 @@ class Alphabet:
     def __post_init__(self) -> None:
         if not isinstance(self.symbols, str) or not self.symbols:
             raise UserError("the alphabet is empty: give at least one symbol")
-        repeated = sorted({s for s in self.symbols if self.symbols.count(s) > 1})
+        repeated = sorted(symbol for symbol, times in Counter(self.symbols).items() if times > 1)
         if repeated:
-            raise UserError(f"the alphabet holds {', '.join(map(repr, repeated))} more than once")
+            raise UserError(f"the alphabet holds {', '.join(map(repr, repeated[:8]))} more than once")
 
     def __len__(self) -> int:
         return len(self.symbols) + 1

@@ -28,6 +28,10 @@ class OutOfFold:
     loss: float
     fold: int
 
+    def is_sound(self) -> bool:
+        """Whether each value has its type: a row that was read may hold anything."""
+        return [type(value) for value in asdict(self).values()] == [str, str, str, float, float, int]
+
 
 def crossval(
     config: Config, data: LabelledImages, recipe: Recipe, k: int, seed: int, state: str | Path, device: str = "cpu",
@@ -40,8 +44,10 @@ def crossval(
     """
     state = Path(state)
     identity = json.loads(json.dumps([asdict(config), asdict(recipe), data.fingerprint(), k, seed]))
-    rows = _rows_so_far(state, identity)
-    for fold, (train, test) in enumerate(folds(data.labels, k, seed)):
+    dealt = folds(data.labels, k, seed)
+    wanted = [(data.names[i], data.labels[i], fold) for fold, (_, test) in enumerate(dealt) for i in test]
+    rows = _rows_so_far(state, identity, wanted)
+    for fold, (train, test) in enumerate(dealt):
         checkpoint = state.with_name(f"{state.name}.fold{fold}.checkpoint")
         if any(row.fold == fold for row in rows):
             checkpoint.unlink(missing_ok=True)  # killed between the two lines that end a fold
@@ -61,12 +67,18 @@ def crossval(
     return sorted(rows, key=lambda row: order[row.file])
 
 
-def _rows_so_far(state: Path, identity: list[Any]) -> list[OutOfFold]:
+def _rows_so_far(state: Path, identity: list[Any], wanted: list[tuple[str, str, int]]) -> list[OutOfFold]:
+    """The rows of the whole folds in `state`; `wanted` is (file, label, fold) of every row in the end."""
     if not state.exists():
         return []
     try:
         found = json.loads(state.read_text(encoding="utf-8"))
         rows, whose = [OutOfFold(**row) for row in found["rows"]], found["identity"]
+        done = [row for row in wanted if row[2] in {r.fold for r in rows}]
+        if whose == identity and not (
+            all(row.is_sound() for row in rows) and [(row.file, row.label, row.fold) for row in rows] == done
+        ):
+            raise ValueError("its rows are not those of whole folds")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{state} is damaged; delete it to start anew") from error
     if whose != identity:
@@ -92,8 +104,8 @@ def read_rows(path: str | Path) -> list[OutOfFold]:
                 OutOfFold(r["file"], r["label"], r["reading"], float(r["confidence"]), float(r["loss"]), int(r["fold"]))
                 for r in csv.DictReader(file)
             ]
-        if not rows:
-            raise UserError("it holds none")
+        if not rows or not all(row.is_sound() for row in rows):
+            raise UserError("it holds none, or rows with empty cells")
         return rows
     except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise UserError(f"cannot read out-of-fold readings from {path}: {error}") from error

@@ -22,10 +22,10 @@ from PIL import Image
 from crnn_lib import audit, doctor, fetch, images, metrics, synth
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.data import LABELS_CSV, LabelledImages, load_folder, read_labels, split, with_labels
-from crnn_lib.errors import UserError
+from crnn_lib.errors import UserError, plain
 from crnn_lib.files import alone, environment, write_text, writing
 from crnn_lib.model import CRNN, Config, load, save
-from crnn_lib.training import OPTIMIZERS, SCHEDULES, Recipe, fit, tune_process
+from crnn_lib.training import OPTIMIZERS, SCHEDULES, Recipe, fit, is_history, tune_process
 
 WEIGHTS = doctor.ROOT / doctor.WEIGHTS
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # a full disk or a closed pipe shows here, not after the end
         return code
     except UserError as error:
-        print(f"error: {_plain(' '.join(str(error).split()))}", file=sys.stderr)
+        print(f"error: {plain(' '.join(str(error).split()))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
@@ -54,13 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:  # a full disk, a name too long, a folder that may not be read
-        print(f"error: {_plain(str(error))}", file=sys.stderr)
+        print(f"error: {plain(str(error))}", file=sys.stderr)
         return 2
-
-
-def _plain(text: str) -> str:
-    """`text` in one line that a terminal can show: a file name may hold anything, even escape sequences."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -174,12 +169,16 @@ def _load_data(a: argparse.Namespace, height: int = images.HEIGHT, width: int = 
 def _print_scores(figures: dict[str, Any], as_json: bool) -> None:
     if as_json:
         sound = {k: v if not isinstance(v, float) or math.isfinite(v) else None for k, v in figures.items()}
-        print(json.dumps(sound))  # JSON knows no infinity: the loss of a label that does not fit is null
+        print(_json(sound))  # JSON knows no infinity: the loss of a label that does not fit is null
         return
     for key, value in figures.items():
         if isinstance(value, list):
             value = "[" + ", ".join(f"{v:.4f}" for v in value) + "]"
-        print(f"{key:>20}  {value:.4f}" if isinstance(value, float) else f"{key:>20}  {_plain(str(value))}")
+        print(f"{key:>20}  {value:.4f}" if isinstance(value, float) else f"{key:>20}  {plain(str(value))}")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value).replace("\x7f", "\\u007f")  # the one control character that JSON lets pass
 
 
 def _generate(a: argparse.Namespace) -> None:
@@ -198,7 +197,7 @@ def _generate(a: argparse.Namespace) -> None:
             for name in (*names, LABELS_CSV):
                 (a.out / name).unlink(missing_ok=True)
             raise
-    print(f"{len(labels)} images and {LABELS_CSV} in {_plain(str(a.out))}")
+    print(f"{len(labels)} images and {LABELS_CSV} in {plain(str(a.out))}")
 
 
 def _fetch(a: argparse.Namespace) -> None:
@@ -228,8 +227,9 @@ def _train(a: argparse.Namespace) -> None:
     with alone(a.out):
         if a.resume and not checkpoint.exists() and a.out.exists():
             found = load(a.out).provenance
-            if all(found.get(key) == json.loads(json.dumps(value)) for key, value in asked.items()):
-                print(f"{a.out} is finished: nothing to resume", file=sys.stderr)
+            same = all(found.get(key) == json.loads(json.dumps(value)) for key, value in asked.items())
+            if same and is_history(found.get("history")) and found["history"]:
+                print(f"{plain(str(a.out))} is finished: nothing to resume", file=sys.stderr)
                 return _report_training(a, found)
         run = fit(config, part, recipe, checkpoint=checkpoint, resume=a.resume, device=device)
         if not run.finished:
@@ -255,17 +255,18 @@ def _evaluate(a: argparse.Namespace) -> None:
     part = (with_labels(data, read_labels(a.labels)) if a.labels else data).subset(indices)
     figures, _ = metrics.evaluate(model, part.images, part.labels)
     if chosen != (a.split or "test"):
-        print(f"{_plain(str(a.weights))} was trained on other data: all of this is scored", file=sys.stderr)
+        print(f"{plain(str(a.weights))} was trained on other data: all of this is scored", file=sys.stderr)
     _print_scores({**figures, "split": chosen, "weights": str(a.weights)}, a.json)
 
 
 def _chosen_split(a: argparse.Namespace, model: CRNN, data: LabelledImages) -> tuple[Sequence[int], str]:
     """The indices to score, and that part's name: only the very data and split trained with have a test part."""
     trained = model.provenance
-    same_data = trained.get("data") == data.fingerprint() and {"split_seed", "train_fraction"} <= trained.keys()
-    if a.split_seed is not None and a.split_seed != trained.get("split_seed"):
+    seed, fraction = trained.get("split_seed"), trained.get("train_fraction")
+    same_data = trained.get("data") == data.fingerprint() and type(seed) is int and type(fraction) is float
+    if a.split_seed is not None and a.split_seed != seed:
         raise UserError(
-            f"{a.weights} was trained with split seed {trained.get('split_seed')}: with seed {a.split_seed} "
+            f"{a.weights} was trained with split seed {seed}: with seed {a.split_seed} "
             "the test part would hold images that it was trained on"
         )
     chosen = a.split or ("test" if same_data else "all")
@@ -273,7 +274,7 @@ def _chosen_split(a: argparse.Namespace, model: CRNN, data: LabelledImages) -> t
         return range(len(data)), "all"
     if not same_data:
         raise UserError(f"{a.weights} was trained on other data, so this has no {chosen} part: use --split all")
-    train, test = split(data.labels, trained["train_fraction"], trained["split_seed"])
+    train, test = split(data.labels, fraction, seed)
     return train if chosen == "train" else test, chosen
 
 
@@ -312,15 +313,17 @@ def _predict(a: argparse.Namespace) -> int:
     found = []
     if good:
         readings = metrics.read(model, torch.stack([image for _, image in good]))
+        if not all(map(math.isfinite, readings.confidences)):
+            raise UserError(f"{a.weights} is damaged: its probabilities are no numbers")
         found = [
             {"file": str(path), "text": text, "confidence": confidence}
             for (path, _), text, confidence in zip(good, readings.texts, readings.confidences, strict=True)
         ]
     if a.json:
-        print(json.dumps({"predictions": found, "errors": bad}))
+        print(_json({"predictions": found, "errors": bad}))
     else:
         for one in found:
-            print(f"{_plain(one['file'])}\t{one['text']}\t{one['confidence']:.4f}")
+            print(f"{plain(one['file'])}\t{plain(one['text'])}\t{one['confidence']:.4f}")
     if bad:
         raise UserError("; ".join(bad))
     return 0
@@ -330,4 +333,4 @@ def _export(a: argparse.Namespace) -> None:
     from crnn_lib.export import to_onnx  # onnx and onnxruntime take a second to import
 
     difference = to_onnx(load(a.weights), a.out)
-    print(f"{_plain(str(a.out))}: equal to the model within {difference:.1g}")
+    print(f"{plain(str(a.out))}: equal to the model within {difference:.1g}")

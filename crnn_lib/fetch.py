@@ -7,7 +7,9 @@ memory and only then written under that name. So neither paths nor links in an a
 import csv
 import hashlib
 import http.client
+import lzma
 import os
+import re
 import shutil
 import stat
 import sys
@@ -172,8 +174,8 @@ def _sound(name: str, wanted: dict[str, str], open_file: Callable[[], BinaryIO])
         with open_file() as file:
             content = file.read(MAX_IMAGE)
         return content if digest(name, content) == wanted[name] else None
-    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error):  # damaged, locked, unreadable
-        return None
+    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error, lzma.LZMAError):
+        return None  # damaged, locked, unreadable
 
 
 def _compare(folder: str, wanted: dict[str, str], sound: set[str], seen: set[str]) -> Report:
@@ -192,8 +194,11 @@ def _would_be_read(name: str) -> bool:
 def _read_manifest(path: str | Path) -> dict[str, str]:
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            return {row["file"]: row["sha256"] for row in csv.DictReader(file)}
-    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
+            rows = {row["file"]: row["sha256"] for row in csv.DictReader(file)}
+        if not rows or not all(name and re.fullmatch("[0-9a-f]{64}", value or "") for name, value in rows.items()):
+            raise ValueError("no rows, or rows without name or digest")
+        return rows
+    except (OSError, KeyError, ValueError, csv.Error) as error:
         raise UserError(f"the manifest {str(path)!r} is missing or damaged: restore it from the repository") from error
 
 

@@ -22,6 +22,7 @@ from crnn_lib.errors import UserError
 from crnn_lib.files import atomic_path
 
 FORMAT = "crnn_lib 1"
+MOST_NUMBERS = 2**27  # in one stage of one image: half a gigabyte
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,23 @@ class Config:
             raise UserError("every size of the model must be a whole number from 1 to 65536")
         if not self.rows or not self.steps():
             raise UserError(f"an image of {self.height} x {self.width} pixels is pooled away: give it more pixels")
+        if self._largest_stage() > MOST_NUMBERS:
+            raise UserError(f"a stage of {self._largest_stage():,} numbers is too large, the limit is {MOST_NUMBERS:,}")
 
     @property
     def rows(self) -> int:
         """Height of the last feature map, in map pixels."""
         return _pooled(self.height, [vertical for vertical, _ in self.pools])
+
+    def _largest_stage(self) -> int:
+        """How many numbers the largest map or sequence has, for one image."""
+        verticals, horizontals = zip(*self.pools, strict=True)
+        maps = [
+            channels * _pooled(self.height, verticals[:i]) * _pooled(self.width, horizontals[:i])
+            for i, channels in enumerate(self.channels)
+        ]
+        column = max(self.channels[-1] * self.rows, self.features, 8 * self.hidden, len(self.alphabet) + 1)
+        return max(*maps, self.steps() * column)
 
     def steps(self, width: int | None = None) -> int:
         """T, the number of time steps for an image `width` pixels wide (default: the configured width)."""

@@ -24,16 +24,16 @@ def quantise(strokes: Sequence[Stroke]) -> list[list[list[float]]]:
 
     Raises UserError for a point that is no pair of numbers within 4096 pixels of the origin.
     """
-    result = []
-    for stroke in strokes:
-        points = []
-        for point in stroke:
-            if len(point) != 2 or not all(-FARTHEST <= v <= FARTHEST for v in point):
-                raise UserError(f"point {str(list(point))[:60]} is no [x, y] within {FARTHEST:.0f} pixels")
-            points.append([math.floor(v * STEP + 0.5) / STEP for v in point])
-        if points:
-            result.append(points)
-    return result
+    try:
+        return [[_on_grid(point) for point in stroke] for stroke in strokes if len(stroke)]
+    except TypeError as error:
+        raise UserError("a drawing is a list of strokes, a stroke a list of points [x, y]") from error
+
+
+def _on_grid(point: Sequence[float]) -> list[float]:
+    if len(point) != 2 or not all(-FARTHEST <= v <= FARTHEST for v in point):
+        raise UserError(f"point {str(list(point))[:60]} is no [x, y] within {FARTHEST:.0f} pixels")
+    return [math.floor(v * STEP + 0.5) / STEP for v in point]
 
 
 def normalise(strokes: Sequence[Stroke], height: int = HEIGHT, width: int = WIDTH) -> list[list[list[float]]]:

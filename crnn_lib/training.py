@@ -5,6 +5,7 @@ import json
 import math
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -27,6 +28,8 @@ from crnn_lib.model import CRNN, Config
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}  # both bias-corrected (Kingma and Ba 2015)
 SCHEDULES = {"onecycle": 3e-3, "plateau": 1e-3}  # and the learning rate of each: the peak, the start
+RECORD = {"epoch", "learning_rate", "train_loss", "cpu_seconds", "validation_ctc_loss", "validation_exact",
+          "validation_images", "validation_cer"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -187,16 +190,11 @@ class Run:
 
     def save(self, path: str | Path) -> None:
         """Write the whole state as safetensors, atomically."""
-        state = self.optimizer.state_dict()
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        tensors |= {f"optimizer.{i}.{key}": v for i, slots in state["state"].items() for key, v in slots.items()}
-        metadata = {
-            "identity": self.identity(),
-            "groups": state["param_groups"],
-            "scheduler": self.scheduler.state_dict(),
-            "history": self.history,
-        }
+        slots = self.optimizer.state_dict()["state"]
+        tensors |= {f"optimizer.{i}.{key}": value for i, slot in slots.items() for key, value in slot.items()}
+        metadata = {"identity": self.identity(), "history": self.history}  # the schedule follows from the history
         with atomic_path(path) as temporary:
             plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
             temporary.write_bytes(to_safetensors(plain, {key: json.dumps(value) for key, value in metadata.items()}))
@@ -205,26 +203,72 @@ class Run:
         """Go on where `save` left off. Raises UserError for a damaged checkpoint or one of another run."""
         try:
             with safe_open(path, framework="pt") as file:
-                metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+                metadata = file.metadata() or {}
+                if json.loads(metadata["identity"]) != self.identity():
+                    raise UserError("it belongs to a run with another recipe, model or data")
+                history = json.loads(metadata["history"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            if metadata["identity"] != self.identity():
-                raise UserError("it belongs to a run with another recipe, model or data")
-            under: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
-            for name, tensor in tensors.items():
-                part, rest = name.split(".", 1)
-                under[part][rest] = tensor
-            self.model.load_state_dict(under["model"])
-            self.best = under["best"]
-            slots: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in under["optimizer"].items():
-                i, key = name.split(".", 1)
-                slots.setdefault(int(i), {})[key] = tensor
-            self.optimizer.load_state_dict({"state": slots, "param_groups": metadata["groups"]})
-            self.scheduler.load_state_dict(metadata["scheduler"])
-            self.history = metadata["history"]
+            self._take_back(history, tensors)
         except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"cannot resume from {path}: {reason}; delete it to start anew") from error
+
+    def _take_back(self, history: Any, tensors: dict[str, Tensor]) -> None:
+        """Put a checkpoint's content in place. Raises UserError for what this run cannot have saved."""
+        if (
+            not is_history(history)
+            or not 1 <= len(history) <= self.recipe.epochs
+            or any(("validation_ctc_loss" in record) != bool(self.validation) for record in history)
+        ):
+            raise UserError("its history is damaged")
+        steps = -(-len(self.train) // self.recipe.batch_size)
+        expected = self._layout("model", *["best"] * any(name.startswith("best.") for name in tensors))
+        if {n: (t.shape, t.dtype) for n, t in tensors.items()} != {n: (t.shape, t.dtype) for n, t in expected.items()}:
+            raise UserError("its tensors are not those of this run")
+        under: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            part, rest = name.split(".", 1)
+            under[part][rest] = tensor
+            if part == "optimizer":
+                slots.setdefault(int(rest.split(".")[0]), {})[rest.split(".")[1]] = tensor
+            wrong_step = part == "optimizer" and rest.endswith(".step") and tensor != steps * len(history)
+            if wrong_step or (part == "best" and not tensor.isfinite().all()):
+                raise UserError(f"{name} holds impossible numbers")
+        self.model.load_state_dict(under["model"])
+        self.best, self.history = under["best"], history
+        self._replay_schedule(steps)
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": slots})
+
+    def _layout(self, *parts: str) -> dict[str, Tensor]:
+        """The names in a checkpoint, each with a tensor of its shape and type."""
+        layout = {f"{part}.{name}": tensor for part in parts for name, tensor in self.model.state_dict().items()}
+        for i, parameter in enumerate(self.model.parameters()):
+            slot = {"step": torch.tensor(0.0), "exp_avg": parameter, "exp_avg_sq": parameter}
+            layout |= {f"optimizer.{i}.{key}": tensor for key, tensor in slot.items()}
+        return layout
+
+    def _replay_schedule(self, steps: int) -> None:
+        """Bring the learning rate to where it stood after `history`, of `steps` steps an epoch."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch wants to see the optimizer step before the schedule does
+            for record in self.history:
+                if self.recipe.schedule == "plateau":
+                    self.scheduler.step(record["validation_ctc_loss"])
+                else:
+                    for _ in range(steps):
+                        self.scheduler.step()
+
+
+def is_history(found: Any) -> bool:
+    """Whether `found`, of JSON from anywhere, holds the records of epochs 1, 2, ...: numbers under known names."""
+    return isinstance(found, list) and all(
+        isinstance(record, dict)
+        and {"train_loss"} <= record.keys() <= RECORD
+        and record.get("epoch") == number
+        and all(type(value) in (int, float) for value in record.values())
+        for number, record in enumerate(found, 1)
+    )
 
 
 def fit(

@@ -5,6 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+
+# A few cases, always the same, in the default run; `make fuzz` asks for thousands of new ones.
+settings.register_profile(
+    "fuzz",
+    max_examples=int(os.environ.get("CASES", 10)),
+    derandomize="CASES" not in os.environ,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.fixture(scope="session", autouse=True)

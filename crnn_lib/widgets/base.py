@@ -15,7 +15,7 @@ from PIL import Image
 
 from crnn_lib import images, metrics, skeletons, strokes
 from crnn_lib import model as models
-from crnn_lib.errors import UserError
+from crnn_lib.errors import UserError, plain
 from crnn_lib.widgets import source, weights
 
 WEIGHTS = Path(__file__).parents[2] / "data" / "weights"
@@ -45,12 +45,23 @@ def typed(text: str) -> list[list[list[float]]]:
 
 def mount(kind: str, state: dict[str, Any], grey: np.ndarray, alt: str) -> str:
     """`<crnn-widget>` for a page, and in it the picture `grey` (h, w), seen until the live view stands there."""
-    file = io.BytesIO()
+    file, alt = io.BytesIO(), plain(alt)
     Image.fromarray(grey.round().astype(np.uint8)).save(file, "PNG")
     data = base64.b64encode(file.getvalue()).decode("ascii")
     attributes = f'kind="{html.escape(kind)}" state="{html.escape(json.dumps(state, sort_keys=True))}"'
     picture = f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}">'
     return f'<crnn-widget {attributes}><div class="crnn-baked">{picture}<p>{html.escape(alt)}</p></div></crnn-widget>'
+
+
+class Pixels(traitlets.Bytes):
+    """The bytes of a whole picture, or none. The page sends a memoryview; a number would become that many bytes."""
+
+    def validate(self, obj: Any, value: Any) -> bytes:
+        """The value as bytes. Raises TraitError for anything else."""
+        content = bytes(value) if isinstance(value, bytes | bytearray | memoryview) else None
+        if content is None or len(content) not in (0, images.HEIGHT * images.WIDTH):
+            self.error(obj, value)
+        return content
 
 
 class Widget(anywidget.AnyWidget):
@@ -67,8 +78,9 @@ class Widget(anywidget.AnyWidget):
 
     def _answer(self, _: Any, question: dict[str, Any], buffers: list[Any]) -> None:
         """Answer one message of the page: `data`, `weights` or `infer`. An error is an answer too."""
-        answer: dict[str, Any] = {"id": question.get("id")}
+        answer: dict[str, Any] = {}
         try:
+            answer["id"] = question["id"]
             if question["kind"] == "data":
                 self.send({**answer, "data": json.loads(RECORDINGS[question["name"]].read_text(encoding="utf-8"))})
                 return
@@ -84,7 +96,14 @@ class Widget(anywidget.AnyWidget):
             answer |= {"names": list(chosen), "dims": [list(tensor.shape) for tensor in chosen.values()]}
             self.send(answer, [tensor.numpy().tobytes() for tensor in chosen.values()])
         except Exception as error:  # the page must hear of it, whatever it is
-            self.send({**answer, "error": f"{type(error).__name__}: {error}"})
+            self.send({**answer, "error": plain(f"{type(error).__name__}: {error}", 400)})
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take the fields that the page sends. What they cannot hold leaves them as they are."""
+        try:
+            super().set_state(sync_data)
+        except Exception as error:  # a page may send anything, and nobody here could mend it
+            self.log.warning("not taken from the page: %s", plain(str(error), 400))
 
     def baked(self) -> str:
         """The widget as `<crnn-widget>` for a static page. Each kind draws its own."""
@@ -110,8 +129,8 @@ class Pad(Widget):
     lines = traitlets.Int(0).tag(sync=True)
     blur = traitlets.Float(0.0).tag(sync=True)
     sample = traitlets.Unicode("").tag(sync=True)
-    given = traitlets.CBytes(b"").tag(sync=True)  # laid on from here; the page sends a memoryview
-    picture = traitlets.CBytes(b"").tag(sync=True)  # what is shown, and its reading
+    given = Pixels(b"").tag(sync=True)  # laid on from here
+    picture = Pixels(b"").tag(sync=True)  # what is shown, and its reading
     reading = traitlets.Unicode("").tag(sync=True)
     confidence = traitlets.Float(0.0).tag(sync=True)
 

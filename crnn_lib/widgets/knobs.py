@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from html import escape
 from typing import Any
 
 import ipywidgets
@@ -42,7 +43,7 @@ class GeneratorKnobs(Pictured):
         self.seed = ipywidgets.BoundedIntText(seed, min=0, max=2**31 - 1, description="Seed")
         self.sliders = {field: _slider(field) for field in KNOBS}
         self.reset = ipywidgets.Button(description="Reset the knobs")
-        self.message = ipywidgets.Label()
+        self.message = ipywidgets.HTML()  # a Label would set what stands between dollar signs as a formula
         self.view = ipywidgets.Image(layout={"max_width": "100%", "align_self": "flex-start"})
         self.style, self.image = synth.DEFAULT, synth.render("2b7xy")  # in case `text` cannot be drawn
         self._redraw()
@@ -68,7 +69,7 @@ class GeneratorKnobs(Pictured):
             style = replace(synth.DEFAULT, **{f: (-v if f in SPREAD else v, v) for f, v in values.items()})
             self.image, self.style, self.message.value = synth.render(text, self.seed.value, style), style, ""
         except UserError as error:
-            self.message.value = f"Not drawn: {error}"
+            self.message.value = escape(f"Not drawn: {error}", quote=False)
         self.view.value = self.picture()
 
     def _reset(self, button: Any = None) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 from crnn_lib import figures, metrics
 from crnn_lib.alphabet import BLANK
 from crnn_lib.data import LabelledImages
-from crnn_lib.errors import UserError
+from crnn_lib.errors import UserError, plain
 from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Fit, Recipe, Run
 from crnn_lib.widgets import base
@@ -204,7 +204,7 @@ class Live(Replay):
         try:
             self._train()
         except Exception as error:  # of whatever kind: in a thread, nobody else would tell
-            self.status = f"{type(error).__name__}: {error}"
+            self.status = plain(f"{type(error).__name__}: {error}")
         finally:
             self.running = False
 
@@ -271,11 +271,12 @@ def _still(recording: dict[str, Any]) -> np.ndarray:
     for axes, at in zip(top.subplots(1, len(points), squeeze=False)[0], points, strict=True):
         now = runs[0]["frames"][at]
         axes.imshow(np.roll(film[at, 0].T, -1, 0), cmap=figures.SEQUENTIAL, vmin=0, vmax=255, aspect="auto")
-        axes.set(xticks=[], yticks=[], xlabel=f"step {now['step']}: {now['texts'][0] or '(nothing)'}")
+        axes.set(xticks=[], yticks=[])
+        axes.set_xlabel(plain(f"step {now['step']}: {now['texts'][0] or '(nothing)'}", 40), parse_math=False)
     axes = below.subplots()
     for run, colour, style in zip(runs, (figures.BLUE, figures.ORANGE), ("-", "--"), strict=False):
         x, y = ([frame[key] for frame in run["frames"]] for key in ("step", "loss"))
-        axes.plot(x, y, style, color=colour, label=run["what"])
+        axes.plot(x, y, style, color=colour, label=plain(run["what"], 60).replace("$", r"\$"))
     for floor in runs[0]["floors"]:
         axes.axhline(floor, color=figures.INK, ls=":", lw=1)
     axes.set(xlabel="training step", ylabel="CTC loss", ylim=(0, 5))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from crnn_lib import figures, metrics
 from crnn_lib.data import LabelledImages
+from crnn_lib.errors import plain
 from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Fit, Recipe, Run, fit
 from crnn_lib.widgets.picture import Pictured
@@ -98,7 +99,7 @@ class TrainingMonitor(Pictured):
         self._tell("finished" if self.fit.finished else "stopped; Start goes on after the last whole epoch")
 
     def _tell(self, text: str) -> None:
-        self.message.value = f'<span role="status">{escape(text)}</span>'
+        self.message.value = f'<span role="status">{escape(plain(text))}</span>'
 
     def _look(self) -> None:
         """Take history and weights from the checkpoint, which was written just before; read the examples; draw."""
@@ -135,7 +136,7 @@ def _draw(history: list[dict[str, Any]], floor: float | None, images: Tensor, ca
     right = figure.add_axes((0.64, 0.02, 0.34, 0.96))
     for row, (image, caption) in enumerate(zip(images, captions, strict=True)):
         right.imshow(-image[0].numpy(), cmap="gray", extent=(0, 1, -row - 0.68, -row), aspect="auto")
-        right.text(0, -row - 0.88, caption, fontsize=9)
+        right.text(0, -row - 0.88, plain(caption, 60), fontsize=9, parse_math=False)
     right.set(xlim=(0, 1), ylim=(-len(images), 0))
     right.axis("off")
     buffer = io.BytesIO()
