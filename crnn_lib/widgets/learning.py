@@ -150,14 +150,17 @@ class Replay(base.Widget):
     def baked(self) -> str:
         """The film for a static page: its first run and the one beside it as a picture."""
         recording = self.recording or _recording()
-        first = recording["runs"][0]
-        chosen = [first["frames"][i] for i in _turning_points(first)]
-        steps = ", ".join(f"{frame['texts'][0] or 'nothing'} at step {frame['step']}" for frame in chosen)
-        alt = (
-            f"Example: the class probabilities of {first['samples'][0]} in a training run, read as {steps}; below, the "
-            "loss by training step."
-        )
-        return base.mount(self.kind, {"recording": self.recording}, _still(recording), alt)
+        try:
+            first = recording["runs"][0]
+            chosen = [first["frames"][i] for i in _turning_points(first)]
+            steps = ", ".join(f"{frame['texts'][0] or 'nothing'} at step {frame['step']}" for frame in chosen)
+            alt = (
+                f"Example: the class probabilities of {first['samples'][0]} in a training run, read as {steps}; below, "
+                "the loss by training step."
+            )
+            return base.mount(self.kind, {"recording": self.recording}, _still(recording), alt)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise UserError("the recording is damaged") from error
 
 
 class Live(Replay):

@@ -1,5 +1,16 @@
 // Small helpers for building a widget's elements.
 
+const MOST_SHOWN = 4000; // characters shown of a text
+
+/**
+ * Text as it is shown, of whatever origin: line ends, control characters and marks that turn the direction of writing
+ * are spelt out, and of a very long one the first part is shown. @param {string} text
+ */
+export function visible(text) {
+  const shown = text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)} ... and ${text.length - MOST_SHOWN} characters more` : text;
+  return shown.replace(/[\p{C}\u2028\u2029]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+}
+
 /**
  * An element with attributes and children; a property `on…` is a listener, `null` and `false` leave an attribute out.
  * @param {string} tag @param {Object<string, any>} [attributes] @param {...(Node | string)} children
@@ -10,13 +21,14 @@ export function element(tag, attributes = {}, ...children) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else if (value !== null && value !== false) made.setAttribute(name, value === true ? "" : String(value));
   }
-  made.append(...children);
+  made.append(...children.map((child) => (typeof child === "string" ? visible(child) : child)));
   return made;
 }
 
 /** Set the text only where it differs, so that a live region is not announced twice. */
 export function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  const shown = visible(text);
+  if (node.textContent !== shown) node.textContent = shown;
 }
 
 /** A slider with its name and its value in words. @param {{name: string, min: number, max: number, step: number,

@@ -6,6 +6,8 @@
  *             features: number, hidden: number}} Config */
 
 const PAGE_FORMAT = "crnn_lib page 1";
+const MOST_HEADER = 100e6; // bytes, as the safetensors library has it
+const MOST_NUMBERS = 2 ** 27; // in one stage
 const ITEM_BYTES = { F32: 4, F16: 2, I8: 1 };
 
 /** Bytes of base64 text, without the detour over a binary string that `atob` takes. @param {string} text */
@@ -35,6 +37,40 @@ function halfToNumber(h) {
   return sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24);
 }
 
+const whole = (n) => Number.isSafeInteger(n) && n >= 0;
+const damaged = (why) => new Error(`the weights are damaged: ${why}`);
+
+/** The object that JSON text holds. @param {string} text @param {string} what */
+function objectOf(text, what) {
+  let found = null;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    // told below
+  }
+  if (typeof found !== "object" || found === null || Array.isArray(found)) throw damaged(`their ${what} is no JSON object`);
+  return found;
+}
+
+/** The tensors that a header tells of, in the order in which they lie: all of the file, no byte twice. */
+function layout(header, end) {
+  const entries = Object.entries(header).map(([name, entry]) => {
+    const { dtype, shape, data_offsets: offsets } = entry ?? {};
+    const sound = Object.hasOwn(ITEM_BYTES, dtype) && Array.isArray(shape) && shape.every(whole) && Array.isArray(offsets) && offsets.every(whole);
+    const [from, to] = sound ? offsets : [];
+    const count = sound ? shape.reduce((a, b) => a * b, 1) : NaN;
+    if (to - from !== count * ITEM_BYTES[dtype] || !(to <= end)) throw damaged(`${name.slice(0, 80)} has not the size that its header tells`);
+    return { name, dtype, shape, from, to, count };
+  });
+  entries.sort((a, b) => a.from - b.from || a.to - b.to);
+  const at = entries.reduce((last, { name, from, to }) => {
+    if (from !== last) throw damaged(`${name.slice(0, 80)} does not begin where the tensor before it ends`);
+    return to;
+  }, 0);
+  if (at !== end) throw damaged("they hold more than their header tells");
+  return entries;
+}
+
 /**
  * A safetensors file: eight bytes of header length, a JSON header, the numbers. Everything is checked before it is used.
  * float16 and int8 (a row's whole numbers times its `.scale`) become float32 here, once.
@@ -44,33 +80,44 @@ function halfToNumber(h) {
 export function parseWeights(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = bytes.length < 8 ? NaN : 8 + view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
-  if (!(start <= bytes.length)) throw new Error("the weights are damaged: their header is cut off");
+  if (!(start <= bytes.length && start <= MOST_HEADER)) throw damaged("their header is cut off, or larger than any");
   let text = "";
   for (let i = 8; i < start; i++) text += String.fromCharCode(bytes[i]);
-  const header = JSON.parse(text);
-  const config = JSON.parse(header.__metadata__?.[PAGE_FORMAT] ?? "null");
-  if (!config) throw new Error(`the weights are not of format ${PAGE_FORMAT}`);
+  const header = objectOf(text, "header");
+  const told = header.__metadata__?.[PAGE_FORMAT];
+  if (typeof told !== "string") throw new Error(`the weights are not of format ${PAGE_FORMAT}`);
+  const config = objectOf(told, "configuration");
   delete header.__metadata__;
   /** @type {Object<string, Tensor>} */
-  const tensors = {};
-  for (const [name, { dtype, shape, data_offsets: [from, to] }] of Object.entries(header)) {
-    const count = shape.reduce((a, b) => a * b, 1);
+  const tensors = Object.create(null);
+  for (const { name, dtype, shape, from, count } of layout(header, bytes.length - start)) {
     const size = ITEM_BYTES[dtype];
-    if (!size || !(from >= 0) || to - from !== count * size || start + to > bytes.length)
-      throw new Error(`the weights are damaged: ${name} has not the size that its header tells`);
     const data = new Float32Array(count);
     for (let i = 0, at = start + from; i < count; i++, at += size)
       data[i] = size === 2 ? halfToNumber(view.getUint16(at, true)) : size === 4 ? view.getFloat32(at, true) : view.getInt8(at);
+    if (!data.every(Number.isFinite)) throw damaged("they hold a number that is not finite");
     tensors[name] = { data, dims: shape };
   }
   for (const name of Object.keys(tensors)) {
     const scale = tensors[name + ".scale"]?.data;
     if (!scale) continue;
-    const { data } = tensors[name];
+    const { data, dims } = tensors[name];
+    if (scale.length !== dims[0]) throw damaged(`${name.slice(0, 80)} has not one scale a row`);
     const row = data.length / scale.length;
     for (let i = 0; i < data.length; i++) data[i] *= scale[Math.floor(i / row)];
   }
   return { config, tensors };
+}
+
+/** Refuse a configuration that no reader has, before anything is made of it. @param {Config} config */
+function checkConfig({ alphabet, height, width, channels, pools, features, hidden }) {
+  const size = (n) => whole(n) && n >= 1 && n <= 65536;
+  const sound =
+    typeof alphabet === "string" && alphabet && [height, width, features, hidden].every(size) &&
+    Array.isArray(channels) && channels.length && channels.every(size) && Array.isArray(pools) && pools.length === channels.length &&
+    pools.every((pool) => Array.isArray(pool) && pool.length === 2 && pool.every(size)) &&
+    height * width * Math.max(...channels) <= MOST_NUMBERS && width * Math.max(features, 8 * hidden, alphabet.length) <= MOST_NUMBERS;
+  if (!sound) throw damaged("their configuration is of no reader");
 }
 
 /** (C, H, W) -> (C, H + 2, W + 2) with a border of zeros, so that a 3x3 filter needs no special case at the edge. */
@@ -194,6 +241,7 @@ function lstm(features, T, F, hidden, weight, bias, backwards, states) {
  */
 export function createReader(bytes) {
   const { config, tensors } = parseWeights(bytes);
+  checkConfig(config);
   const { channels, pools, features: F, hidden, alphabet } = config;
   const K = [...alphabet].length + 1;
   const rows = pools.reduce((size, [v]) => Math.floor(size / v), config.height);

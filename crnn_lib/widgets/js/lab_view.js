@@ -1,7 +1,7 @@
 // What the laboratory shows: grids of coloured numbers, lines over the lattice, and a cell's arithmetic in words.
 import { bestCells, cellPosterior, countAlignments, ctcGradient, extend, forward, backward, logLikelihood, occupancy, pathLogProb, predecessors, repeats, successors } from "./ctc.js";
 import { collapse } from "./decode.js";
-import { element, percent, setText } from "./dom.js";
+import { element, percent, setText, visible } from "./dom.js";
 import { colourOf } from "./sight.js";
 
 /** A number for people: three digits, never a misleading 0. */
@@ -154,7 +154,7 @@ export function createGrid({ label, hook, onselect, onpeek, onkey }) {
 export function svgElement(tag, attributes, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
+  made.append(...children.map((child) => (typeof child === "string" ? visible(child) : child)));
   return made;
 }
 

@@ -103,6 +103,21 @@ export function createCurves(onstep) {
   return { node: chart, show: (runs, kind, step) => { shown = { runs, kind, step }; draw(); } };
 }
 
+/** Whether a recording can be shown: it may come from a damaged file. @param {any} recording */
+export function isRecording(recording) {
+  const number = (v) => typeof v === "number" && Number.isFinite(v);
+  const words = (list) => Array.isArray(list) && list.every((v) => typeof v === "string");
+  const frame = (f, samples) =>
+    [f?.step, f?.loss, f?.blank, f?.exact].every(number) && (f.gradient === null || number(f.gradient)) && words(f.texts) && f.texts.length === samples.length;
+  const run = (r) =>
+    typeof r?.what === "string" && typeof r.posteriors === "string" && number(r.validation_images) && words(r.samples) &&
+    Array.isArray(r.floors ?? []) && (r.floors ?? []).every(number) && Array.isArray(r.frames) && r.frames.length > 0 &&
+    r.frames.every((f) => frame(f, r.samples)) && Array.isArray(r.shape) && r.shape.length === 4 && r.shape.every((n) => number(n) && n >= 0) &&
+    r.shape[0] === r.frames.length && r.shape[1] === r.samples.length && r.shape[3] === recording.symbols.length + 1 &&
+    r.posteriors.length === 4 * Math.ceil(r.shape.reduce((a, b) => a * b, 1) / 3);
+  return typeof recording?.symbols === "string" && Array.isArray(recording.runs) && recording.runs.every(run);
+}
+
 /** The picture that a sample of a run is, where it is known: (H, W) grey levels. */
 async function pictureOf(run, name) {
   if (run.pictures?.[name]) return { ...run.pictures[name], data: fromBase64(run.pictures[name].pixels) };
@@ -176,6 +191,7 @@ export async function mountReplay({ root, model, backend }) {
   const trainable = Boolean(model.get("trainable"));
   let recording = model.get("recording");
   if (!recording?.runs && !trainable) recording = await backend.data("replay");
+  if (recording?.runs && !isRecording(recording)) throw new Error("the recording is damaged");
   let runs = recording?.runs ?? [];
   const films = new WeakMap();
   const filmOf = (run) => films.get(run) ?? films.set(run, fromBase64(run.posteriors)).get(run);
@@ -248,6 +264,7 @@ export async function mountReplay({ root, model, backend }) {
   const grown = () => {
     const stood = frame >= last();
     const before = runs[0];
+    if (!isRecording(model.get("recording"))) return setText(status, "The recording is damaged.");
     recording = model.get("recording");
     runs = recording?.runs ?? [];
     if (!runs[0]?.samples.includes(wanted)) wanted = runs[0]?.samples[0];

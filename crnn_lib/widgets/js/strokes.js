@@ -9,12 +9,13 @@ const MARGIN = 3; // pixels left free round a normalised drawing
 
 /** The same drawing on the grid; strokes without points go. @param {Strokes} strokes @returns {Strokes} */
 export function quantise(strokes) {
+  if (!Array.isArray(strokes) || !strokes.every(Array.isArray)) throw new Error("a drawing is a list of strokes, a stroke a list of points [x, y]");
   return strokes
     .filter((stroke) => stroke.length)
     .map((stroke) =>
       stroke.map((point) => {
-        if (point.length !== 2 || !point.every((v) => v >= -FARTHEST && v <= FARTHEST))
-          throw new Error(`point ${JSON.stringify(point)} is no [x, y] within ${FARTHEST} pixels`);
+        if (!Array.isArray(point) || point.length !== 2 || !point.every((v) => Math.abs(v) <= FARTHEST && typeof v === "number"))
+          throw new Error(`point ${String(JSON.stringify(point)).slice(0, 60)} is no [x, y] within ${FARTHEST} pixels`);
         return point.map((v) => Math.floor(v * STEP + 0.5) / STEP);
       }),
     );

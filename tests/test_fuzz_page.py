@@ -1,0 +1,194 @@
+"""What crosses between page and kernel, and what the page reads: sound, or an error in words that the widget shows."""
+
+import base64
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from fuzzing import answer, crooked, damaged, fuzz, json_values, numbers, safetensors, texts
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crnn_lib import strokes
+from crnn_lib.model import CRNN, Config
+from crnn_lib.widgets import base, knobs, lab, learning, microscope, source, weights
+
+py_mini_racer = pytest.importorskip("py_mini_racer")
+SMALL = Config("ab", 8, 16, (3, 4), ((2, 2), (2, 2)), 6, 5)
+GLUE = """
+const RAW = /undefined|not a function|not iterable|of null|Cannot|Invalid|Maximum|NaN/;
+/** What act gives, as JSON, or the words of its error; words that only a programmer understands are a fault. */
+function told(act) {
+  try {
+    return JSON.stringify({ answer: act() ?? null });
+  } catch (error) {
+    return JSON.stringify({ error: error.message, clear: error.constructor === Error && !RAW.test(error.message) });
+  }
+}
+function reads(text) {
+  return told(() => {
+    const { config, infer } = createReader(fromBase64(text));
+    const { height, width } = config;
+    const { log_probs } = infer(new Float32Array(height * width), height, width);
+    return { dims: log_probs.dims, numbers: log_probs.data.every((v) => !Number.isNaN(v)) };
+  });
+}
+const draws = (text, thickness) => told(() => renderStrokes(normalise(JSON.parse(text)), thickness).length);
+const writes = (text) => told(() => placeText(text).length);
+const records = (text) => told(() => isRecording(JSON.parse(text)));
+const judges = (path, label) => told(() => [reasonForPath(path, label), reasonForCount(BigInt(path.length), label, 5)]);
+"""
+
+
+@pytest.fixture(scope="module")
+def page():
+    """page(name of a function, arguments) -> what it gives, or None where it refuses in words."""
+    racer = py_mini_racer.MiniRacer()
+    racer.eval(source.joined() + GLUE + "0")
+
+    def ask(name, *arguments):
+        said = json.loads(racer.call(name, *arguments))
+        if "error" in said:
+            assert said["clear"] and 10 < len(said["error"]) < 500, said
+            return None
+        return said["answer"]
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """Header, tensors and all bytes of a small reader's page weights, for both kinds of number."""
+    torch.manual_seed(0)
+    files = [weights.to_bytes(CRNN(SMALL).eval(), bits) for bits in (16, 8)]
+    starts = [8 + int.from_bytes(content[:8], "little") for content in files]
+    return [(json.loads(c[8:start]), c[start:], c) for c, start in zip(files, starts, strict=True)]
+
+
+@fuzz
+@given(st.data())
+def test_page_weights_are_read_or_refused_in_words(page, shipped, draws):
+    header, tensors, content = draws.draw(st.sampled_from(shipped))
+    told = header["__metadata__"]
+    way = draws.draw(st.sampled_from(["bytes", "header", "config"]))
+    if way == "bytes":
+        content = draws.draw(damaged([content]) | st.binary(max_size=60))
+    elif way == "header":
+        content = safetensors(draws.draw(crooked(header)), tensors)
+    else:
+        changed = json.dumps(draws.draw(crooked(json.loads(told[weights.FORMAT]))))
+        content = safetensors(header | {"__metadata__": {weights.FORMAT: changed}}, tensors)
+    found = page("reads", base64.b64encode(content).decode())
+    assert found is None or len(found["dims"]) == 3
+
+
+points = st.lists(numbers | st.floats(-50, 200), min_size=2, max_size=2)
+drawings = st.lists(st.lists(points, max_size=4), max_size=3)
+
+
+@fuzz
+@given(drawings | json_values | drawings.flatmap(crooked), st.floats() | st.floats(0.1, 64))
+def test_strokes_are_drawn_or_refused_alike_in_both_languages(page, drawing, thickness):
+    if "NaN" in json.dumps(drawing) or "Infinity" in json.dumps(drawing) or not math.isfinite(thickness):
+        assert answer(strokes.render, [[[math.nan, 0.0]]]) is None
+        return
+    here = answer(lambda: strokes.render(strokes.normalise(drawing), thickness).size)
+    there = page("draws", json.dumps(drawing), thickness)
+    if isinstance(drawing, list) and all(isinstance(stroke, list) for stroke in drawing):
+        assert here == there or not all(isinstance(p, list) for stroke in drawing for p in stroke)
+
+
+@fuzz
+@given(texts | st.text("ab0z", max_size=30))
+def test_typed_text_is_written_or_refused_alike(page, text):
+    here, there = answer(lambda: len(base.typed(text))), page("writes", text)
+    assert (here is None) == (there is None)
+
+
+@fuzz
+@given(st.data())
+def test_a_recording_is_shown_or_refused_alike(page, draws):
+    sound = {
+        "symbols": "ab",
+        "runs": [
+            {
+                "variant": "x", "what": "a run", "samples": ["a", "b"], "shape": [1, 2, 2, 3], "validation_images": 4,
+                "floors": [3.0], "posteriors": base64.b64encode(bytes(12)).decode(),
+                "frames": [{"step": 0, "loss": 3.0, "blank": 1.0, "exact": 0, "gradient": None, "texts": ["", "b"]}],
+            }
+        ],
+    }  # fmt: skip
+    assert page("records", json.dumps(sound)) is True
+    recording = draws.draw(crooked(sound))
+    text = json.dumps(recording)
+    if "NaN" not in text and "Infinity" not in text:
+        assert page("records", text) in (True, False)
+    if isinstance(recording, dict) and recording:
+        answer(lambda: learning.Replay(recording=recording).baked())
+
+
+@fuzz
+@given(st.text("-mea", max_size=6) | texts, st.text("mea", max_size=4) | texts)
+def test_any_answer_to_an_exercise_gets_a_reason(page, path, label):
+    said = page("judges", path.encode("utf-8", "replace").decode(), label.encode("utf-8", "replace").decode())
+    assert said is not None and isinstance(said[0], str)
+
+
+# --- the kernel's side ---
+
+
+@pytest.fixture(scope="module")
+def asked():
+    """asked(question, buffers) -> the answer that goes to the page."""
+    widget, sent = base.Pad(CRNN(SMALL).eval()), []
+    widget.send = lambda content, buffers=None: sent.append((content, buffers))
+
+    def ask(question, buffers):
+        sent.clear()
+        widget._answer(None, question, buffers)
+        assert len(sent) == 1
+        return sent[0]
+
+    return ask
+
+
+QUESTION = {"id": 3, "kind": "infer", "reader": "yours", "H": 8, "W": 16, "want": ["log_probs"]}
+
+
+@fuzz
+@given(crooked(QUESTION) | json_values, st.lists(st.binary(max_size=64) | st.just(bytes(512)), max_size=2))
+def test_any_question_of_a_page_is_answered(asked, question, buffers):
+    content, data = asked(question, [memoryview(b) for b in buffers])
+    json.dumps(content)
+    if "error" in content:
+        assert content["error"].isprintable() and len(content["error"]) < 500
+    elif "names" in content:
+        sizes = [4 * int(np.prod(dims)) for dims in content["dims"]]
+        assert sizes == [len(part) for part in data]
+
+
+@pytest.fixture(scope="module")
+def widgets():
+    reader = CRNN(Config("ab", channels=(2, 2), pools=((4, 2), (4, 2)), features=3, hidden=2)).eval()
+    made = [base.Pad(reader), lab.Lab("ab", reader), learning.Replay(), learning.Quiz(), microscope.Microscope(reader)]
+    return [*made, knobs.GeneratorKnobs().text]
+
+
+@fuzz
+@given(st.data())
+def test_any_state_from_a_page_is_taken_or_left(widgets, draws):
+    widget = draws.draw(st.sampled_from(widgets[:-1]))
+    fields = sorted(set(widget.keys) - {"_esm", "_css", "layout", "tabbable", "tooltip"})
+    state = draws.draw(st.dictionaries(st.sampled_from(fields), json_values | numbers, max_size=3) | json_values)
+    widget.set_state(state)
+    if isinstance(widget, base.Pad):
+        assert isinstance(widget.picture, bytes) and len(widget.picture) in (0, 32 * 128)
+    assert isinstance(widget.kind, str)
+
+
+@fuzz
+@given(texts)
+def test_any_text_on_the_knobs_is_drawn_or_explained(widgets, text):
+    widgets[-1].value = text
