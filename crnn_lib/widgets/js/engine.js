@@ -1,5 +1,6 @@
 // The page's engine: the CRNN's forward pass, written out. No library, no WebAssembly; plain loops over typed arrays,
 // arranged so that the innermost one walks through contiguous memory. Weights arrive with BatchNorm folded away.
+import { convolve, factorsOf } from "./convolve.js";
 
 /** @typedef {{data: Float32Array, dims: number[]}} Tensor */
 /** @typedef {{alphabet: string, height: number, width: number, channels: number[], pools: number[][],
@@ -120,58 +121,6 @@ function checkConfig({ alphabet, height, width, channels, pools, features, hidde
   if (!sound) throw damaged("their configuration is of no reader");
 }
 
-/** (C, H, W) -> (C, H + 2, W + 2) with a border of zeros, so that a 3x3 filter needs no special case at the edge. */
-function pad1(data, C, H, W) {
-  const padded = new Float64Array(C * (H + 2) * (W + 2));
-  for (let row = 0; row < C * H; row++) {
-    const c = Math.floor(row / H);
-    padded.set(data.subarray(row * W, row * W + W), (row + 2 * c + 1) * (W + 2) + 1);
-  }
-  return padded;
-}
-
-/**
- * 3x3 convolution, stride 1, zeros around, plus bias, then ReLU: (C, H, W) -> (D, H, W).
- * One pass over a row adds one input channel's nine products for two output channels at once.
- * @param {Float32Array} input @param {Tensor} weight (D, C, 3, 3) @param {Float32Array} bias (D)
- */
-export function convolve(input, C, H, W, weight, bias) {
-  const D = bias.length;
-  const padded = pad1(input, C, H, W);
-  const output = new Float32Array(D * H * W);
-  const w = Float64Array.from(weight.data);
-  const rowA = new Float64Array(W);
-  const rowB = new Float64Array(W);
-  for (let d = 0; d < D; d += 2) {
-    const e = Math.min(d + 1, D - 1); // an odd last channel is computed twice
-    for (let y = 0; y < H; y++) {
-      rowA.fill(bias[d]);
-      rowB.fill(bias[e]);
-      for (let c = 0; c < C; c++) addRow(padded, (c * (H + 2) + y) * (W + 2), W, w, (d * C + c) * 9, (e * C + c) * 9, rowA, rowB);
-      for (let x = 0, i = (d * H + y) * W, j = (e * H + y) * W; x < W; x++) {
-        output[i + x] = rowA[x] > 0 ? rowA[x] : 0;
-        output[j + x] = rowB[x] > 0 ? rowB[x] : 0;
-      }
-    }
-  }
-  return output;
-}
-
-/** Add to rows A and B what the three padded input rows from index `at` give through the filters at `a` and `b`. */
-function addRow(input, at, W, w, a, b, rowA, rowB) {
-  const a0 = w[a], a1 = w[a + 1], a2 = w[a + 2], a3 = w[a + 3], a4 = w[a + 4], a5 = w[a + 5], a6 = w[a + 6], a7 = w[a + 7], a8 = w[a + 8];
-  const b0 = w[b], b1 = w[b + 1], b2 = w[b + 2], b3 = w[b + 3], b4 = w[b + 4], b5 = w[b + 5], b6 = w[b + 6], b7 = w[b + 7], b8 = w[b + 8];
-  const middle = at + W + 2;
-  const below = middle + W + 2;
-  let p0 = input[at], p1 = input[at + 1], q0 = input[middle], q1 = input[middle + 1], r0 = input[below], r1 = input[below + 1];
-  for (let x = 0; x < W; x++) {
-    const p2 = input[at + x + 2], q2 = input[middle + x + 2], r2 = input[below + x + 2];
-    rowA[x] += a0 * p0 + a1 * p1 + a2 * p2 + a3 * q0 + a4 * q1 + a5 * q2 + a6 * r0 + a7 * r1 + a8 * r2;
-    rowB[x] += b0 * p0 + b1 * p1 + b2 * p2 + b3 * q0 + b4 * q1 + b5 * q2 + b6 * r0 + b7 * r1 + b8 * r2;
-    p0 = p1; p1 = p2; q0 = q1; q1 = q2; r0 = r1; r1 = r2;
-  }
-}
-
 /** The largest of each v x h patch: (C, H, W) -> (C, floor(H / v), floor(W / h)). */
 export function maxPool(input, C, H, W, v, h) {
   const rows = Math.floor(H / v);
@@ -235,9 +184,9 @@ function lstm(features, T, F, hidden, weight, bias, backwards, states) {
 
 /**
  * A reader from its weights. `infer` takes a standardised image (H, W) and returns every intermediate by the name that
- * `CRNN.stages` and the ONNX export give it, with a leading axis N = 1.
+ * `CRNN.stages` and the ONNX export give it, with a leading axis N = 1; each is put into `stages` as soon as it is known.
  * @param {Uint8Array} bytes safetensors, as `crnn_lib.widgets.weights` writes them
- * @returns {{config: Config, infer: (image: Float32Array, H: number, W: number) => Object<string, Tensor>}}
+ * @returns {{config: Config, infer: (image: Float32Array, H: number, W: number, stages?: Object<string, Tensor>) => Object<string, Tensor>}}
  */
 export function createReader(bytes) {
   const { config, tensors } = parseWeights(bytes);
@@ -246,7 +195,10 @@ export function createReader(bytes) {
   const K = [...alphabet].length + 1;
   const rows = pools.reduce((size, [v]) => Math.floor(size / v), config.height);
   const columnSize = channels[channels.length - 1] * rows;
-  const layers = channels.map((D, i) => take(`conv${i + 1}`, [D, i ? channels[i - 1] : 1, 3, 3]));
+  const layers = channels.map((D, i) => {
+    const { weight, bias } = take(`conv${i + 1}`, [D, i ? channels[i - 1] : 1, 3, 3]);
+    return { factors: factorsOf(weight), bias };
+  });
   const project = take("project", [F, columnSize]);
   const forward = take("forward", [4 * hidden, F + hidden]);
   const reverse = take("reverse", [4 * hidden, F + hidden]);
@@ -260,39 +212,39 @@ export function createReader(bytes) {
     return { weight, bias: bias.data };
   }
 
-  function infer(image, H, W) {
+  function infer(image, H, W, stages = {}) {
     if (image.length !== H * W || H !== config.height || pools.reduce((size, [, h]) => Math.floor(size / h), W) < 1)
       throw new Error(`an image of ${H} x ${W} does not fit a reader of height ${config.height}`);
-    /** @type {Object<string, Tensor>} */
-    const stages = { image: { data: image, dims: [1, 1, H, W] } };
+    const put = (name, data, ...dims) => { stages[name] = { data, dims: [1, ...dims] }; };
+    put("image", image, 1, H, W);
     let x = image;
     let C = 1;
-    layers.forEach((layer, i) => {
-      x = convolve(x, C, H, W, layer.weight, layer.bias);
-      C = layer.bias.length;
-      stages[`conv${i + 1}`] = { data: x, dims: [1, C, H, W] };
+    layers.forEach(({ factors, bias }, i) => {
+      x = convolve(x, C, H, W, factors, bias);
+      C = bias.length;
+      put(`conv${i + 1}`, x, C, H, W);
       const [v, h] = pools[i];
       x = maxPool(x, C, H, W, v, h);
       H = Math.floor(H / v);
       W = Math.floor(W / h);
-      stages[`pool${i + 1}`] = { data: x, dims: [1, C, H, W] };
+      put(`pool${i + 1}`, x, C, H, W);
     });
     const T = W;
     const columns = new Float32Array(T * columnSize);
     for (let row = 0; row < columnSize; row++) for (let t = 0; t < T; t++) columns[t * columnSize + row] = x[row * T + t];
+    put("columns", columns, T, columnSize);
     const features = new Float32Array(T * F);
-    const states = new Float32Array(T * 2 * hidden);
-    const logits = new Float32Array(T * K);
     for (let t = 0; t < T; t++) affine(project.weight.data, project.bias, columns, t * columnSize, features, t * F);
     for (let i = 0; i < features.length; i++) if (features[i] < 0) features[i] = 0;
+    put("features", features, T, F);
+    const states = new Float32Array(T * 2 * hidden);
     lstm(features, T, F, hidden, forward.weight.data, forward.bias, false, states);
     lstm(features, T, F, hidden, reverse.weight.data, reverse.bias, true, states);
+    put("states", states, T, 2 * hidden);
+    const logits = new Float32Array(T * K);
     for (let t = 0; t < T; t++) affine(classify.weight.data, classify.bias, states, t * 2 * hidden, logits, t * K);
-    stages.columns = { data: columns, dims: [1, T, columnSize] };
-    stages.features = { data: features, dims: [1, T, F] };
-    stages.states = { data: states, dims: [1, T, 2 * hidden] };
-    stages.logits = { data: logits, dims: [1, T, K] };
-    stages.log_probs = { data: logSoftmaxRows(logits, K), dims: [1, T, K] };
+    put("logits", logits, T, K);
+    put("log_probs", logSoftmaxRows(logits, K), T, K);
     return stages;
   }
 
