@@ -10,6 +10,9 @@ They are no requirements of this project. An environment of their own, made from
     runs/ocr/bin/pip install ddddocr==1.6.1 rapidocr-onnxruntime==1.4.4
     PYTHONPATH=. OMP_NUM_THREADS=1 runs/ocr/bin/python bench/other_readers.py --captchas DIR
 
+With --serve NAME it is a worker: each line on stdin is a JSON list of files, one on stdout the seconds and the texts
+(`bench/reading.py` times readers in turn so); with --together, in the reader's own way of reading many images.
+
 A reader that is not installed is named on stderr and keeps its earlier entry in the JSON. Only misreadings are stored
 (all others equal the label), so --rescore scores every entry again without running a reader: do so when
 data/label_audit.csv has changed.
@@ -29,9 +32,10 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -52,6 +56,7 @@ TIMING = (
 )
 
 Read = Callable[[bytes], str]  # the bytes of an image file -> its text
+ReadAll = Callable[[list[bytes]], list[str]]
 
 
 class NotInstalled(Exception):
@@ -143,16 +148,67 @@ READERS = {
 }
 
 
+def rapidocr_together() -> ReadAll:
+    from rapidocr_onnxruntime import RapidOCR
+
+    engine = RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1, rec_batch_num=32)
+    return lambda images: [text for text, _ in engine.text_rec([engine.load_img(image) for image in images])[0]]
+
+
+def tesseract_together() -> ReadAll:
+    """One process for a list of files, which it reads one after the other."""
+    os.environ["OMP_THREAD_LIMIT"] = "1"
+    options = ["--psm", "8", "-c", f"tessedit_char_whitelist={CAPTCHA_SYMBOLS}", "-c", "page_separator=\f"]
+
+    def read(images: list[bytes]) -> list[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [Path(folder) / str(i) for i in range(len(images))]
+            for path, image in zip(paths, images, strict=True):
+                path.write_bytes(image)
+            listed = Path(folder) / "list.txt"
+            listed.write_text("\n".join(map(str, paths)))
+            run = subprocess.run(["tesseract", listed, "stdout", *options], capture_output=True, check=True)
+        return run.stdout.decode().split("\f")[: len(images)]
+
+    return read
+
+
+TOGETHER = {"rapidocr": rapidocr_together, "tesseract": tesseract_together}  # ddddocr reads one image at a time
+
+
+def serve(name: str, together: bool) -> None:
+    """Answer each line of files by the seconds that each took to read, from bytes in memory, and the texts."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a reader prints is no answer
+    read, found, settings = READERS[name]()
+    read_all = TOGETHER[name]() if together else None
+    print(json.dumps({"versions": found, "settings": settings}), file=answers, flush=True)
+    for line in sys.stdin:
+        images = [Path(path).read_bytes() for path in json.loads(line)]
+        seconds, texts = timed(images, read, read_all)
+        print(json.dumps([seconds, [tidy(text) for text in texts]]), file=answers, flush=True)
+
+
+def timed(images: Iterable[bytes], read: Read, read_all: ReadAll | None) -> tuple[list[float], list[str]]:
+    """Seconds by image and the texts: one image after the other, or all at once where there is a `read_all`."""
+    seconds, texts = [], []
+    if read_all:
+        started = time.perf_counter()
+        texts = read_all(images)
+        return [(time.perf_counter() - started) / len(images)] * len(images), texts
+    for image in images:
+        started = time.perf_counter()
+        texts.append(read(image))
+        seconds.append(time.perf_counter() - started)
+    return seconds, texts
+
+
 def measure(name: str, files: list[LabelledFile]) -> dict:
     """Read every file once; versions, settings, time, and the readings that differ from the label."""
     read, found, settings = READERS[name]()
     read(files[0].path.read_bytes())  # warm-up, not timed
-    texts, seconds = [], []
-    for file in tqdm(files, desc=name, file=sys.stderr, mininterval=5):
-        image = file.path.read_bytes()
-        started = time.perf_counter()
-        texts.append(read(image))
-        seconds.append(time.perf_counter() - started)
+    contents = (file.path.read_bytes() for file in tqdm(files, desc=name, file=sys.stderr, mininterval=5))
+    seconds, texts = timed(contents, read, None)
     tidied = [tidy(text) for text in texts]
     return {
         "versions": found,
@@ -210,12 +266,17 @@ def compare(a: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--captchas", type=Path, required=True)
+    parser.add_argument("--captchas", type=Path)
+    parser.add_argument("--serve", choices=READERS, metavar="NAME", help="be a worker, see above")
+    parser.add_argument("--together", action="store_true")
     parser.add_argument("--readers", nargs="+", choices=READERS, default=list(READERS), metavar="NAME")
     parser.add_argument("--rescore", action="store_true", help="run no reader, only score the stored readings again")
     parser.add_argument("--out", type=Path, default=Path("data/results/other_readers.json"))
+    a = parser.parse_args()
+    if not a.captchas and not a.serve:
+        parser.error("give --captchas, the folder of real images")
     try:
-        compare(parser.parse_args())
+        serve(a.serve, a.together) if a.serve else compare(a)
     except UserError as error:
         raise SystemExit(f"error: {error}") from error
 

@@ -1,0 +1,251 @@
+"""Images a second on one core: our reader in three runtimes, beside ddddocr, RapidOCR and Tesseract.
+
+    python bench/reading.py --captchas DIR [--others runs/ocr/bin/python] [--repetitions 12] [--chunk 32]
+
+Ours runs in torch, in onnxruntime and in the page. From the bytes of an image file to its text, decoding and resizing
+included. Every repetition takes a chunk of images and gives it to each reader in turn, a turn further each time; all
+run on the one core to which this script pins itself and what it starts. The images are of the committed reader's test
+part, which it has not seen. The others run in an environment of their own (`bench/other_readers.py` tells how it is
+made); one that is missing is named on stderr.
+
+Batch 1 is one image after the other. Batch 32 is one call for 32 where a reader can do that: ours in torch and
+onnxruntime, RapidOCR, and Tesseract with a list of files (one process, which still reads one after the other). The
+page, here headless Chromium, and ddddocr have none. Writes data/results/reading.json.
+"""
+
+import argparse
+import base64
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import onnxruntime
+import torch
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+
+from visits import FLAGS, find_chromium  # noqa: E402
+
+from crnn_lib import ctc, data, images, model  # noqa: E402
+from crnn_lib.errors import UserError  # noqa: E402
+from crnn_lib.export import to_onnx  # noqa: E402
+from crnn_lib.files import environment, write_text  # noqa: E402
+from crnn_lib.widgets import source, weights  # noqa: E402
+
+RESULTS = ROOT / "data" / "results"
+SEED = 0  # of the split, and of the choice of images
+OTHERS = ("ddddocr", "rapidocr", "tesseract")
+HEADERS = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}  # a finer clock
+IN_PAGE = """async (files) => {
+    const seconds = [], texts = [];
+    for (const file of files) {
+        const bytes = fromBase64(file);
+        const start = performance.now();
+        const bitmap = await createImageBitmap(new Blob([bytes]));
+        const { width, height } = bitmap;
+        const canvas = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+        canvas.drawImage(bitmap, 0, 0);
+        const rgba = canvas.getImageData(0, 0, width, height).data;
+        const grey = new Float32Array(width * height);
+        for (let i = 0; i < grey.length; i++)
+            grey[i] = (299 * rgba[4 * i] + 587 * rgba[4 * i + 1] + 114 * rgba[4 * i + 2]) / 1000;
+        const { log_probs } = reader.infer(standardise({ data: grey, height, width }, 32, 128), 32, 128);
+        texts.push(greedyDecode(log_probs.data, 20).map((c) => reader.config.alphabet[c - 1]).join(""));
+        seconds.push((performance.now() - start) / 1000);
+    }
+    return [seconds, texts];
+}"""
+
+
+def text_of(reader, log_probs):
+    return reader.alphabet.decode(ctc.greedy_decode(log_probs))
+
+
+def standardised(content):
+    return images.standardise(images.load_grey(content))
+
+
+def ours(reader, folder):
+    """By runtime: images (N, 1, H, W) -> log-probabilities (N, T, K)."""
+    to_onnx(reader, folder / "reader.onnx")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(folder / "reader.onnx", options, providers=["CPUExecutionProvider"])
+
+    def with_torch(batch):
+        with torch.inference_mode():
+            return reader(batch)
+
+    def with_onnxruntime(batch):
+        return torch.from_numpy(session.run(["log_probs"], {"image": batch.numpy()})[0])
+
+    return {"torch": with_torch, "onnxruntime": with_onnxruntime}
+
+
+def in_batches(reader, run, size):
+    """Files -> seconds an image and texts, `size` images at a time."""
+
+    def read(paths):
+        contents, seconds, texts = [path.read_bytes() for path in paths], [], []
+        for at in range(0, len(contents), size):
+            started = time.perf_counter()
+            batch = torch.stack([standardised(content) for content in contents[at : at + size]])
+            texts += [text_of(reader, rows) for rows in run(batch)]
+            seconds += [(time.perf_counter() - started) / len(batch)] * len(batch)
+        return seconds, texts
+
+    return read
+
+
+def in_page(driver, reader):
+    """The same in headless Chromium, one image after the other; and the browser."""
+    browser = driver.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+    page = browser.new_page()
+    page.route("**/*", lambda r: r.fulfill(body="<!doctype html>", content_type="text/html", headers=HEADERS))
+    page.goto("https://bench.test/")
+    packed = base64.b64encode(weights.to_bytes(reader)).decode()
+    page.add_script_tag(content=f"{source.joined()}\nconst reader = createReader(fromBase64({json.dumps(packed)}));")
+
+    def read(paths):
+        return page.evaluate(IN_PAGE, [base64.b64encode(path.read_bytes()).decode() for path in paths])
+
+    return read, browser
+
+
+class Worker:
+    """Another reader, in a process of its own environment."""
+
+    def __init__(self, python, name, *options):
+        command = [python, str(ROOT / "bench" / "other_readers.py"), "--serve", name, *options]
+        settings = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=settings)
+        first = self.process.stdout.readline()
+        if not first:
+            raise UserError(f"{name} does not start with {python}: bench/other_readers.py tells how it is installed")
+        self.about = json.loads(first)
+
+    def __call__(self, paths):
+        print(json.dumps([str(path.resolve()) for path in paths]), file=self.process.stdin, flush=True)
+        return json.loads(self.process.stdout.readline())
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def open_workers(python):
+    """By (name, batch): the others that are installed."""
+    workers = {}
+    for name in OTHERS:
+        try:
+            workers[name, 1] = Worker(python, name)
+            if name != "ddddocr":
+                workers[name, 32] = Worker(python, name, "--together")
+        except (UserError, OSError) as error:
+            print(f"left out: {error}", file=sys.stderr)
+    return workers
+
+
+def chosen(folder, count):
+    """`count` files of the test part, the same for the same folder."""
+    files = data.list_folder(folder)
+    test = data.split([file.label for file in files], seed=SEED)[1]
+    return [files[i] for i in random.Random(SEED).sample(test, count)]
+
+
+def take_turns(readers, files, chunk, repetitions):
+    """Seconds an image by reader, and the texts of each."""
+    paths = [file.path for file in files]
+    seconds, texts, names = {name: [] for name in readers}, {name: {} for name in readers}, list(readers)
+    for read in readers.values():
+        read(paths[:chunk])  # warm-up
+    for turn in range(repetitions):
+        part = [paths[(turn * chunk + i) % len(paths)] for i in range(chunk)]
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            spent, found = readers[name](part)
+            seconds[name] += spent
+            texts[name] |= dict(zip(part, found, strict=True))
+    return seconds, texts
+
+
+def accuracies():
+    """What is recorded of each reader on the real images, labels as given; of ours, on images that it has not seen."""
+    kept = ("images", "exact", "exact_accuracy", "exact_interval", "cer")
+    folds = json.loads((RESULTS / "crossval.json").read_text(encoding="utf-8"))
+    protocol = json.loads((RESULTS / "protocol_ours.json").read_text(encoding="utf-8"))["runs"][SEED]["scores"]
+    test = next(row for row in protocol if (row["part"], row["labels"]) == ("test", "given"))
+    others = json.loads((RESULTS / "other_readers.json").read_text(encoding="utf-8"))["readers"]
+    found = {"ours, five folds, each image read by a reader that has not seen it": folds}
+    found |= {"ours, the committed reader on its test part": test}
+    found |= {f"{name}, zero-shot": others[name]["given"] for name in OTHERS}
+    return {name: {key: scores[key] for key in kept if key in scores} for name, scores in found.items()}
+
+
+def told(seconds, texts, files):
+    milliseconds = 1000 * statistics.median(seconds)
+    right = {file.path: file.label for file in files}
+    return {
+        "ms_median": round(milliseconds, 3),
+        "images_per_second": round(1000 / milliseconds, 1),
+        "exact_here": sum(right[path] == text for path, text in texts.items()),
+        "images_here": len(texts),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--captchas", type=Path, required=True)
+    parser.add_argument("--others", default=str(ROOT / "runs" / "ocr" / "bin" / "python"), metavar="PYTHON")
+    parser.add_argument("--repetitions", type=int, default=12)
+    parser.add_argument("--chunk", type=int, default=32)
+    parser.add_argument("--out", type=Path, default=RESULTS / "reading.json")
+    a = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    torch.set_num_threads(1)
+    files, reader = chosen(a.captchas, 3 * a.chunk), model.load(ROOT / "data" / "weights" / "captcha.safetensors")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        runtimes, workers = ours(reader, Path(folder)), open_workers(a.others)
+        readers = {(name, size): in_batches(reader, run, size) for name, run in runtimes.items() for size in (1, 32)}
+        readers["page", 1], browser = in_page(driver, reader)
+        seconds, texts = take_turns(readers | workers, files, a.chunk, a.repetitions)
+        chromium = browser.version
+        browser.close()
+        for worker in workers.values():
+            worker.close()
+    mine = [texts[name] for name in readers]
+    rows = {f"{name}, batch {size}": told(seconds[name, size], texts[name, size], files) for name, size in seconds}
+    rate = {name: row["images_per_second"] for name, row in rows.items()}
+    result = {
+        "command": "python bench/reading.py --captchas DIR",
+        "environment": environment() | {"chromium": chromium, "onnxruntime": version("onnxruntime")},
+        "others": {name: worker.about for (name, size), worker in workers.items() if size == 1},
+        "one_core": hasattr(os, "sched_setaffinity"),
+        "load_average": [round(load, 1) for load in os.getloadavg()],
+        "repetitions": a.repetitions,
+        "our_runtimes_agree": all(found == mine[0] for found in mine),
+        "readers": rows,
+        "accuracy": accuracies(),
+    }
+    if "ddddocr, batch 1" in rate:
+        result["onnxruntime_over_ddddocr"] = round(rate["onnxruntime, batch 1"] / rate["ddddocr, batch 1"], 2)
+    write_text(a.out, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    for name, row in rows.items():
+        print(f"{name:<24}{row['ms_median']:>9.2f} ms{row['images_per_second']:>9.1f} images/s")
+    for name, row in result["accuracy"].items():
+        print(f"{name:<70}{row['exact']:>5} of {row['images']}")
+    print(f"onnxruntime over ddddocr, batch 1: {result.get('onnxruntime_over_ddddocr', 'not measured')}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""Where the time goes: of a training step by part, and of a reading in the page by stage.
+
+    python bench/where_time_goes.py [--epochs 3] [--readings 200] [--before COMMIT]
+
+Training is the library's own, on generated images and one thread; hooks take the CPU time between the ends of its
+parts, forward and backward, in turn with a run whose optimiser takes one parameter after the other, as it once did. The
+reading, from grey levels to text, runs in headless Chromium, where a stage ends when the engine puts it down. With
+--before, the engine of that commit reads the same images in turn. Writes data/results/profile.json.
+"""
+
+import argparse
+import base64
+import io
+import json
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+from torch.nn import utils
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+
+from visits import FLAGS, find_chromium  # noqa: E402
+
+from crnn_lib import images, metrics, model, synth, training  # noqa: E402
+from crnn_lib.files import environment, write_text  # noqa: E402
+from crnn_lib.widgets import source, weights  # noqa: E402
+
+
+class Clock:
+    """CPU seconds by part; each mark gives the time since the last one to the part that has just ended."""
+
+    def start(self):
+        self.seconds, self.last = Counter(), time.process_time()
+
+    def mark(self, part):
+        now = time.process_time()
+        self.seconds[part] += now - self.last
+        self.last = now
+
+    def around(self, holder, name, before, after):
+        """Replace `holder.name` by itself between two marks."""
+        inner = getattr(holder, name)
+
+        def timed(*args, **options):
+            self.mark(before)
+            result = inner(*args, **options)
+            self.mark(after)
+            return result
+
+        setattr(holder, name, timed)
+
+
+def parts_of(reader):
+    """Module by part, in the order of the forward pass."""
+    parts = {}
+    for i, (block, pool) in enumerate(zip(reader.blocks, reader.pools, strict=True), 1):
+        parts |= {f"conv{i}": block[0], f"BatchNorm {i}": block[1], f"ReLU {i}": block[2], f"pool{i}": pool}
+    parts |= {"projection": reader.project, "projection's BatchNorm": reader.normalise}
+    return parts | {"BiLSTM": reader.lstm, "classifier": reader.classify}
+
+
+def watch(clock, run):
+    """Mark the end of every part of a training step; a gradient at a part's output has passed all that comes later."""
+    parts = parts_of(run.model)
+    passed = {part: f"backward {later}" for part, later in pairwise(parts)} | {"classifier": "loss"}
+
+    def ended(part):
+        def hook(module, inputs, output):
+            if module.training:
+                clock.mark(f"forward {part}")
+                first = output[0] if isinstance(output, tuple) else output
+                first.register_hook(lambda gradient: clock.mark(passed[part]))
+
+        return hook
+
+    for part, module in parts.items():
+        module.register_forward_hook(ended(part))
+    clock.around(run, "step", "data handling", "schedule")
+    clock.around(run.optimizer, "zero_grad", "loss", "zeroing gradients")
+    run.optimizer.register_step_pre_hook(lambda *_: clock.mark("clipping"))
+    run.optimizer.register_step_post_hook(lambda *_: clock.mark("optimiser"))
+
+
+def training_step(epochs, count=800):
+    """Milliseconds of CPU time a step by part, medians over epochs: now, and before, one parameter after the other."""
+    training.tune_process()
+    data, recipe = synth.dataset(count, seed=7), training.Recipe(epochs=epochs + 1)
+    runs = {name: training.Run(model.CRNN(), data, recipe) for name in ("before", "now")}
+    for group in runs["before"].optimizer.param_groups:
+        group["foreach"] = False
+    clock, rows = Clock(), {name: [] for name in runs}
+    clock.around(training, "augment", "data handling", "augmentation")
+    clock.around(utils, "clip_grad_norm_", "backward conv1", "clipping")
+    clock.around(metrics, "evaluate", "data handling", "validation")
+    for run in runs.values():
+        watch(clock, run)
+    for epoch in range(epochs + 1):
+        for name, run in runs.items():
+            clock.start()
+            run.epoch(lambda: False)
+            clock.mark("keeping the best")
+            rows[name] += [clock.seconds] if epoch else []  # the first one warms up
+    steps = -(-len(run.train) // recipe.batch_size)
+    return {name: {p: 1000 * statistics.median(row[p] for row in r) / steps for p in r[0]} for name, r in rows.items()}
+
+
+# --- a reading in the page ---
+
+PAGE = "<!doctype html><meta charset=utf-8>"
+FINE = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}  # a finer clock
+MEASURE = """async ([samples, engines, weights, count]) => {
+    const made = {};
+    for (const [name, text] of Object.entries(engines)) {
+        const code = new Function(text + "; return { createReader, fromBase64, standardise, greedyDecode };")();
+        made[name] = { ...code, reader: code.createReader(code.fromBase64(weights)), whole: [], stages: {} };
+    }
+    const read = ({ reader, standardise, greedyDecode, whole, stages }, { pixels, height, width }) => {
+        const start = performance.now();
+        let last = start;
+        const ended = (stage) => {
+            const now = performance.now();
+            (stages[stage] ??= []).push(now - last);
+            last = now;
+        };
+        const image = standardise({ data: Float32Array.from(pixels), height, width }, 32, 128);
+        ended("standardise");
+        const set = (target, stage, value) => { ended(stage); return Reflect.set(target, stage, value); };
+        const { log_probs } = reader.infer(image, 32, 128, new Proxy({}, { set }));
+        const classes = greedyDecode(log_probs.data, log_probs.dims.at(-1));
+        ended("decode");
+        whole.push(performance.now() - start);
+        return [classes.join(), log_probs.data];
+    };
+    let apart = 0;
+    for (let i = 0; i < count; i++) {
+        const names = Object.keys(made);
+        if (i % 2) names.reverse();
+        const found = names.map((name) => read(made[name], samples[i % samples.length]));
+        if (found.some(([text]) => text !== found[0][0])) throw new Error("the engines read differently");
+        found[0][1].forEach((v, j) => { apart = Math.max(apart, Math.abs(v - found.at(-1)[1][j])); });
+    }
+    return [Object.fromEntries(Object.entries(made).map(([n, { whole, stages }]) => [n, { whole, stages }])), apart];
+}"""
+
+
+def script_of(folder):
+    """The engine, the pictures and the decoders of a folder of widgets, as one script."""
+    source.FOLDER = folder
+    names = dict.fromkeys(name for last in ("engine", "images", "decode") for name in source.order(last))
+    texts = [(folder / "js" / f"{name}.js").read_text(encoding="utf-8") for name in names]
+    return "\n".join(source.EXPORT.sub("", source.IMPORT.sub("", text)) for text in texts)
+
+
+def script_at(commit):
+    """The same, as it was at `commit`."""
+    inside = "crnn_lib/widgets"
+    packed = subprocess.run(["git", "archive", commit, inside], cwd=ROOT, capture_output=True, check=True).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(packed)) as files:
+            files.extractall(folder, filter="data")
+        return script_of(Path(folder) / inside)
+
+
+def page_reading(count, before):
+    """Median milliseconds of a reading and of its stages, by engine; and the browser's version."""
+    engines = ({"before": script_at(before)} if before else {}) | {"now": script_of(source.FOLDER)}
+    grey = [images.load_grey(path) for path in sorted((ROOT / "data" / "samples").glob("*.png"))]
+    samples = [{"pixels": g.ravel().tolist(), "height": g.shape[0], "width": g.shape[1]} for g in grey]
+    packed = weights.to_bytes(model.load(ROOT / "data" / "weights" / "captcha.safetensors"))
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        page, version = browser.new_page(), browser.version
+        page.route("**/*", lambda route: route.fulfill(body=PAGE, content_type="text/html", headers=FINE))
+        page.goto("https://bench.test/")
+        found, apart = page.evaluate(MEASURE, [samples, engines, base64.b64encode(packed).decode(), count])
+        browser.close()
+    result = {
+        name: {"whole": statistics.median(f["whole"])} | {s: statistics.median(t) for s, t in f["stages"].items()}
+        for name, f in found.items()
+    }
+    return result, apart, version
+
+
+# --- both, told ---
+
+
+def shares(milliseconds):
+    """By part: milliseconds and the share of their sum, the largest first."""
+    total = sum(milliseconds.values())
+    ranked = sorted(milliseconds.items(), key=lambda item: -item[1])
+    return {part: {"ms": round(ms, 3), "share": round(ms / total, 4)} for part, ms in ranked}
+
+
+def table(title, parts):
+    print(f"\n{title}")
+    for part, row in parts.items():
+        print(f"  {part:<32}{row['ms']:>9.3f} ms{row['share']:>8.1%}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--readings", type=int, default=200)
+    parser.add_argument("--before", metavar="COMMIT", help="compare with the page's engine of that commit")
+    parser.add_argument("--out", type=Path, default=ROOT / "data" / "results" / "profile.json")
+    a = parser.parse_args()
+    steps = training_step(a.epochs)
+    readings, apart, version = page_reading(a.readings, a.before)
+    whole = {name: round(stages.pop("whole"), 3) for name, stages in readings.items()}
+    result = {
+        "command": f"python bench/where_time_goes.py --before {a.before or 'COMMIT'}",
+        "environment": environment() | {"chromium": version},
+        "training_step_ms": {name: round(sum(parts.values()), 2) for name, parts in steps.items()},
+        "optimiser_ms": {name: round(parts["optimiser"], 3) for name, parts in steps.items()},
+        "page_reading_ms": whole,
+        "largest_difference_in_log_probability": apart,
+        "training_step": shares(steps["now"]),
+        "page_reading": shares(readings["now"]),
+    }
+    write_text(a.out, json.dumps(result, indent=1) + "\n")
+    table("a training step, 16 images, CPU time", result["training_step"])
+    table("a reading in the page", result["page_reading"])
+    print("\nbefore and now, ms:", json.dumps({key: result[key] for key in result if key.endswith("_ms")}))
+
+
+if __name__ == "__main__":
+    main()
