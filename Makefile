@@ -6,6 +6,8 @@
 #                                on Linux: PyTorch's small CPU build instead of the large CUDA one
 #   CRNN_CAPTCHA_DIR=folder      the real images; tests that need them skip without it
 #   DATA=folder                  `make book DATA=folder`: a book of your own, with the real images in it
+#   OTHERS=python                for `make bench`: the Python that has ddddocr and RapidOCR (bench/other_readers.py)
+#   ORT=folder                   for `make bench`: the folder dist of onnxruntime-web (bench/page_speed.py)
 #   BOOK_URL, BOOK_REPOSITORY    for `make pages`: where the book will stand, and https://github.com/owner/name
 #   SET=oldest                   for `make allowed`: which end of tests/allowed.txt (else newest)
 #   JOBS=2                       tests side by side
@@ -17,6 +19,7 @@ JOBS   ?= 2
 DATA   ?=
 TORCH_INDEX ?=
 SET    ?= newest
+OTHERS ?= runs/ocr/bin/python
 
 PY        := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
@@ -39,7 +42,7 @@ export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install book test notebooks quick lab serve data train bench execute pages colab links allowed clean FORCE
+.PHONY: help install book test notebooks quick lab serve data train bench profile execute pages colab links allowed clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -112,9 +115,18 @@ data: $(INSTALLED) ## fetch the real images to data/captcha_images
 train: $(INSTALLED) ## train a reader on the real images, else on generated ones
 	$(PY) -m crnn_lib train $(if $(IMAGES),--data "$(IMAGES)") --out runs/reader.safetensors
 
-bench: $(INSTALLED) ## the generator's speed; with the real images, the published protocol too
+# Trainings of hours are not in it: book/appendix_reproducing.md has the command of each.
+bench: $(INSTALLED) ## the speed of everything; with the real images, the published protocol too
 	$(PY) bench/synth_speed.py
-	$(if $(IMAGES),$(PY) bench/protocol.py --captchas "$(IMAGES)",@echo "No real images: make data, or set CRNN_CAPTCHA_DIR")
+	$(PY) bench/decoders.py
+	$(PY) bench/lab_speed.py
+	$(MAKE) --no-print-directory profile
+	$(if $(ORT),$(PY) bench/page_speed.py --ort "$(ORT)",@echo "Left out: page_speed, which needs ORT=folder")
+	$(if $(IMAGES),$(PY) bench/reading.py --captchas "$(IMAGES)" --others "$(OTHERS)",@echo "Left out: reading, protocol, which need the real images: make data, or set CRNN_CAPTCHA_DIR")
+	$(if $(IMAGES),$(PY) bench/protocol.py --captchas "$(IMAGES)")
+
+profile: $(INSTALLED) ## where a training step and a reading in the page spend their time
+	$(PY) bench/where_time_goes.py
 
 # --- publishing: what the workflows in .github run ---
 pages: $(INSTALLED) ## the book for its public place (BOOK_URL and BOOK_REPOSITORY say which)

@@ -163,9 +163,11 @@ def script_of(folder):
 def script_at(commit):
     """The same, as it was at `commit`."""
     inside = "crnn_lib/widgets"
-    packed = subprocess.run(["git", "archive", commit, inside], cwd=ROOT, capture_output=True, check=True).stdout
+    archive = subprocess.run(["git", "archive", commit, inside], cwd=ROOT, capture_output=True)
+    if archive.returncode:
+        raise SystemExit(f"error: the widgets of commit {commit} are not to be had: {archive.stderr.decode().strip()}")
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(packed)) as files:
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
             files.extractall(folder, filter="data")
         return script_of(Path(folder) / inside)
 
@@ -217,7 +219,7 @@ def main() -> None:
     readings, apart, version = page_reading(a.readings, a.before)
     whole = {name: round(stages.pop("whole"), 3) for name, stages in readings.items()}
     result = {
-        "command": f"python bench/where_time_goes.py --before {a.before or 'COMMIT'}",
+        "command": "python bench/where_time_goes.py" + (f" --before {a.before}" if a.before else ""),
         "environment": environment() | {"chromium": version},
         "training_step_ms": {name: round(sum(parts.values()), 2) for name, parts in steps.items()},
         "optimiser_ms": {name: round(parts["optimiser"], 3) for name, parts in steps.items()},
