@@ -34,6 +34,8 @@ from crnn_lib import images, metrics, model, synth, training  # noqa: E402
 from crnn_lib.files import environment, write_text  # noqa: E402
 from crnn_lib.widgets import source, weights  # noqa: E402
 
+PRESENT = source.FOLDER
+
 
 class Clock:
     """CPU seconds by part; each mark gives the time since the last one to the part that has just ended."""
@@ -174,7 +176,7 @@ def script_at(commit):
 
 def page_reading(count, before):
     """Median milliseconds of a reading and of its stages, by engine; and the browser's version."""
-    engines = ({"before": script_at(before)} if before else {}) | {"now": script_of(source.FOLDER)}
+    engines = ({"before": script_at(before)} if before else {}) | {"now": script_of(PRESENT)}
     grey = [images.load_grey(path) for path in sorted((ROOT / "data" / "samples").glob("*.png"))]
     samples = [{"pixels": g.ravel().tolist(), "height": g.shape[0], "width": g.shape[1]} for g in grey]
     packed = weights.to_bytes(model.load(ROOT / "data" / "weights" / "captcha.safetensors"))
