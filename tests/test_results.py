@@ -180,3 +180,33 @@ def test_decoders_and_losses_agree_as_far_as_they_must():
         assert row["matrices"] != "read" or row["fast_same"] == row["sequences"]
     assert 0 < found["against_torch"]["infeasible"] < found["against_torch"]["cases"]
     assert all(difference < 1e-9 for difference in found["against_torch"]["largest_difference"].values())
+
+
+def test_our_reader_is_faster_than_the_others_and_reads_more():
+    found = result("reading")
+    rate = {name: row["images_per_second"] for name, row in found["readers"].items()}
+    ratio = rate["onnxruntime, batch 1"] / rate["ddddocr, batch 1"]
+    assert found["onnxruntime_over_ddddocr"] == pytest.approx(ratio, abs=0.01)
+    assert ratio >= 5
+    assert found["our_runtimes_agree"]
+    folds, *_, test = (found["accuracy"][name] for name in sorted(found["accuracy"]) if name.startswith("ours"))
+    scores = next(
+        s for s in result("protocol_ours")["runs"][0]["scores"] if (s["part"], s["labels"]) == ("test", "given")
+    )
+    assert (folds["exact"], test["exact"]) == (result("crossval")["exact"], scores["exact"])
+    for name in ("ddddocr", "rapidocr", "tesseract"):
+        other = found["accuracy"][f"{name}, zero-shot"]
+        assert other["exact"] == result("other_readers")["readers"][name]["given"]["exact"]
+        assert other["exact_interval"][1] < folds["exact_interval"][0]
+
+
+def test_the_profile_is_whole_and_what_was_acted_on_is_faster():
+    found = result("profile")
+    for part in ("training_step", "page_reading"):
+        assert sum(row["share"] for row in found[part].values()) == pytest.approx(1, abs=0.01)
+    assert sum(row["ms"] for row in found["training_step"].values()) == pytest.approx(
+        found["training_step_ms"]["now"], rel=0.01
+    )
+    for key in ("page_reading_ms", "optimiser_ms"):
+        assert found[key]["now"] < found[key]["before"]
+    assert found["largest_difference_in_log_probability"] < 1e-4
