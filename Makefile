@@ -42,7 +42,7 @@ export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install book test notebooks quick lab serve data train bench profile execute pages colab links allowed clean FORCE
+.PHONY: help install book test notebooks quick lab serve data train bench profile execute pages colab links allowed clean print FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -85,6 +85,11 @@ endif
 
 serve: $(BOOK) ## the book at http://localhost:8000
 	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+# All chapters on one page first, which is good to read too.
+print: $(INSTALLED) ## the whole book as _build/print/book.pdf (needs Chromium)
+	$(PY) $(BUILD) --builder singlehtml --path-output _build/print .
+	$(PY) book/_ext/paper.py _build/print/_build/singlehtml _build/print/book.pdf
 
 lab: $(INSTALLED) ## the notebooks in JupyterLab
 	$(PY) -m jupyterlab book

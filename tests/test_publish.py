@@ -135,6 +135,16 @@ def test_print_hides_the_frame_and_keeps_figures_whole():
         assert part in sheet
 
 
+def test_the_whole_book_s_page_lies_at_the_root_and_links_to_itself(tmp_path):
+    pytest.importorskip("playwright")
+    page = tmp_path / "book" / "intro.html"
+    page.parent.mkdir()
+    page.write_text('<link href="_static/a.css"><a href="book/intro.html#id3">3</a><a href="search.html#a">', "utf-8")
+    moved = load("paper").at_root(page, tmp_path)
+    assert moved == tmp_path / "book.html"
+    assert moved.read_text("utf-8") == '<link href="_static/a.css"><a href="#id3">3</a><a href="search.html#a">'
+
+
 @built
 def test_every_built_page_can_be_shared_and_printed():
     for path in sorted(HTML.glob("book/*.html")):

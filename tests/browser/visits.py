@@ -14,7 +14,11 @@ PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.glob("book/*.html"))
 PAGES += [name for name in ("search.html", "genindex.html") if (HTML / name).is_file()]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
-TELL = "addEventListener('securitypolicyviolation', (e) => console.error('policy', e.effectiveDirective, e.blockedURI))"
+TELL = """globalThis.breaches = [];
+addEventListener("securitypolicyviolation", ({effectiveDirective, blockedURI}) => {
+    breaches.push(`${effectiveDirective} ${blockedURI}`);
+    console.error("policy", effectiveDirective, blockedURI);
+});"""
 
 
 def find_chromium() -> str | None:

@@ -1,0 +1,239 @@
+"""What the book costs: to build, to send, to open; and what Lighthouse says of it.
+
+    python bench/book.py [--parts build pages lighthouse] [--repeats 3] [--lighthouse node_modules/lighthouse]
+
+- build: `make book` in a fresh clone, pip included, and pip by itself; `make book` again with nothing to do, and with
+  one chapter touched; a full `make notebooks`. Run it on a calm machine; pip's cache is used where there is one.
+- pages: every built page over http, compressed: requests and bytes on arrival and when it has been scrolled to its end
+  (pictures, widgets and weights come as they come near), first contentful paint, and the time to interactive: the end
+  of the last long task (over 50 ms of the main thread) before two seconds without one, at the earliest the document's
+  DOMContentLoaded. No network is imitated: what is measured is the page's own work. Medians of interleaved visits,
+  each with an empty cache.
+- lighthouse: its four scores for a page of each type, on its imitated desktop and telephone, and the audits that fail.
+  Needs Node and `npm install lighthouse@13.5.0` in a folder outside the project.
+
+Parts that are not asked for stay as they were recorded. Writes data/results/book.json.
+"""
+
+import argparse
+import contextlib
+import functools
+import gzip
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+
+from visits import FLAGS, HTML, PAGES, find_chromium  # noqa: E402
+
+from crnn_lib.files import environment, write_text  # noqa: E402
+
+PARTS = ["build", "pages", "lighthouse"]
+OUT = ROOT / "data" / "results" / "book.json"
+TYPES = {
+    "introduction": "book/intro.html",
+    "chapter with figures": "book/01_images_and_labels.html",
+    "chapter with widgets": "book/05_ctc_alignment.html",
+    "playground": "book/09_playground.html",
+    "laboratory": "book/laboratory.html",
+    "appendix": "book/appendix_notation.html",
+    "glossary": "book/appendix_glossary.html",
+    "library": "book/appendix_api.html",
+    "search": "search.html",
+    "index": "genindex.html",
+    "404": "404.html",
+}
+QUIET = 2000  # milliseconds without a long task
+WATCH = """globalThis.tasks = [];
+new PerformanceObserver((list) => tasks.push(...list.getEntries().map((e) => e.startTime + e.duration)))
+    .observe({type: "longtask", buffered: true});"""
+CALM = f"() => document.readyState === 'complete' && performance.now() > Math.max(0, ...tasks) + {QUIET}"
+TIMES = """({
+    paint: performance.getEntriesByName("first-contentful-paint")[0].startTime,
+    interactive: Math.max(performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd, ...tasks),
+})"""
+SCROLL = """async () => {
+    for (let y = 0; y < document.documentElement.scrollHeight; y += 500) {
+        window.scrollTo(0, y);
+        await new Promise((done) => setTimeout(done, 50));
+    }
+}"""
+
+
+class Compressing(SimpleHTTPRequestHandler):
+    """Files as a common web server sends them: text compressed, a page of its own for what is not there."""
+
+    def do_GET(self):
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if path.is_dir() else path
+        found = path.is_file() and path.name != "404.html"
+        path = path if found else Path(self.directory) / "404.html"
+        kind, body = self.guess_type(str(path)), path.read_bytes()
+        self.send_response(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND)
+        if kind.startswith("text/") or kind.endswith(("javascript", "json", "xml")):
+            self.send_header("Content-Encoding", "gzip")
+            body = gzip.compress(body, 6)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def served():
+    """The address of a server for the built book."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Compressing, directory=str(HTML))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+# --- building ---
+def timed(*command: str, folder: Path, **variables: str) -> float:
+    """Seconds that `command` takes in `folder`."""
+    started = time.perf_counter()
+    given = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "CRNN_CAPTCHA_DIR")}
+    subprocess.run(command, cwd=folder, env=given | variables, check=True, stdout=sys.stderr)
+    return round(time.perf_counter() - started, 1)
+
+
+def build(_) -> dict:
+    """Seconds of each step, in a clone of the last commit."""
+    chapter = "book/05_ctc_alignment.ipynb"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "book"
+        timed("git", "clone", "-q", str(ROOT), str(folder), folder=ROOT)
+        make = functools.partial(timed, "make", f"PYTHON={sys.executable}", folder=folder)
+        seconds = {"pip": make("install"), "first book": make("book")}
+        seconds["cold book"] = round(sum(seconds.values()), 1)
+        seconds["nothing to do"] = make("book")
+        (folder / chapter).touch()
+        seconds["one chapter touched"] = make("book")
+        seconds["notebooks, compared twice"] = make("notebooks")
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return {"commit": commit.stdout.strip(), "seconds": seconds}
+
+
+# --- sending and opening ---
+def visit(browser, url: str) -> dict:
+    """One visit with an empty cache: what was sent and how long it took, then what scrolling brought."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(120_000)
+    page, received = context.new_page(), []
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
+    page.add_init_script(WATCH)
+    page.goto(url)
+    page.wait_for_function(CALM)
+    found = {"requests": len(received), "bytes": int(sum(received)), **page.evaluate(TIMES)}
+    page.evaluate(SCROLL)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)
+    context.close()
+    return found | {"scrolled_requests": len(received), "scrolled_bytes": int(sum(received))}
+
+
+def pages(a: argparse.Namespace) -> dict:
+    """Each page's medians."""
+    runs: dict[str, list[dict]] = {name: [] for name in [*PAGES, "404.html"]}
+    with served() as address, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        visit(browser, f"{address}/book/intro.html")  # the browser's own start
+        for _ in range(a.repeats):
+            for name in runs:
+                runs[name].append(visit(browser, f"{address}/{name}"))
+                print(name, runs[name][-1], file=sys.stderr, flush=True)
+        version = browser.version
+        browser.close()
+    medians = {
+        name: {f"{key}_ms" if key in ("paint", "interactive") else key: round(statistics.median(v[key] for v in found))
+               for key in found[0]}
+        for name, found in runs.items()
+    }  # fmt: skip
+    return {"chromium": version, "repeats": a.repeats, "medians": medians}
+
+
+# --- Lighthouse ---
+def audit(program: Path, url: str, preset: str) -> dict:
+    """Scores of one page, 0 to 100, and the audits that cost some of them."""
+    command = ["node", str(program / "cli" / "index.js"), url, "--quiet", "--output=json"]
+    command += ["--preset=desktop"] if preset == "desktop" else []
+    command.append(f"--chrome-flags=--headless {' '.join(FLAGS)}")
+    chrome = {"CHROME_PATH": str(find_chromium())}
+    done = subprocess.run(command, env=os.environ | chrome, capture_output=True, text=True, check=True)
+    report = json.loads(done.stdout)
+    kinds = report["categories"]
+    failing = {ref["id"] for kind in kinds.values() for ref in kind["auditRefs"] if ref["weight"]}
+    failing = {name for name in failing if (report["audits"][name]["score"] or 0) < 0.9
+               and report["audits"][name]["scoreDisplayMode"] in ("binary", "numeric", "metricSavings")}  # fmt: skip
+    return {name: round(100 * kind["score"]) for name, kind in kinds.items()} | {"failing": sorted(failing)}
+
+
+def lighthouse(a: argparse.Namespace) -> dict:
+    """Scores by type of page and preset."""
+    version = json.loads((a.lighthouse / "package.json").read_text(encoding="utf-8"))["version"]
+    found: dict = {}
+    with served() as address:
+        for preset in ("desktop", "mobile"):
+            for kind, name in TYPES.items():
+                found.setdefault(kind, {})[preset] = audit(a.lighthouse, f"{address}/{name}", preset)
+                print(kind, preset, found[kind][preset], file=sys.stderr, flush=True)
+    return {"lighthouse": version, "pages": TYPES, "scores": found}
+
+
+# --- telling ---
+def table(found: dict) -> str:
+    """The recorded figures for a reader."""
+    lines = [f"{name:32}{value:10.1f} s" for name, value in found.get("build", {}).get("seconds", {}).items()]
+    if "pages" in found:
+        lines.append(f"\n{'page':32}{'requests':>10}{'kB':>8}{'scrolled kB':>13}{'paint ms':>10}{'interactive ms':>16}")
+    for name, p in found.get("pages", {}).get("medians", {}).items():
+        sent = f"{p['requests']:10}{p['bytes'] / 1000:8.0f}{p['scrolled_bytes'] / 1000:13.0f}"
+        lines.append(f"{name:32}{sent}{p['paint_ms']:10}{p['interactive_ms']:16}")
+    names = ["accessibility", "best-practices", "seo", "performance"]
+    if "lighthouse" in found:
+        lines.append(f"\n{'type':24}{'preset':8}{''.join(f'{name:>16}' for name in names)}  failing")
+    for kind, presets in found.get("lighthouse", {}).get("scores", {}).items():
+        for preset, s in presets.items():
+            lines.append(f"{kind:24}{preset:8}{''.join(f'{s[name]:16}' for name in names)}  {', '.join(s['failing'])}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--lighthouse", type=Path, default=Path("node_modules/lighthouse"))
+    parser.add_argument("--out", type=Path, default=OUT)
+    a = parser.parse_args()
+    if "pages" in a.parts or "lighthouse" in a.parts:
+        assert PAGES, "the book is not built: make book"
+    found = json.loads(a.out.read_text(encoding="utf-8")) if a.out.is_file() else {}
+    found |= {"command": "python bench/book.py", "environment": environment()}
+    for part in a.parts:
+        found[part] = {"build": build, "pages": pages, "lighthouse": lighthouse}[part](a)
+        found[part]["processor"] = environment()["processor"]
+        write_text(a.out, json.dumps(found, indent=1) + "\n")
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()
