@@ -11,6 +11,7 @@
 #   BOOK_URL, BOOK_REPOSITORY    for `make pages`: where the book will stand, and https://github.com/owner/name
 #   SET=oldest                   for `make allowed`: which end of tests/allowed.txt (else newest)
 #   JOBS=2                       tests side by side
+#   KILLS=60                     for `make kills`: how many processes are killed
 #   PORT=8000                    where `make serve` listens
 PYTHON ?= python3
 VENV   ?= .venv
@@ -20,6 +21,7 @@ DATA   ?=
 TORCH_INDEX ?=
 SET    ?= newest
 OTHERS ?= runs/ocr/bin/python
+KILLS  ?= 60
 
 PY        := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
@@ -42,7 +44,7 @@ export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install book test notebooks quick lab serve data train bench profile execute pages colab links allowed clean print FORCE
+.PHONY: help install book test notebooks quick lab serve data train bench profile execute pages colab links allowed kills clean print FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -154,6 +156,9 @@ allowed: ## the library's quick tests with the newest allowed versions (SET=olde
 	$(PYTHON) -m venv --clear $(TRIAL) && $(TRIAL)/bin/python -m pip install -q uv
 	$(TRIAL)/bin/uv pip install --python $(TRIAL)/bin/python --resolution $(if $(filter oldest,$(SET)),lowest-direct,highest) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match) -r tests/allowed.txt
 	$(TRIAL)/bin/python -m pytest tests -m "not slow" $(UNPINNED:%=--ignore=tests/%)
+
+kills: $(INSTALLED) ## kill -9 at random moments, run again: is anything lost or wrong? (minutes; KILLS=60)
+	$(PY) tests/kills.py --kills $(KILLS)
 
 clean: ## remove everything made here, the environment included
 	rm -rf _build $(VENV) runs .pytest_cache .ruff_cache .hypothesis .coverage

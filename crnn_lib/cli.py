@@ -53,8 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:  # a full disk, a name too long, a folder that may not be read
-        print(f"error: {plain(str(error))}", file=sys.stderr)
+    except OSError as error:  # a name too long, a folder that may not be read; without a name, what the result went to
+        told = str(error) if error.filename else f"cannot write to standard output: {error.strerror or error}"
+        print(f"error: {plain(told)}", file=sys.stderr)
         return 2
 
 

@@ -160,6 +160,8 @@ def _members(source: Path, shown: str) -> Iterator[tuple[str, Callable[[], Binar
         archive = zipfile.ZipFile(source)
     except FileNotFoundError as error:
         raise UserError(f"there is no {shown!r}: give a folder, a zip or its URL") from error
+    except PermissionError as error:
+        raise UserError(f"cannot read {shown!r}: {error.strerror}") from error
     except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise UserError(f"{shown!r} is no sound zip (a site that asks for a login sends a page instead)") from error
     with archive:

@@ -206,7 +206,7 @@ def load(path: str | Path) -> CRNN:
     Raises UserError when the file is missing, damaged, not safetensors, or does not fit its own configuration.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with open(path, "rb"), safe_open(path, framework="pt") as file:  # open tells a file that may not be read
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise UserError(f"it holds no reader of this library (format {metadata.get('format')!r})")

@@ -72,7 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             failed += not store(path)
         except (OSError, ValueError, nbformat.ValidationError) as error:  # UserError is a ValueError
-            print(f"{path}: {' '.join(str(error).split())[:300]}", file=sys.stderr)
+            what = "standard output" if getattr(error, "filename", path) is None else path
+            print(f"{what}: {' '.join(str(error).split())[:300]}", file=sys.stderr)
             return 2
     return 1 if failed else 0
 

@@ -41,8 +41,8 @@ sys.path.insert(0, str(ROOT))
 from crnn_lib import cli, fetch  # noqa: E402
 from crnn_lib.files import environment, write_text  # noqa: E402
 
-IMAGES, EPOCHS, FOLDS = 120, 6, 3
-SPEED = 200_000  # bytes a second that the slow server sends
+IMAGES, EPOCHS, FOLDS = 60, 6, 3
+SPEED = 100_000  # bytes a second that the slow server sends
 
 
 @dataclass
@@ -255,15 +255,15 @@ class Torture:
     def chain(self, plan):
         """Kill it one to six times as planned, then let it end; one record for each kill."""
         self.reset()
-        records, kept = [], 0
+        records, kept, started = [], 0, time.monotonic()
         for _ in range(self.rng.randint(1, 6)):
             if not plan:
                 break
             requests = len(self.server.requests)
             lived = self.strike(plan[0])
             if lived is None:
-                if not records:  # it was quicker than in the measured run
-                    plan[0] = plan[0] and plan[0] * 0.9
+                if not records:  # quicker than before: the machine has less to do
+                    self.duration = time.monotonic() - started
                 break
             fraction = plan.pop(0)
             aim = {"aim": "writing"} if fraction is None else {"aim": "moment", "fraction": round(fraction, 3)}
