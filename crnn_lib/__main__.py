@@ -9,5 +9,6 @@ if sys.argv[1:] == ["doctor"]:  # answers even where torch, which everything els
 
 from crnn_lib.cli import main
 
-sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks is no reason to stop
+if sys.stdout:  # else it is closed, which main tells
+    sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks is no reason to stop
 sys.exit(main())
