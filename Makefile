@@ -30,6 +30,8 @@ IMAGES    := $(or $(CRNN_CAPTCHA_DIR),$(wildcard data/captcha_images))
 SOURCES   := _config.yml _toc.yml $(shell find book crnn_lib/widgets crnn_lib/skeletons.json data -type f -not -path '*/.*' -not -name '*.pyc')
 NOTEBOOKS := $(wildcard book/*.ipynb)
 BUILD     := $(VENV)/bin/jupyter-book build --all -W -n --keep-going --quiet
+# Also what is unsafe in the workflows, as far as that can be said without asking GitHub.
+STYLE     := $(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m codespell_lib && $(VENV)/bin/zizmor --offline --quiet .github
 NBVAL     := -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 OWN       := _build/own
 TRIAL     := _build/$(SET)
@@ -44,7 +46,7 @@ export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install book test notebooks quick lab serve data train bench profile execute pages colab links allowed kills clean print FORCE
+.PHONY: help install book test notebooks quick lab serve data train bench profile execute pages colab launch links allowed kills clean print FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -102,7 +104,7 @@ execute: $(INSTALLED) ## run the notebooks again and store their outputs (NOTEBO
 
 # --- the checks ---
 test: $(BOOK) ## everything: style, library with coverage, notebooks, built pages
-	$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m codespell_lib
+	$(STYLE)
 	$(PY) -m pytest -n $(JOBS) --dist worksteal tests --cov --cov-fail-under=95
 	$(MAKE) --no-print-directory notebooks
 
@@ -113,7 +115,7 @@ notebooks: $(INSTALLED) ## every notebook again, its outputs compared
 	env -u CRNN_CAPTCHA_DIR ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 $(PY) $(NBVAL) $(NOTEBOOKS)
 
 quick: $(INSTALLED) ## style and the library's quick tests, in under a minute
-	$(PY) -m ruff check . && $(PY) -m pytest tests -x -n $(JOBS) -m "not slow" --ignore=tests/browser
+	$(STYLE) && $(PY) -m pytest tests -x -n $(JOBS) -m "not slow" --ignore=tests/browser
 
 # --- the library ---
 data: $(INSTALLED) ## fetch the real images to data/captcha_images
@@ -148,6 +150,10 @@ colab: $(INSTALLED) ## push the notebooks for Colab to the branch `colab` of ori
 	GIT_INDEX_FILE="$(CURDIR)/_build/colab.index" git --work-tree=_build/colab add --all --force .
 	git -c user.name=pages -c user.email=pages@localhost commit-tree -m "Notebooks for Colab" $$(GIT_INDEX_FILE="$(CURDIR)/_build/colab.index" git write-tree) > _build/colab.commit
 	git push --force origin $$(cat _build/colab.commit):refs/heads/colab
+
+# A fresh environment for each, made of the last commit: minutes, and about 2 GB in _build/launch.
+launch: $(INSTALLED) ## chapters run as Binder and Colab start them
+	$(PY) tests/launch.py
 
 links: $(INSTALLED) ## ask every address outside the book whether it is still there
 	$(VENV)/bin/jupyter-book build --all --builder linkcheck --path-output _build/links .

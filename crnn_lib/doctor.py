@@ -17,8 +17,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = Path("data") / "weights" / "captcha.safetensors"
 PYTHONS = ((3, 11), (3, 13))  # the first and the last version that the pins were resolved for
-# Where a package's module is not called like the package.
+# Where a package's module is not called like the package; a program alone has none.
 MODULES = {"pillow": "PIL", "pytest-xdist": "xdist", "mini-racer": "py_mini_racer", "codespell": "codespell_lib"}
+MODULES |= {"zizmor": ""}
 NEEDED_BYTES = 1_000_000_000  # a build, a fetched set and a few trainings
 INSTALL = "run `python -m pip install -r requirements.txt -c constraints.txt`"
 
@@ -62,7 +63,8 @@ def packages(requirements: Path) -> Iterator[Check]:
             continue
         try:
             version = importlib.metadata.version(name)
-            importlib.import_module(MODULES.get(name.lower(), name.replace("-", "_")))
+            if module := MODULES.get(name.lower(), name.replace("-", "_")):
+                importlib.import_module(module)
         except importlib.metadata.PackageNotFoundError:
             yield Check(f"{name} is not installed", INSTALL)
         except Exception as error:  # a broken package may raise anything; the others are still worth a line

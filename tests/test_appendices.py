@@ -35,12 +35,15 @@ def cpu_seconds(found):
 
 
 def test_every_result_and_every_script_is_told():
-    told = page("appendix_reproducing")
-    files = [p for p in (*RESULTS.iterdir(), *(ROOT / "bench").glob("*.py")) if not p.name.startswith((".", "_"))]
-    assert len(files) > 15
-    named = {match[0].removeprefix("`") for match in re.findall(r"(`?[\w/]*\w+\.(json|csv|py))\b", told)}
-    named |= {f"{stem}.csv" for stem in re.findall(r"`(\w+)\.json`, `\.csv`", told)}
-    assert [p.name for p in files if not any(name.split("/")[-1] == p.name for name in named)] == []
+    results, scripts = sorted(RESULTS.glob("[!._]*")), sorted((ROOT / "bench").glob("[!._]*.py"))
+    assert len(results) > 15 and len(scripts) > 10
+    places = [(page("appendix_reproducing"), results + scripts)]
+    places += [((ROOT / "data" / "README.md").read_text(encoding="utf-8"), results)]
+    for told, files in places:
+        named = {name for name, _ in re.findall(r"(\w+\.(json|csv|py))\b", told)}
+        named |= {f"{stem}.csv" for stem in re.findall(r"`(\w+)\.json`, `\.csv`", told)}
+        named |= {f"{stem}.json" for stem in re.findall(r"`(\w+)\.csv`, `\.json`", told)}
+        assert [p.name for p in files if p.name not in named] == []
 
 
 def test_its_times_are_those_of_the_files():
@@ -103,7 +106,7 @@ def test_every_source_is_whole_and_every_citation_has_one():
 
 def test_the_first_page_leads_to_every_chapter_and_appendix():
     intro, drawing = page("intro"), (BOOK / "_static" / "architecture.svg").read_text(encoding="utf-8")
-    pages = {p.name for p in BOOK.iterdir() if re.match(r"0\d_.*\.ipynb|appendix_.*\.md", p.name)}
+    pages = {p.name for p in BOOK.iterdir() if re.match(r"\d\d_.*\.ipynb|appendix_.*\.md", p.name)}
     assert pages <= set(re.findall(r"\]\(([\w.]+)\)", intro))
     linked = re.findall(r'<a href="([\w.]+)"', drawing)
     assert linked == sorted(linked)

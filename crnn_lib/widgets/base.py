@@ -71,9 +71,9 @@ class Widget(anywidget.AnyWidget):
     kind = traitlets.Unicode().tag(sync=True)
     readers = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
-    def __init__(self, models: dict[str, models.CRNN], **fields: Any) -> None:
-        self._models = models
-        super().__init__(readers=list(models), **fields)
+    def __init__(self, models: dict[str, models.CRNN] | None = None, **fields: Any) -> None:
+        self._models = models or {}
+        super().__init__(readers=list(self._models), **fields)
         self.on_msg(self._answer)
 
     def _answer(self, _: Any, question: dict[str, Any], buffers: list[Any]) -> None:

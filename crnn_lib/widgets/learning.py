@@ -127,9 +127,6 @@ class Replay(base.Widget):
     running = traitlets.Bool(False).tag(sync=True)
     status = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, **fields: Any) -> None:
-        super().__init__({}, **fields)  # needs no reader
-
     @staticmethod
     def follow(
         config: Config,
@@ -244,7 +241,7 @@ class Quiz(base.Widget):
     def __init__(self, name: str = "alignments") -> None:
         if name not in QUESTIONS:
             raise UserError(f"there is no exercise {name!r}: choose one of {', '.join(QUESTIONS)}")
-        super().__init__({}, name=name)
+        super().__init__(name=name)
 
     def baked(self) -> str:
         """The first question, for where no script runs."""
