@@ -153,7 +153,7 @@ colab: $(INSTALLED) ## push the notebooks for Colab to the branch `colab` of ori
 
 # A fresh environment for each, made of the last commit: minutes, and about 2 GB in _build/launch.
 launch: $(INSTALLED) ## chapters run as Binder and Colab start them
-	$(PY) tests/launch.py
+	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) $(PY) tests/launch.py
 
 links: $(INSTALLED) ## ask every address outside the book whether it is still there
 	$(VENV)/bin/jupyter-book build --all --builder linkcheck --path-output _build/links .
