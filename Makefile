@@ -151,7 +151,7 @@ colab: $(INSTALLED) ## push the notebooks for Colab to the branch `colab` of ori
 	git -c user.name=pages -c user.email=pages@localhost commit-tree -m "Notebooks for Colab" $$(GIT_INDEX_FILE="$(CURDIR)/_build/colab.index" git write-tree) > _build/colab.commit
 	git push --force origin $$(cat _build/colab.commit):refs/heads/colab
 
-# A fresh environment for each, made of the last commit: minutes, and about 2 GB in _build/launch.
+# A fresh environment for each, made of the last commit: minutes, and about 3 GB in _build/launch.
 launch: $(INSTALLED) ## chapters run as Binder and Colab start them
 	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) $(PY) tests/launch.py
 
