@@ -10,6 +10,7 @@
 #   ORT=folder                   for `make bench`: the folder dist of onnxruntime-web (bench/page_speed.py)
 #   BOOK_URL, BOOK_REPOSITORY    for `make pages`: where the book will stand, and https://github.com/owner/name
 #   SET=oldest                   for `make allowed`: which end of tests/allowed.txt (else newest)
+#   CASES=2000                   for `make fuzz`: how many cases of each property
 #   JOBS=2                       tests side by side
 #   KILLS=60                     for `make kills`: how many processes are killed
 #   PORT=8000                    where `make serve` listens
@@ -22,6 +23,7 @@ TORCH_INDEX ?=
 SET    ?= newest
 OTHERS ?= runs/ocr/bin/python
 KILLS  ?= 60
+CASES  ?= 2000
 
 PY        := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
@@ -46,7 +48,7 @@ export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install book test notebooks quick lab serve data train bench profile execute pages colab launch links allowed kills clean print FORCE
+.PHONY: help install book test notebooks quick fuzz lab serve data train bench profile execute pages colab launch links allowed kills clean print FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -116,6 +118,10 @@ notebooks: $(INSTALLED) ## every notebook again, its outputs compared
 
 quick: $(INSTALLED) ## style and the library's quick tests, in under a minute
 	$(STYLE) && $(PY) -m pytest tests -x -n $(JOBS) -m "not slow" --ignore=tests/browser
+
+# Some twenty properties of damaged files, odd arguments, messages and page data, CASES cases each; about half an hour.
+fuzz: $(INSTALLED) ## thousands of damaged files and odd inputs (CASES=2000 a property)
+	$(PY) bench/fuzz.py --cases $(CASES)
 
 # --- the library ---
 data: $(INSTALLED) ## fetch the real images to data/captcha_images

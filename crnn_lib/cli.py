@@ -71,14 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     data = commands.add_parser("data", help="generate, fetch or verify a data set")
     verbs = data.add_subparsers(dest="verb", required=True, metavar="VERB")
     p = command("generate", _generate, "write generated images, file names and labels.csv", verbs)
-    p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--out", type=_path, required=True)
     p.add_argument("--count", type=_whole(1), default=1000)
     p.add_argument("--seed", type=_whole(0), default=0)
     p = command("fetch", _fetch, "get the real set and check it against the manifest", verbs)
     p.add_argument("--from", dest="source", default=fetch.PUBLIC_URL, metavar="ZIP|DIR|URL")
-    p.add_argument("--out", type=Path, default=Path("data/captcha_images"))
+    p.add_argument("--out", type=_path, default=Path("data/captcha_images"))
     p = command("verify", _verify, "check a folder against the manifest", verbs)
-    p.add_argument("folder", type=Path, metavar="DIR")
+    p.add_argument("folder", type=_path, metavar="DIR")
 
     p = command("train", _train, "train a reader on one part of a folder of labelled images")
     _add_data(p)
@@ -90,10 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint, if there is one")
     p = command("evaluate", _evaluate, "score a reader")
     _add_data(p)
-    p.add_argument("--weights", type=Path, default=WEIGHTS)
+    p.add_argument("--weights", type=_path, default=WEIGHTS)
     p.add_argument("--split", choices=["train", "test", "all"], help="default: test of the data trained on, else all")
     p.add_argument("--split-seed", type=_whole(0))
-    p.add_argument("--labels", type=Path, metavar="CSV", help="columns file,label: labels to score against instead")
+    p.add_argument("--labels", type=_path, metavar="CSV", help="columns file,label: labels to score against instead")
     p.add_argument("--json", action="store_true")
     p = command("crossval", _crossval, "read every image by a model that never saw it")
     _add_data(p)
@@ -101,11 +101,11 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=_file, metavar="CSV")
     _add_recipe(p)
     p = command("predict", _predict, "read images")
-    p.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
-    p.add_argument("--weights", type=Path, default=WEIGHTS)
+    p.add_argument("images", type=_path, nargs="+", metavar="IMAGE")
+    p.add_argument("--weights", type=_path, default=WEIGHTS)
     p.add_argument("--json", action="store_true")
     p = command("export", _export, "write a reader as ONNX, every intermediate a named output")
-    p.add_argument("--weights", type=Path, default=WEIGHTS)
+    p.add_argument("--weights", type=_path, default=WEIGHTS)
     p.add_argument("--out", type=_file, required=True, metavar="ONNX")
     command("doctor", lambda a: doctor.run(), "check this installation")
     return parser
@@ -120,9 +120,19 @@ def _whole(least: int, most: int = 2**31 - 1) -> Any:
     return number
 
 
+def _path(text: str) -> Path:
+    try:
+        sound = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        sound = False
+    if not sound:
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} cannot be the name of a file")
+    return Path(text)
+
+
 def _file(text: str) -> Path:
     """A file to write, refused now rather than after an hour of training if it cannot be written."""
-    path = Path(text)
+    path = _path(text)
     above = next(folder for folder in (*path.absolute().parents, Path("/")) if folder.exists())
     mine = all(os.access(p, os.W_OK) for p in (above, path) if p.exists())
     if not path.name or path.is_dir() or not above.is_dir() or not mine:
@@ -131,7 +141,7 @@ def _file(text: str) -> Path:
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", help="default: the embedded generated set")
+    parser.add_argument("--data", type=_path, metavar="DIR", help="default: the embedded generated set")
     parser.add_argument("--skip-bad", action="store_true", help="leave out files that are no sound image")
 
 
@@ -310,7 +320,7 @@ def _predict(a: argparse.Namespace) -> int:
         try:
             good.append((path, images.load(path, model.config.height, model.config.width)))
         except UserError as error:
-            bad.append(str(error))
+            bad.append(plain(str(error)))
     found = []
     if good:
         readings = metrics.read(model, torch.stack([image for _, image in good]))

@@ -1,9 +1,11 @@
 """What the fuzzing tests share: how many cases, ways to damage a file or a value, and what counts as an answer."""
 
+import contextlib
 import csv
 import io
 import json
 import struct
+import zipfile
 import zlib
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from crnn_lib import cli
 from crnn_lib.errors import UserError
 
 fuzz = settings.get_profile("fuzz")  # the number of cases: see conftest.py
@@ -107,6 +110,33 @@ def picture(form, mode="L", frames=1, size=(12, 9), **options):
     more = {"save_all": True, "append_images": shown[1:]} if frames > 1 else {}
     shown[0].save(file, form, **more, **options)
     return file.getvalue()
+
+
+def call(arguments):
+    """Run one command in this process: exit code, stdout and stderr, as strict as a terminal's."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    err.reconfigure(errors="backslashreplace")
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = cli.main(arguments)
+        except SystemExit as end:  # argparse, after --help
+            code = end.code
+    out.flush(), err.flush()
+    return code, out.buffer.getvalue().decode(), err.buffer.getvalue().decode()
+
+
+def assert_plain(text):
+    """What a terminal shows as it stands."""
+    for line in text.replace("\r", "\n").replace("\t", " ").split("\n"):
+        assert line.isprintable() and len(line) < 20_000, ascii(line[:200])
+
+
+def zipped(files, method):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
 
 
 def answer(function, *arguments, **options):

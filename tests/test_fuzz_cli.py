@@ -4,13 +4,12 @@ What takes long is played: training gives an untrained reader, nothing is downlo
 """
 
 import contextlib
-import io
 import shutil
 from functools import partial
 
 import pytest
 import torch
-from fuzzing import everything, fuzz, texts
+from fuzzing import assert_plain, call, everything, fuzz, texts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,25 +97,6 @@ def template(tmp_path_factory, played):
     (folder / "bad.png").write_bytes(b"no picture")
     (folder / "empty").mkdir()
     return folder
-
-
-def call(arguments):
-    """Run one command in this process: exit code, stdout and stderr, as strict as a terminal's."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    err.reconfigure(errors="backslashreplace")
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            code = cli.main(arguments)
-        except SystemExit as end:  # argparse, after --help
-            code = end.code
-    out.flush(), err.flush()
-    return code, out.buffer.getvalue().decode(), err.buffer.getvalue().decode()
-
-
-def assert_plain(text):
-    """What a terminal shows as it stands."""
-    for line in text.replace("\r", "\n").replace("\t", " ").split("\n"):
-        assert line.isprintable() and len(line) < 20_000, ascii(line[:200])
 
 
 @fuzz

@@ -1,6 +1,5 @@
 """What a run leaves and takes: checkpoints, sources of images, the audit's files. Whole, or as before; never half."""
 
-import io
 import json
 import tempfile
 import zipfile
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from fuzzing import answer, as_csv, crooked, damaged, everything, few, fuzz, picture, safetensors, tables
+from fuzzing import answer, as_csv, crooked, damaged, everything, few, fuzz, picture, safetensors, tables, zipped
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,14 +82,6 @@ def manifest(place):
     rows = [[name, name[0], "pixels", fetch.digest(name, content)] for name, content in made.items()]
     path.write_bytes(as_csv([["file", "label", "kind", "sha256"], *rows]))
     return path, made
-
-
-def zipped(files, method):
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", method) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return packed.getvalue()
 
 
 @fuzz

@@ -17,6 +17,7 @@ from docutils.parsers.rst import Directive, directives
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from crnn_lib.errors import UserError
 from crnn_lib.widgets import base, lab, learning, microscope, source, weights
 
 CLASSES = [base.Pad, lab.Lab, learning.Replay, learning.Quiz, microscope.Microscope]
@@ -50,9 +51,12 @@ class CrnnWidget(Directive):
             )
         options = dict(self.options)
         text = options.pop("text", None)
-        if text:
-            options["strokes"] = base.typed(text)
-        return [nodes.raw("", KINDS[kind](**options).baked(), format="html")]
+        try:
+            if text:
+                options["strokes"] = base.typed(text)
+            return [nodes.raw("", KINDS[kind](**options).baked(), format="html")]
+        except UserError as error:
+            raise self.error(str(error)) from error
 
 
 def write_scripts(app):

@@ -21,6 +21,7 @@ from crnn_lib.widgets import source, weights
 WEIGHTS = Path(__file__).parents[2] / "data" / "weights"
 RECORDINGS = {"replay": Path(__file__).parents[2] / "data" / "results" / "replay.json"}
 PEN = "strokes"  # the reader that was trained on normalised drawings, and is shown such
+MOST_LETTERS = 64
 MARGIN, WRITTEN = 12, 15.0  # pixels: free space about typed text in all, and its height where it fits
 
 
@@ -32,6 +33,8 @@ def readers() -> dict[str, models.CRNN]:
 
 def typed(text: str) -> list[list[list[float]]]:
     """`text` as strokes in the middle of the pad, smaller where it would not fit. Raises UserError as `skeletons`."""
+    if len(text) > MOST_LETTERS:
+        raise UserError(f"{text[:40]!r} has {len(text)} letters: the pad has room for {MOST_LETTERS} at most")
     written = skeletons.write(text, height=WRITTEN)
     right = max((x for stroke in written for x, _ in stroke), default=0.0)
     height, room = WRITTEN, images.WIDTH - MARGIN

@@ -39,6 +39,8 @@ class Lab(base.Widget):
             fields |= {"source": "matrix", "matrix": rows, "steps": len(rows)}
         elif fields.get("sample"):
             fields.setdefault("source", "reader")
+        if len(label) > base.MOST_LETTERS:
+            raise UserError(f"the label {label[:40]!r} has {len(label)} letters: give at most {base.MOST_LETTERS}")
         super().__init__({"yours": model} if model else base.readers(), label=label, **fields)
         if self.source == "reader":
             self.sample = self.sample or label

@@ -260,6 +260,12 @@ def _turning_points(run: dict[str, Any]) -> list[int]:
     return sorted({0, text, good, len(frames) - 1})
 
 
+def _legend(name: str) -> str:
+    """`name` for a legend, which would set a formula between dollar signs and leave out what begins with `_`."""
+    shown = plain(name, 60).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
+
+
 def _still(recording: dict[str, Any]) -> np.ndarray:
     """The turning points of the first run above the loss of the first two, RGB (h, w, 3)."""
     runs = recording["runs"][:2]
@@ -276,7 +282,7 @@ def _still(recording: dict[str, Any]) -> np.ndarray:
     axes = below.subplots()
     for run, colour, style in zip(runs, (figures.BLUE, figures.ORANGE), ("-", "--"), strict=False):
         x, y = ([frame[key] for frame in run["frames"]] for key in ("step", "loss"))
-        axes.plot(x, y, style, color=colour, label=plain(run["what"], 60).replace("$", r"\$"))
+        axes.plot(x, y, style, color=colour, label=_legend(run["what"]))
     for floor in runs[0]["floors"]:
         axes.axhline(floor, color=figures.INK, ls=":", lw=1)
     axes.set(xlabel="training step", ylabel="CTC loss", ylim=(0, 5))
