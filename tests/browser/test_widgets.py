@@ -214,6 +214,23 @@ def test_bad_upload(pad, content, words):
     assert pad.part("message") == ""
 
 
+def test_a_hostile_file_name_or_kind_is_shown_as_text(pad):
+    name = "<img src=x onerror=alert(1)>\u202egnp.png"
+    pad.page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    file = {"name": name, "mimeType": "image/png", "buffer": b"no image"}
+    pad.root.get_by_label("Image file").set_input_files(file)
+    pad.root.get_by_role("alert").wait_for()
+    assert f'"{name}"'.replace("\u202e", r"\u{202e}") in pad.part("message")
+    put = (
+        "const odd = document.createElement('crnn-widget'); odd.setAttribute('kind', kind); document.body.prepend(odd);"
+    )
+    pad.page.evaluate(f"kind => {{ {put} }}", name)
+    told = pad.page.locator("crnn-widget > .crnn-error")
+    told.wait_for()
+    assert name.replace("\u202e", r"\u{202e}") in told.inner_text()
+    assert not pad.page.locator("img[src=x]").count()
+
+
 def test_too_small_an_upload(pad, tmp_path):
     from PIL import Image
 
