@@ -226,13 +226,13 @@ def load(path: str | Path) -> CRNN:
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())[:200]
         if isinstance(error, SafetensorError) and _is_pickle(path):
-            reason = "it is a pickle, which could run any program and is never opened; save the tensors as safetensors"
+            reason = "it is pickled, could run any program and is never opened; save the tensors as safetensors"
         raise UserError(f"cannot read weights from {path}: {reason}") from error
     return model.eval()
 
 
 def _is_pickle(path: str | Path) -> bool:
-    """Whether the file begins like torch's own: a zip, or a bare pickle."""
+    """Whether the file begins as pickled tensors do: a zip, or the protocol's mark."""
     with open(path, "rb") as file:
         return file.read(4).startswith((b"PK\3\4", b"\x80"))
 

@@ -152,7 +152,7 @@ def test_weights_as_pickle_are_refused_in_a_clear_line_and_never_unpickled(kind,
         path.write_bytes(pickle.dumps(Trap(sprung)))
     else:
         torch.save({"x": Trap(sprung)}, path, _use_new_zipfile_serialization=kind == "zip")
-    with pytest.raises(UserError, match="it is a pickle, which could run any program and is never opened") as caught:
+    with pytest.raises(UserError, match="it is pickled, could run any program and is never opened") as caught:
         model.load(path)
     assert str(path) in str(caught.value) and not sprung.exists()
     pickle.loads(path.read_bytes()) if kind == "bare" else None
