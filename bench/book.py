@@ -79,7 +79,7 @@ class Compressing(SimpleHTTPRequestHandler):
     def do_GET(self):
         path = Path(self.translate_path(self.path))
         path = path / "index.html" if path.is_dir() else path
-        found = path.is_file() and path.name != "404.html"
+        found = path.is_file()
         path = path if found else Path(self.directory) / "404.html"
         kind, body = self.guess_type(str(path)), path.read_bytes()
         self.send_response(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND)

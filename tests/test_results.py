@@ -210,3 +210,19 @@ def test_the_profile_is_whole_and_what_was_acted_on_is_faster():
     for key in ("page_reading_ms", "optimiser_ms"):
         assert found[key]["now"] < found[key]["before"]
     assert found["largest_difference_in_log_probability"] < 1e-4
+
+
+def test_the_pages_are_open_to_everybody():
+    scores = result("book")["lighthouse"]["scores"]
+    assert len(scores) >= 11
+    for kind, presets in scores.items():
+        assert set(presets) == {"desktop", "mobile"}
+        for preset, found in presets.items():
+            assert min(found["accessibility"], found["best-practices"]) >= 95, f"{kind}, {preset}: {found}"
+
+
+def test_every_page_was_weighed():
+    weighed = result("book")["pages"]["medians"]
+    pages = {f"book/{path.stem}.html" for path in (ROOT / "book").iterdir() if path.suffix in (".ipynb", ".md")}
+    assert pages | {"search.html", "genindex.html", "404.html"} == set(weighed)
+    assert all(0 < page["bytes"] <= page["scrolled_bytes"] for page in weighed.values())
