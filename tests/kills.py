@@ -28,6 +28,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +78,8 @@ def make_house(home):
     """A copy of the project for the commands, whose manifest is that of generated images; (house, images, zip)."""
     house, images = home / "house", home / "images"
     shutil.copytree(ROOT / "crnn_lib", house / "crnn_lib")
-    shutil.copytree(ROOT / "data" / "weights", house / "data" / "weights")
+    for part in ("weights", "samples"):
+        shutil.copytree(ROOT / "data" / part, house / "data" / part)
     (house / "tests").mkdir()
     shutil.copy(ROOT / "tests" / "execute.py", house / "tests")
     assert cli.main(["data", "generate", "--out", str(images), "--count", str(IMAGES)]) == 0
@@ -167,12 +169,12 @@ def everything(scene):
 class Torture:
     """One command, killed again and again."""
 
-    def __init__(self, command, home, house, server, rng):
-        self.command, self.scene, self.server, self.rng = command, home / "scene", server, rng
-        self.runs, self.log, self.mark = 0, home / "stderr.txt", f"kills-{os.getpid()}"
+    def __init__(self, command, folder, house, server, rng):
+        self.command, self.scene, self.server, self.rng = command, folder / "scene", server, rng
+        self.runs, self.log, self.mark = 0, folder / "stderr.txt", str(folder)
         self.environment = os.environ | {
             "PYTHONPATH": str(house), "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "CRNN_KILLS": self.mark,
-            "JUPYTER_RUNTIME_DIR": str(home / "runtime"), "IPYTHONDIR": str(home / "ipython"),
+            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"), "IPYTHONDIR": str(folder / "ipython"),
         }  # fmt: skip
         self.environment.pop("CRNN_CAPTCHA_DIR", None)
         self.reset()
@@ -183,9 +185,17 @@ class Torture:
         self.new = read(self.scene / command.output)
         assert self.new != self.old
 
+    def about(self):
+        source = "server" if "://" in self.command.arguments[-1] else "zip"
+        return {"command": self.command.name} | ({"source": source} if self.command.name == "fetch" else {})
+
+    def asked(self):
+        """What this command has asked of the server."""
+        return self.server.asked if self.about().get("source") == "server" else []
+
     def reset(self):
         shutil.rmtree(self.scene, ignore_errors=True)
-        self.scene.mkdir()
+        self.scene.mkdir(parents=True)
         copy(self.command.old, self.scene / self.command.output)
 
     def start(self):
@@ -259,7 +269,7 @@ class Torture:
         for _ in range(self.rng.randint(1, 6)):
             if not plan:
                 break
-            requests = len(self.server.requests)
+            requests = len(self.asked())
             lived = self.strike(plan[0])
             if lived is None:
                 if not records:  # quicker than before: the machine has less to do
@@ -267,12 +277,20 @@ class Torture:
                 break
             fraction = plan.pop(0)
             aim = {"aim": "writing"} if fraction is None else {"aim": "moment", "fraction": round(fraction, 3)}
-            found = self.found(kept, self.server.asked[requests:])
-            records.append({"command": self.command.name, **aim, "seconds": round(lived, 2), **found})
+            found = self.found(kept, self.asked()[requests:])
+            records.append({**self.about(), **aim, "seconds": round(lived, 2), **found})
             kept = found["kept"]
         self.finish()
-        wrong = sorted(k for k, _ in set(everything(self.scene).items()) ^ set(self.end.items()))
+        wrong = sorted({name for name, _ in everything(self.scene).items() ^ self.end.items()})
         return [record | {"wrong": wrong} for record in records]
+
+    def all(self, count):
+        """One record for each of `count` kills."""
+        records, plan = [], planned(count, self.rng)
+        while plan:
+            records += self.chain(plan)
+            print(f"{self.command.name}: {len(records)} killed, {len(plan)} to go", file=sys.stderr)
+        return records
 
 
 def planned(count, rng):
@@ -286,27 +304,24 @@ def planned(count, rng):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--jobs", type=int, default=2, help="commands side by side")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "results" / "kills.json")
     a = parser.parse_args()
-    rng, told, kills = random.Random(a.seed), [], []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(a.jobs) as pool:
         home = Path(folder)
         house = make_house(home)
         server = Server((home / "set.zip").read_bytes())
         server.RequestHandlerClass = SlowHandler
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        for command in commands(home, house, server.url):
-            torture, own = Torture(command, home, house, server, rng), []
-            plan = planned(-(-a.kills // 5) // (2 if command.name == "fetch" else 1), rng)
-            while plan:
-                own += torture.chain(plan)
-                print(f"{command.name}: {len(own)} killed, {len(plan)} to go", file=sys.stderr)
-            source = (
-                {"source": "server" if "://" in command.arguments[-1] else "zip"} if command.name == "fetch" else {}
-            )
-            told.append({"name": command.name, **source, "seconds": round(torture.duration, 1), "runs": torture.runs})
-            kills += [kill | source for kill in own]
+        five = [
+            Torture(command, home / f"{command.name}{i}", house, server, random.Random(a.seed + i))
+            for i, command in enumerate(commands(home, house, server.url))
+        ]
+        share = -(-a.kills // 5)
+        counts = [share // 2, share - share // 2] + [share] * 4  # fetch in its two ways
+        kills = [kill for own in pool.map(Torture.all, five, counts) for kill in own]
+    told = [one.about() | {"seconds": round(one.duration, 1), "runs": one.runs} for one in five]
     totals = {"kills": len(kills), "runs": sum(command["runs"] for command in told)}
     totals |= {key: sum(bool(kill[key]) for kill in kills) for key in ("lost", "wrong")}
     result = {"command": "python tests/kills.py", "environment": environment(), "seed": a.seed, "totals": totals}

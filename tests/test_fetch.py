@@ -517,6 +517,19 @@ def test_a_login_page_is_no_zip_and_is_not_kept(server, get, home):
     assert os.listdir(home) == []
 
 
+def test_a_full_disk_is_no_fault_of_the_network(server, get, home):
+    resource = pytest.importorskip("resource", reason="POSIX alone has such limits")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, hard))  # of any file
+    try:
+        with pytest.raises(UserError, match=r"cannot write .*\.set\.zip\.part: File too large"):
+            get(server.url)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert get(server.url).name == "keras-6" and os.listdir(home) == ["set"]
+    assert server.asked == [None, "bytes=3000-"]  # not tried again, but gone on with when there is room
+
+
 def test_no_server_and_no_address(get, home):
     with pytest.raises(UserError, match=r"cannot download.*refused"):
         get("http://127.0.0.1:9/set.zip")
