@@ -5,8 +5,8 @@
 Its name keeps it out of pytest's run, since it takes minutes. Each of fetch (from a zip, and from a slow server),
 train, crossval, export and execute is run undisturbed first. Then it starts from the same earlier files, and its
 process group is killed: two times of three at a moment of the undisturbed duration, all parts of which get their turn,
-else up to 20 ms after a temporary file comes to sight. The same command follows, may be killed again, and at last runs
-to its end.
+else up to 20 ms after its first, second, ... temporary file comes to sight. The same command follows, may be killed
+again, and at last runs to its end.
 
 After a kill something is *lost* if the earlier output is neither whole nor replaced by the whole new one, or if work
 that the run had told of (an epoch, a fold) or kept before (a byte of the download) is not kept. The epoch, fold or
@@ -15,11 +15,9 @@ undisturbed run, to the byte, so also if a temporary file stays. Seconds are the
 """
 
 import argparse
-import csv
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -27,130 +25,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
-from safetensors import SafetensorError, safe_open
-from test_fetch import Handler, Server, contents, zipped
+from killed import ROOT, SlowHandler, commands, make_house
+from test_fetch import Server, contents
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from crnn_lib import cli, fetch  # noqa: E402
-from crnn_lib.files import environment, write_text  # noqa: E402
-
-IMAGES, EPOCHS, FOLDS = 60, 6, 3
-SPEED = 100_000  # bytes a second that the slow server sends
-
-
-@dataclass
-class Command:
-    """What is run in a folder of its own, `scene`, and how to look at what it has kept."""
-
-    name: str
-    arguments: list[str]
-    output: str
-    old: Path  # what stands there before
-    temporary: str  # a pattern for the files that it renames later
-    kept: Callable[[Path], int] = lambda scene: 0
-    told: Callable[[str], int] = lambda stderr: 0
-
-
-class SlowHandler(Handler):
-    """Sends like a slow network, so that a kill finds half a download."""
-
-    def setup(self):
-        super().setup()
-        send = self.wfile.write
-
-        def slowly(body):
-            for start in range(0, len(body), 8192):
-                send(body[start : start + 8192])
-                time.sleep(8192 / SPEED)
-
-        self.wfile.write = slowly
-
-
-def make_house(home):
-    """A copy of the project for the commands, whose manifest is that of generated images; (house, images, zip)."""
-    house, images = home / "house", home / "images"
-    shutil.copytree(ROOT / "crnn_lib", house / "crnn_lib")
-    for part in ("weights", "samples"):
-        shutil.copytree(ROOT / "data" / part, house / "data" / part)
-    (house / "tests").mkdir()
-    shutil.copy(ROOT / "tests" / "execute.py", house / "tests")
-    assert cli.main(["data", "generate", "--out", str(images), "--count", str(IMAGES)]) == 0
-    names = sorted(p.name for p in images.glob("*.png"))
-    with open(house / "data" / "manifest.csv", "w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["file", "label", "kind", "sha256"])
-        rows.writerows([n, n[6:-4], "pixels", fetch.digest(n, (images / n).read_bytes())] for n in names)
-    (home / "set.zip").write_bytes(zipped(images, names))
-    (home / "part").mkdir()
-    for name in names[: IMAGES // 3]:
-        shutil.copy(images / name, home / "part")
-    (home / "old.txt").write_text("an earlier output\n" * 1000)
-    notebook = nbformat.read(ROOT / "book" / "03_map_to_sequence.ipynb", as_version=4)
-    notebook.cells = notebook.cells[:14]
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    nbformat.write(notebook, home / "short.ipynb")
-    return house
-
-
-def commands(home, house, url):
-    """The five, fetch in two ways."""
-    library, data = [sys.executable, "-m", "crnn_lib"], ["--data", str(home / "images")]
-    train = [*library, "train", *data, "--epochs", str(EPOCHS), "--resume", "--out", "reader"]
-    crossval = [*library, "crossval", *data, "--epochs", str(EPOCHS // 2), "--folds", str(FOLDS), "--out", "table.csv"]
-    weights, part = house / "data" / "weights" / "captcha.safetensors", home / "part"
-    get = [*library, "data", "fetch", "--out", "set", "--from"]
-    notebook = [sys.executable, str(house / "tests" / "execute.py"), "short.ipynb"]
-    return [
-        Command("fetch", [*get, str(home / "set.zip")], "set", part, ".set.part/*"),
-        Command("fetch", [*get, url], "set", part, ".set.part/*", lambda scene: size(scene / ".set.zip.part")),
-        Command("train", train, "reader", weights, ".reader*.part", lambda s: epochs(s / "reader.checkpoint"), told),
-        Command("crossval", crossval, "table.csv", home / "old.txt", ".table.csv*.part", folded, told_folds),
-        Command("export", [*library, "export", "--out", "x.onnx"], "x.onnx", home / "old.txt", ".x.onnx*.part"),
-        Command("execute", notebook, "short.ipynb", home / "short.ipynb", ".short.ipynb*.part"),
-    ]  # fmt: skip
-
-
-def size(path):
-    return path.stat().st_size if path.exists() else 0
-
-
-def epochs(checkpoint):
-    """How many epochs a checkpoint holds; -1 if it is damaged."""
-    if not checkpoint.exists():
-        return 0
-    try:
-        with safe_open(checkpoint, framework="pt") as file:
-            return len(json.loads(file.metadata()["history"]))
-    except (SafetensorError, KeyError, ValueError):
-        return -1
-
-
-def told(stderr):
-    return max(map(int, re.findall(r"training:[^\r\n]*?\| (\d+)/", stderr)), default=0)
-
-
-def folded(scene):
-    """Epochs kept by cross-validation: those of its whole folds, and of the one in progress."""
-    state = scene / "table.csv.state.json"
-    done = len({row["fold"] for row in json.loads(state.read_text())["rows"]}) if state.exists() else 0
-    return done * (EPOCHS // 2) + epochs(scene / f"table.csv.state.json.fold{done}.checkpoint")
-
-
-def told_folds(stderr):
-    ends = list(re.finditer(r"fold (\d+) of", stderr))
-    if not ends:
-        return told(stderr)
-    return int(ends[-1][1]) * (EPOCHS // 2) + told(stderr[ends[-1].end() :])
+from crnn_lib.files import environment, write_text
 
 
 def copy(source, target):
@@ -221,11 +102,12 @@ class Torture:
 
     def strike(self, fraction):
         """Start it and kill it at that fraction of its duration, or while it writes; the seconds that it lived."""
-        before, wait, started = self.seen(), self.rng.random() * 0.02, time.monotonic()
+        before, new, started = self.seen(), set(), time.monotonic()
+        which, wait = self.rng.randint(1, self.command.writes), self.rng.random() * 0.02
         process = self.start()
-        if fraction is None:
-            while process.poll() is None and not self.seen() - before:
-                time.sleep(0.002)
+        while fraction is None and process.poll() is None and len(new) < which:
+            new |= {name for name, _ in self.seen() - before}
+            time.sleep(0.002)
         try:
             process.wait(wait if fraction is None else fraction * self.duration)
             return None
