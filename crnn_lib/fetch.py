@@ -105,6 +105,9 @@ def fetch(
     if os.path.lexists(out):
         present = verify(out, manifest)
         if present.name and (str(source) == PUBLIC_URL or present.expected == len(wanted)):
+            if out.with_name(f".{out.name}.lock").exists():  # killed when all was done but this
+                with alone(out):
+                    _clear(out)
             return present
         foreign = sorted(set(os.listdir(out)) - wanted.keys())
         if foreign:
@@ -129,8 +132,7 @@ def _install(source: Path, shown: str, out: Path, wanted: dict[str, str]) -> Rep
     sound: set[str] = set()
     seen: set[str] = set()
     try:
-        for leftover in (stage, old):  # of a run that was killed
-            shutil.rmtree(leftover, ignore_errors=True)
+        _clear(out)
         stage.mkdir()
         for name, open_file in tqdm(_members(source, shown), "checking", unit=" files", file=sys.stderr):
             seen.add(name)
@@ -145,9 +147,13 @@ def _install(source: Path, shown: str, out: Path, wanted: dict[str, str]) -> Rep
             out.rename(old)
         stage.rename(out)
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        _clear(out)
     return replace(report, folder=str(out))
+
+
+def _clear(out: Path) -> None:
+    for end in ("part", "old"):  # perhaps of a run that was killed
+        shutil.rmtree(out.with_name(f".{out.name}.{end}"), ignore_errors=True)
 
 
 def _members(source: Path, shown: str) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:

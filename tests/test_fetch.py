@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crnn_lib import fetch
+from crnn_lib import fetch, files
 from crnn_lib.errors import UserError
 
 NAMES = [f"{c}.png" for c in "bcdefg"] + ["x.jpg", "y.jpg"]
@@ -324,6 +324,14 @@ def test_a_copy_that_a_killed_run_had_set_aside_comes_back(whole, get, home, tmp
     with pytest.raises(UserError, match="there is no"):
         get(tmp_path / "none.zip")
     assert contents(home / "set") == before and os.listdir(home) == ["set"]
+
+
+def test_what_a_run_left_that_was_killed_at_its_very_end_is_removed(whole, get, home):
+    get(whole)
+    if files.fcntl:
+        (home / ".set.lock").write_text("123")
+        (home / ".set.old").mkdir()
+    assert get(whole).name == "full-8" and os.listdir(home) == ["set"]
 
 
 def test_a_link_stays_and_the_folder_that_it_leads_to_is_replaced(whole, get, home):
