@@ -119,7 +119,8 @@ notebooks: $(INSTALLED) ## every notebook again, its outputs compared
 quick: $(INSTALLED) ## style and the library's quick tests, in under a minute
 	$(STYLE) && $(PY) -m pytest tests -x -n $(JOBS) -m "not slow" --ignore=tests/browser
 
-# Some twenty properties of damaged files, odd arguments, messages and page data, CASES cases each; about half an hour.
+# Some twenty properties of damaged files, odd arguments, messages and page data, CASES new cases each, and a tenth of
+# that for the two that train. The library's tests hold a few of each.
 fuzz: $(INSTALLED) ## thousands of damaged files and odd inputs (CASES=2000 a property)
 	$(PY) bench/fuzz.py --cases $(CASES)
 

@@ -1,4 +1,4 @@
-"""What fuzzing found, mended and kept: one test a fault. Each asked for a traceback, a wrong answer or all memory."""
+"""Faults that fuzzing, or reading the code for it, found: mended, and one test each. They gave a traceback or worse."""
 
 import base64
 import json

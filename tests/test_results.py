@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -226,3 +227,13 @@ def test_every_page_was_weighed():
     pages = {f"book/{path.stem}.html" for path in (ROOT / "book").iterdir() if path.suffix in (".ipynb", ".md")}
     assert pages | {"search.html", "genindex.html", "404.html"} == set(weighed)
     assert all(0 < page["bytes"] <= page["scrolled_bytes"] for page in weighed.values())
+
+
+def test_fuzzing_tried_thousands_of_cases_and_every_property_that_there_is():
+    found = result("fuzz")
+    here = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_fuzz*.py"))
+    properties = set(re.findall(r"^@(?:fuzz|few)\n@given\([^\n]*(?:\n[^@]*?)??\ndef (test_\w+)", here, re.M))
+    assert set(found["properties"]) == properties and len(properties) > 20
+    assert found["cases"] == sum(found["properties"].values()) > 30_000 and found["failing"] == 0
+    kept = (ROOT / "tests" / "test_fuzz_found.py").read_text(encoding="utf-8")
+    assert set(found["found_and_mended"]) == set(re.findall(r"^def (test_\w+)", kept, re.M))
