@@ -20,7 +20,8 @@ fuzz = settings.get_profile("fuzz")  # the number of cases: see conftest.py
 few = settings(fuzz, max_examples=max(fuzz.max_examples // 10, 3))  # where a case trains a network
 ODD = [0, 1, 2, 0x7F, 0xFF, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63 - 1, 2**64 - 1]
 HOSTILE = ["", "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "../../x", "\u202egnp.exe", "\x1b[2J",
-           "\0", "a\nb", "$\\frac", "%s%n", "=1+1", "\udcff", "e" + "\u0301" * 50, "__proto__", "nan", "-"]  # fmt: skip
+           "\0", "a\nb", "$\\frac$", "%s%n", "=1+1", "\udcff", "e" + "\u0301" * 50, "__proto__",
+           "nan", "-"]  # fmt: skip
 texts = st.one_of(st.text(max_size=8), st.sampled_from(HOSTILE))
 numbers = st.one_of(st.sampled_from([-1, 1e308, -0.0, *ODD, 10**30]), st.integers(-5, 300), st.floats())
 json_values = st.recursive(

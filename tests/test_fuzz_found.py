@@ -177,7 +177,7 @@ def test_a_drawing_of_another_kind_is_refused(drawing):
 def test_a_state_from_the_page_that_a_field_cannot_hold_is_left():
     pad = base.Pad(model.CRNN().eval())
     shown = pad.picture
-    for value in (10**15, -1, "x", None, b"abc", [1]):  # as a count of bytes the first would take all memory
+    for value in (4096, 10**15, -1, "x", None, b"abc", [1]):  # as counts of bytes: a black picture, all memory
         pad.set_state({"picture": value})
         assert pad.picture == shown
     pad.set_state(None)

@@ -138,7 +138,7 @@ def test_plots_draw_labels_as_text(label):
     assert drawn != monitor._draw([{"epoch": 1, "train_loss": 2.0}], None, images, [""])
 
 
-@pytest.mark.parametrize("label", ["_x", "$x$", "$\\frac"])
+@pytest.mark.parametrize("label", ["_x", "$x$", "$\\frac$"])
 def test_a_legend_shows_each_name_as_it_is(label):
     found = recording("a")
     found["runs"][0]["what"] = label
