@@ -1,0 +1,275 @@
+"""What a training costs, to the published mark and to its end: ours beside two others, and ours on growing data.
+
+    python bench/training_cost.py --captchas DIR [--rounds 3] [--parts recipes growth] [--out JSON]
+
+Recipes. Ours; the Keras example's network and recipe, rebuilt from its description; and the published recipe of
+bench/published_recipe.py. In round r all train on the same 749 images, those of split seed r, cut their validation part
+from it alike and go through the same loop, one thread, a fresh process each, in an order that changes from round to
+round. The mark is 95.02 % exact on the validation part; only training is counted, not validation. The published recipe
+is too slow to be run to the mark in each round: a round trains it for one epoch, for the price of one, and the number
+of its epochs is that of data/results/published_recipe.json. The test part of a round is scored once, at the end, with
+the weights of the lowest validation loss, and decides nothing.
+
+Growth. Ours on 1000, 2000, 4000 and 8000 generated images, to the mark; the full schedule is laid out, so the end costs
+its 40 epochs. Memory is the process's peak.
+
+A killed run goes on at the first training that is missing (those that are done stand in runs/training_cost). Writes
+data/results/training_cost.json.
+"""
+
+import argparse
+import json
+import math
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from published_recipe import MARK, PUBLISHED, PaperCRNN, load_published
+from torch import Tensor, nn
+
+from crnn_lib import images, metrics, synth
+from crnn_lib.alphabet import CAPTCHA_SYMBOLS, Alphabet
+from crnn_lib.data import LabelledImages, list_folder, load_folder, split
+from crnn_lib.files import environment, write_text
+from crnn_lib.model import CRNN, Config
+from crnn_lib.training import Recipe, Run, tune_process
+
+KERAS = Recipe(
+    epochs=100,
+    optimizer="adam",
+    schedule="plateau",  # with a patience that never ends: a constant rate
+    learning_rate=1e-3,
+    weight_decay=0.0,
+    clip=1e9,
+    prior_bias=False,
+    augmentation=None,
+    plateau_patience=10**9,
+)
+EARLY_STOPPING = 10  # epochs without a lower validation loss, in the Keras example
+SIZES = (1000, 2000, 4000, 8000)
+PUBLISHED_RESULT = Path("data/results/published_recipe.json")
+
+
+class LockedDropout(nn.Module):
+    """Dropout with one mask for all time steps, as Keras gives it to an LSTM's input: (N, T, F) -> (N, T, F)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * nn.functional.dropout(torch.ones_like(x[:, :1]), 0.25, self.training)
+
+
+class KerasCRNN(nn.Module):
+    """The network of the Keras example "OCR model for reading captchas": (N, 1, 50, 200) -> (N, 50, 21).
+
+    It is built after keras.io/examples/vision/captcha_ocr, with Keras's initial weights and one bias a gate. The 21st
+    class is Keras's unknown symbol. Both directions of an LSTM share a mask here, in Keras each has its own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = Config(
+            alphabet=CAPTCHA_SYMBOLS + "?", height=50, width=200, channels=(32, 64), pools=((2, 2), (2, 2)),
+            features=64, hidden=64,
+        )  # fmt: skip
+        self.alphabet = Alphabet(self.config.alphabet)
+        self.maps = nn.Sequential(
+            nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        )  # fmt: skip
+        self.columns = nn.Sequential(nn.Linear(64 * 12, 64), nn.ReLU(), nn.Dropout(0.2))
+        self.lstms = nn.ModuleList(
+            nn.LSTM(before, hidden, bidirectional=True, batch_first=True) for before, hidden in ((64, 128), (256, 64))
+        )
+        self.masked = LockedDropout()
+        self.classify = nn.Linear(128, len(self.alphabet))
+        self.apply(start_as_keras)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.columns(self.maps(x).permute(0, 3, 1, 2).flatten(2))  # (N, C, H, W) -> (N, T, F)
+        for lstm in self.lstms:
+            x = lstm(self.masked(x))[0]
+        return self.classify(x).log_softmax(-1)
+
+
+def start_as_keras(layer: nn.Module) -> None:
+    """He for convolutions, Glorot for dense layers, orthogonal recurrence, and 1 as the forget gates' bias."""
+    if isinstance(layer, nn.Conv2d):
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.zeros_(layer.bias)
+    elif isinstance(layer, nn.Linear):
+        nn.init.xavier_uniform_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    elif isinstance(layer, nn.LSTM):
+        for name, parameter in layer.named_parameters():
+            if "weight_ih" in name:
+                nn.init.xavier_uniform_(parameter)
+            elif "weight_hh" in name:
+                nn.init.orthogonal_(parameter)
+            else:
+                nn.init.zeros_(parameter)
+            if "bias_ih" in name:
+                nn.init.ones_(parameter.data[layer.hidden_size : 2 * layer.hidden_size])  # gates i, f, g, o
+            parameter.requires_grad = "bias_hh" not in name  # torch has two biases, Keras one
+
+
+def load_keras(folder: Path) -> LabelledImages:
+    """Every image at 50 x 200, grey, scaled to [0, 1]."""
+    files = list_folder(folder)
+    grey = [torch.from_numpy(images.resize(images.load_grey(f.path), 50, 200)) for f in files]
+    return LabelledImages(torch.stack(grey)[:, None] / 255, tuple(f.label for f in files), tuple(f.name for f in files))
+
+
+RECIPES = {
+    "ours": (CRNN, load_folder, Recipe()),
+    "keras": (KerasCRNN, load_keras, KERAS),
+    "published": (PaperCRNN, load_published, PUBLISHED),
+}
+
+
+def marked(record: dict) -> bool:
+    return record["validation_exact"] >= MARK * record["validation_images"]
+
+
+def is_over(which: str, history: list[dict]) -> bool:
+    """Whether a training has come to its end: all epochs, early stopping, or what this bench wants of it."""
+    if which == "published":
+        return len(history) >= 1
+    if which.isdigit():
+        return any(map(marked, history))
+    losses = [record["validation_ctc_loss"] for record in history]
+    return which == "keras" and bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= EARLY_STOPPING
+
+
+def train(which: str, seed: int, captchas: Path | None, state: Path) -> None:
+    """One training, its history and what it cost, in `state`."""
+    tune_process()
+    torch.manual_seed(seed)
+    started = time.process_time()
+    if which.isdigit():
+        data, test, recipe, model = synth.dataset(int(which), seed), None, Recipe(seed=seed), CRNN()
+    else:
+        build, read, recipe = RECIPES[which]
+        everything = read(captchas)
+        data, test = (everything.subset(part) for part in split(everything.labels, 0.7, seed))
+        recipe, model = replace(recipe, seed=seed), build()
+    prepared = time.process_time() - started
+    run = Run(model, data, recipe)
+    while len(run.history) < recipe.epochs and not is_over(which, run.history):
+        print(json.dumps(run.epoch(lambda: False)), file=sys.stderr, flush=True)
+    result = {"recipe": asdict(recipe), "prepare_cpu_seconds": round(prepared, 1), "history": run.history}
+    result |= {"parameters": sum(p.numel() for p in model.parameters() if p.requires_grad), "images": len(data)}
+    result |= {"peak_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}  # kB on Linux
+    if test and which != "published":
+        model.load_state_dict(run.best)
+        figures, _ = metrics.evaluate(model.eval(), test.images, test.labels)
+        result["test"] = {key: figures[key] for key in ("images", "exact", "cer", "ctc_loss")}
+    write_text(state, json.dumps(result))
+
+
+def cost(result: dict) -> dict:
+    """Epochs and CPU-seconds to the mark and to the end of one training."""
+    seconds = [record["cpu_seconds"] for record in result["history"]]
+    at = next((i for i, record in enumerate(result["history"], 1) if marked(record)), None)
+    return {
+        "epochs_to_mark": at,
+        "cpu_seconds_to_mark": round(sum(seconds[:at]), 1) if at else None,
+        "epochs": len(seconds),
+        "cpu_seconds": round(sum(seconds), 1),
+        "cpu_seconds_an_epoch": round(statistics.median(seconds), 2),
+        "spent_cpu_seconds": round(sum(seconds) + result["prepare_cpu_seconds"], 1),
+        **{key: result[key] for key in ("parameters", "images", "prepare_cpu_seconds", "peak_megabytes")},
+        **({"test": result["test"]} if "test" in result else {}),
+    }
+
+
+def median(runs: list[dict], key: str) -> float | None:
+    """The median of a figure over the rounds; None where most rounds never came to it."""
+    found = statistics.median(math.inf if run[key] is None else run[key] for run in runs)
+    return round(found, 1) if found < math.inf else None
+
+
+def ratio(runs: list[dict], others: list[dict], key: str) -> float | None:
+    above, below = median(runs, key), median(others, key)
+    return round(above / below, 2) if above and below else None
+
+
+def summary(runs: list[dict], others: list[dict], keys: tuple[str, ...]) -> dict:
+    """Medians of `runs`, their ratios to those of `others`, and every round."""
+    return {
+        "medians": {key: median(runs, key) for key in keys},
+        "ratios": {key: ratio(runs, others, key) for key in keys},
+        "rounds": runs,
+    }
+
+
+def compare_recipes(runs: dict[str, list[dict]]) -> dict:
+    """The runs of all rounds, what the published recipe would come to, and each one's cost over ours."""
+    recorded = json.loads(PUBLISHED_RESULT.read_text(encoding="utf-8"))["published"]
+    for run in runs["published"]:
+        run["epochs_to_mark"] = recorded["epochs"] if recorded["reached"] else None
+        run["cpu_seconds_to_mark"] = round(recorded["epochs"] * run["cpu_seconds_an_epoch"], 1)
+        run["cpu_seconds"] = round(PUBLISHED.epochs * run["cpu_seconds_an_epoch"], 1)
+    keys = ("cpu_seconds_to_mark", "cpu_seconds", "cpu_seconds_an_epoch")
+    found = {name: summary(of, runs["ours"], keys) for name, of in runs.items()}
+    found["published"]["computed"] = f"one epoch, times {recorded['epochs']} to the mark and {PUBLISHED.epochs} in all"
+    return found
+
+
+def compare_sizes(runs: dict[str, list[dict]]) -> dict:
+    """The same for growing data, over the smallest."""
+    keys = ("cpu_seconds_an_epoch", "epochs_to_mark", "cpu_seconds_to_mark", "peak_megabytes")
+    return {size: summary(of, runs[str(SIZES[0])], keys) for size, of in runs.items()}
+
+
+def run_all(names: list[str], rounds: int, state: Path) -> dict[str, list[dict]]:
+    """Every training of every round, each in a process of its own; the finished ones are not repeated."""
+    for r in range(rounds):
+        for name in names[r % len(names) :] + names[: r % len(names)]:
+            path = state / f"{name}-{r}.json"
+            if not path.exists():
+                print(f"{name}, round {r + 1} of {rounds}", file=sys.stderr, flush=True)
+                only = ["--only", name, "--seed", str(r), "--only-out", str(path)]
+                subprocess.run([sys.executable, __file__, *sys.argv[1:], *only], check=True)
+    return {name: [cost(json.loads((state / f"{name}-{r}.json").read_text())) for r in range(rounds)] for name in names}
+
+
+def table(found: dict) -> None:
+    for name, entry in found.items():
+        values = (f"{key} {value} (x {entry['ratios'][key]})" for key, value in entry["medians"].items())
+        print(f"{name:>10}  {'  '.join(values)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--captchas", type=Path, help="needed for the recipes")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--parts", nargs="+", choices=["recipes", "growth"], default=["recipes", "growth"])
+    parser.add_argument("--state", type=Path, default=Path("runs/training_cost"), help="for what can be resumed")
+    parser.add_argument("--out", type=Path, default=Path("data/results/training_cost.json"))
+    parser.add_argument("--only", help=argparse.SUPPRESS)
+    parser.add_argument("--only-out", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
+    a = parser.parse_args()
+    if a.only:
+        return train(a.only, a.seed, a.captchas, a.only_out)
+    if "recipes" in a.parts and not a.captchas:
+        parser.error("the recipes need --captchas DIR")
+    result = json.loads(a.out.read_text(encoding="utf-8")) if a.out.exists() else {}
+    result |= {"command": "python bench/training_cost.py --captchas DIR", "mark": MARK, "environment": environment()}
+    if "growth" in a.parts:
+        result["growth"] = compare_sizes(run_all([str(size) for size in SIZES], a.rounds, a.state))
+        table(result["growth"])
+    if "recipes" in a.parts:
+        result["recipes"] = compare_recipes(run_all(list(RECIPES), a.rounds, a.state))
+        table(result["recipes"])
+    parts = [entry for part in ("recipes", "growth") for entry in result.get(part, {}).values()]
+    result["cpu_seconds"] = round(sum(run["spent_cpu_seconds"] for entry in parts for run in entry["rounds"]))
+    write_text(a.out, json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
