@@ -6,6 +6,7 @@
 #                                on Linux: PyTorch's small CPU build instead of the large CUDA one
 #   CRNN_CAPTCHA_DIR=folder      the real images; tests that need them skip without it
 #   DATA=folder                  `make book DATA=folder`: a book of your own, with the real images in it
+#   LIGHTHOUSE=folder            for `make bench`: the folder of the npm package lighthouse (bench/book.py)
 #   OTHERS=python                for `make bench`: the Python that has ddddocr and RapidOCR (bench/other_readers.py)
 #   ORT=folder                   for `make bench`: the folder dist of onnxruntime-web (bench/page_speed.py)
 #   BOOK_URL, BOOK_REPOSITORY    for `make pages`: where the book will stand, and https://github.com/owner/name
@@ -131,15 +132,19 @@ data: $(INSTALLED) ## fetch the real images to data/captcha_images
 train: $(INSTALLED) ## train a reader on the real images, else on generated ones
 	$(PY) -m crnn_lib train $(if $(IMAGES),--data "$(IMAGES)") --out runs/reader.safetensors
 
-# Trainings of hours are not in it: book/appendix_reproducing.md has the command of each.
-bench: $(INSTALLED) ## the speed of everything; with the real images, the published protocol too
+# With the real images about two hours, most of them trainings. What is left out has its command in
+# book/appendix_reproducing.md.
+bench: $(BOOK) ## the cost of everything; with the real images, reading and training too
 	$(PY) bench/synth_speed.py
 	$(PY) bench/decoders.py
 	$(PY) bench/lab_speed.py
 	$(MAKE) --no-print-directory profile
+	$(PY) bench/book.py --parts build pages
+	$(if $(LIGHTHOUSE),$(PY) bench/book.py --parts lighthouse --lighthouse "$(LIGHTHOUSE)",@echo "Left out: Lighthouse, which needs LIGHTHOUSE=folder")
 	$(if $(ORT),$(PY) bench/page_speed.py --ort "$(ORT)",@echo "Left out: page_speed, which needs ORT=folder")
-	$(if $(IMAGES),$(PY) bench/reading.py --captchas "$(IMAGES)" --others "$(OTHERS)",@echo "Left out: reading, protocol, which need the real images: make data, or set CRNN_CAPTCHA_DIR")
+	$(if $(IMAGES),$(PY) bench/reading.py --captchas "$(IMAGES)" --others "$(OTHERS)",@echo "Left out: reading, protocol, the cost of recipes, which need the real images: make data, or set CRNN_CAPTCHA_DIR")
 	$(if $(IMAGES),$(PY) bench/protocol.py --captchas "$(IMAGES)")
+	$(PY) bench/training_cost.py $(if $(IMAGES),--captchas "$(IMAGES)",--parts growth)
 
 profile: $(INSTALLED) ## where a training step and a reading in the page spend their time
 	$(PY) bench/where_time_goes.py
