@@ -43,6 +43,19 @@ def test_the_first_screen_tells_recorded_figures():
         f"the published recipe, rebuilt, took {theirs:.0f}, which is {cost['ours']['ratio']:.0f} times as many"
         in screen
     )
+    keras = result("training_cost")["recipes"]["keras"]["ratios"]["cpu_seconds_to_mark"]
+    assert f"the Keras example's network and recipe, rebuilt, {keras:.0f} times (medians of three rounds)" in screen
+    reading = result("reading")
+    speed, ratio = reading["readers"]["onnxruntime, batch 1"]["ms_median"], reading["onnxruntime_over_ddddocr"]
+    assert f"in {speed:.1f} ms on one core through onnxruntime, {ratio:.0f} times as fast as ddddocr" in screen
+    kills = result("kills")["totals"]
+    assert (
+        f"killed at {kills['kills']} random moments with nothing lost" in screen
+        and kills["lost"] == kills["wrong"] == 0
+    )
+    presets = [scores for page in result("book")["lighthouse"]["scores"].values() for scores in page.values()]
+    least = min(scores[kind] for scores in presets for kind in ("accessibility", "best-practices"))
+    assert f"accessibility and best practices at {least} by Lighthouse" in screen
     weights = ROOT / "data" / "weights" / "captcha.safetensors"
     size = weights.stat().st_size
     assert f"{model.load(weights).parameter_count():,} parameters, {size / 1000:.0f} kB of weights" in screen

@@ -237,3 +237,18 @@ def test_fuzzing_tried_thousands_of_cases_and_every_property_that_there_is():
     assert found["cases"] == sum(found["properties"].values()) > 30_000 and found["failing"] == 0
     kept = (ROOT / "tests" / "test_fuzz_found.py").read_text(encoding="utf-8")
     assert set(found["found_and_mended"]) == set(re.findall(r"^def (test_\w+)", kept, re.M))
+
+
+def test_training_costs_less_than_the_other_recipes():
+    found = result("training_cost")
+    for name in ("ours", "keras"):
+        entry = found["recipes"][name]
+        assert len(entry["rounds"]) == 3
+        for key, told in entry["medians"].items():
+            assert told == pytest.approx(sorted(run[key] for run in entry["rounds"])[1], abs=0.06)
+        assert all(run["epochs_to_mark"] <= run["epochs"] for run in entry["rounds"])
+    assert found["recipes"]["keras"]["ratios"]["cpu_seconds_to_mark"] > 1
+    assert (
+        found["published"]["published"]["cpu_seconds_to_mark"] == result("published_recipe")["published"]["cpu_seconds"]
+    )
+    assert [entry["rounds"][0]["images"] for entry in found["growth"].values()] == [1000, 2000, 4000, 8000]
