@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 from crnn_lib import cli, fetch  # noqa: E402
 
 IMAGES, EPOCHS, FOLDS = 60, 20, 3
-SPEED = 100_000  # bytes a second that the slow server sends
+SPEED = 25_000  # bytes a second that the slow server sends
 
 
 @dataclass

@@ -13,6 +13,7 @@ from crnn_lib.training import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "data" / "results"
+KILLED = ("fetch", "train", "crossval", "export", "execute")
 PUBLISHED = {"exact": 305, "images": 321, "cer": 0.0100, "ctc_loss": 0.0425}
 
 
@@ -252,3 +253,19 @@ def test_training_costs_less_than_the_other_recipes():
         found["published"]["published"]["cpu_seconds_to_mark"] == result("published_recipe")["published"]["cpu_seconds"]
     )
     assert [entry["rounds"][0]["images"] for entry in found["growth"].values()] == [1000, 2000, 4000, 8000]
+
+
+def test_no_kill_lost_anything_or_led_to_another_end():
+    found = result("kills")
+    kills, runs = found["kills"], sum(command["runs"] for command in found["commands"])
+    assert found["totals"] == {"kills": len(kills), "runs": runs, "lost": 0, "wrong": 0}
+    assert not any(kill["lost"] or kill["wrong"] for kill in kills)
+    assert max(kill["temporary"] for kill in kills) <= 3, "what killed runs leave piles up"
+    by_command = {name: [kill for kill in kills if kill["command"] == name] for name in KILLED}
+    assert len(kills) == sum(map(len, by_command.values())) >= 50
+    for own in by_command.values():
+        fractions = [kill["fraction"] for kill in own if kill["aim"] == "moment"]
+        assert len(own) >= 10 and {int(3 * fraction) for fraction in fractions} == {0, 1, 2}
+        assert any(kill["aim"] == "writing" for kill in own)
+    for name in ("fetch", "train", "crossval"):
+        assert any(kill["kept"] for kill in by_command[name]), "none of them went on from there"
