@@ -223,7 +223,6 @@ class Run:
             or any(("validation_ctc_loss" in record) != bool(self.validation) for record in history)
         ):
             raise UserError("its history is damaged")
-        steps = -(-len(self.train) // self.recipe.batch_size)
         expected = self._layout("model", *["best"] * any(name.startswith("best.") for name in tensors))
         if {n: (t.shape, t.dtype) for n, t in tensors.items()} != {n: (t.shape, t.dtype) for n, t in expected.items()}:
             raise UserError("its tensors are not those of this run")
@@ -234,12 +233,15 @@ class Run:
             under[part][rest] = tensor
             if part == "optimizer":
                 slots.setdefault(int(rest.split(".")[0]), {})[rest.split(".")[1]] = tensor
-            wrong_step = part == "optimizer" and rest.endswith(".step") and tensor != steps * len(history)
-            if wrong_step or (part == "best" and not tensor.isfinite().all()):
+            if part == "best" and not tensor.isfinite().all():
                 raise UserError(f"{name} holds impossible numbers")
+        most = -(-len(self.train) // self.recipe.batch_size) * len(history)  # several processes may leave batches out
+        taken = {float(slot["step"]) for slot in slots.values()}
+        if len(taken) != 1 or not taken <= set(range(1, most + 1)):
+            raise UserError("the steps of its optimizer are impossible numbers")
         self.model.load_state_dict(under["model"])
         self.best, self.history = under["best"], history
-        self._replay_schedule(steps)
+        self._replay_schedule(int(taken.pop()))
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": slots})
 
     def _layout(self, *parts: str) -> dict[str, Tensor]:
@@ -251,15 +253,15 @@ class Run:
         return layout
 
     def _replay_schedule(self, steps: int) -> None:
-        """Bring the learning rate to where it stood after `history`, of `steps` steps an epoch."""
+        """Bring the learning rate to where it stood after `history` and so many steps."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch wants to see the optimizer step before the schedule does
-            for record in self.history:
-                if self.recipe.schedule == "plateau":
+            if self.recipe.schedule == "plateau":
+                for record in self.history:
                     self.scheduler.step(record["validation_ctc_loss"])
-                else:
-                    for _ in range(steps):
-                        self.scheduler.step()
+            else:
+                for _ in range(steps):
+                    self.scheduler.step()
 
 
 def is_history(found: Any) -> bool:
