@@ -36,7 +36,7 @@ def main() -> int:
     for name, count in found["properties"].items():
         print(f"{count:>8}  {name}")
     if done.returncode or not found["properties"] or not all(found["properties"].values()):
-        print(done.stdout[-20_000:], file=sys.stderr)
+        print(done.stdout[-20_000:], f"pytest ended with {done.returncode}", file=sys.stderr, sep="\n")
         return 1
     head = {
         "command": f"python bench/fuzz.py --cases {a.cases}",

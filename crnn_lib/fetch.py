@@ -172,7 +172,7 @@ def _members(source: Path, shown: str) -> Iterator[tuple[str, Callable[[], Binar
         raise UserError(f"{shown!r} is no sound zip (a site that asks for a login sends a page instead)") from error
     with archive:
         for member in archive.infolist():
-            if not member.is_dir() and not stat.S_ISLNK(member.external_attr >> 16):
+            if member.filename and not member.is_dir() and not stat.S_ISLNK(member.external_attr >> 16):
                 yield PurePosixPath(member.filename).name, partial(archive.open, member)
 
 

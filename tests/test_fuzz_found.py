@@ -61,6 +61,14 @@ def test_a_damaged_lzma_member_of_a_zip_is_an_altered_image(tmp_path):
         fetch.fetch(tmp_path / "set.zip", tmp_path / "out", tmp_path / "manifest.csv")
 
 
+def test_a_member_of_a_zip_without_a_name_is_passed_over(tmp_path):
+    content = picture("PNG", size=(20, 10))
+    (tmp_path / "manifest.csv").write_text(f"file,sha256\na.png,{fetch.digest('a.png', content)}\n")
+    packed = zipped({"a.png": content, "nameless": b""}, zipfile.ZIP_STORED)
+    (tmp_path / "set.zip").write_bytes(packed.replace(b"nameless", bytes(8)))  # a name ends before its first zero
+    assert fetch.fetch(tmp_path / "set.zip", tmp_path / "out", tmp_path / "manifest.csv").name
+
+
 RECORD = {"epoch": 1, "train_loss": 1.0, "validation_ctc_loss": 1.0}
 
 
