@@ -56,6 +56,7 @@ def test_text_is_shown_in_one_line_that_prints(label):
         assert shown == label
 
 
+@pytest.mark.slow
 @hostile
 def test_file_names_reach_the_terminal_as_text(label, sample, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -83,6 +84,7 @@ def test_file_names_reach_the_terminal_as_text(label, sample, tmp_path, monkeypa
         assert "Traceback" not in err
 
 
+@pytest.mark.slow
 @hostile
 def test_labels_reach_the_terminal_as_text(label, sample, tmp_path):
     shutil.copy(sample, tmp_path / "a.png")
@@ -130,6 +132,7 @@ def test_a_table_gives_labels_back_as_they_were(label, tmp_path):
 # --- plots ---
 
 
+@pytest.mark.slow
 @hostile
 def test_plots_draw_labels_as_text(label):
     images = torch.zeros(1, 1, 32, 128)
@@ -188,6 +191,7 @@ def recording(label):
     return {"symbols": "ab", "runs": [run, dict(run)]}
 
 
+@pytest.mark.slow
 @hostile
 def test_widgets_bake_labels_as_text(label):
     if len(label) <= base.MOST_LETTERS:
@@ -201,6 +205,7 @@ def test_widgets_bake_labels_as_text(label):
     assert_only_text(pad.baked())
 
 
+@pytest.mark.slow
 @hostile
 def test_messages_of_kernel_widgets_are_escaped(label):
     told = monitor.TrainingMonitor.__new__(monitor.TrainingMonitor)
@@ -211,6 +216,7 @@ def test_messages_of_kernel_widgets_are_escaped(label):
     assert "<" not in shown.message.value and len(shown.message.value) < 1000
 
 
+@pytest.mark.slow
 @hostile
 def test_the_directive_s_options_are_text(label):
     rst = pytest.importorskip("docutils.parsers.rst", reason="needs Sphinx")
