@@ -30,7 +30,8 @@ LIVE = """async (film) => {
         const run = film.runs[0];
         const frames = run.frames.slice(0, count);
         const shape = [count, ...run.shape.slice(1)];
-        model.set('recording', {symbols: film.symbols, runs: [{...run, frames, shape}]});
+        const posteriors = btoa(atob(run.posteriors).slice(0, shape.reduce((a, b) => a * b)));
+        model.set('recording', {symbols: film.symbols, runs: [{...run, frames, shape, posteriors}]});
     };
 }"""  # a kernel's model, played
 

@@ -56,7 +56,7 @@ class Visit:
         self.page = self.context.new_page()
         self.page.on("console", lambda m: self.problems.append(m.text) if m.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda e: self.problems.append(str(e)))
-        self.page.on("requestfailed", lambda r: self.problems.append(f"failed: {r.url}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on("response", lambda r: self.problems.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
         self.page.goto(f"{base}/{page}")
         self.page.wait_for_load_state("load")
@@ -71,6 +71,11 @@ class Visit:
         else:
             self.outside.append(url)
             route.abort()
+
+    def _failed(self, request):
+        # The icon comes when the browser has time: whoever leaves the page before breaks it off.
+        if not (request.failure == "net::ERR_ABORTED" and request.url.endswith("favicon.svg")):
+            self.problems.append(f"failed: {request.url} ({request.failure})")
 
     def __enter__(self):
         return self
