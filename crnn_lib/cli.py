@@ -21,11 +21,12 @@ from PIL import Image
 
 from crnn_lib import audit, doctor, fetch, images, metrics, synth
 from crnn_lib.alphabet import Alphabet
+from crnn_lib.checkpoints import is_history
 from crnn_lib.data import LABELS_CSV, LabelledImages, load_folder, read_labels, split, with_labels
 from crnn_lib.errors import UserError, plain
 from crnn_lib.files import alone, environment, write_text, writing
 from crnn_lib.model import CRNN, Config, load, save
-from crnn_lib.training import OPTIMIZERS, SCHEDULES, Recipe, fit, is_history, tune_process
+from crnn_lib.training import OPTIMIZERS, SCHEDULES, Recipe, fit, tune_process
 
 WEIGHTS = doctor.ROOT / doctor.WEIGHTS
 

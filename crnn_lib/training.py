@@ -13,23 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from crnn_lib import metrics
+from crnn_lib import checkpoints, metrics
 from crnn_lib.alphabet import BLANK
 from crnn_lib.augment import Augmentation, augment
 from crnn_lib.data import LabelledImages, split
 from crnn_lib.errors import UserError
-from crnn_lib.files import atomic_path
 from crnn_lib.model import CRNN, Config
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}  # both bias-corrected (Kingma and Ba 2015)
 SCHEDULES = {"onecycle": 3e-3, "plateau": 1e-3}  # and the learning rate of each: the peak, the start
-RECORD = {"epoch", "learning_rate", "train_loss", "cpu_seconds", "validation_ctc_loss", "validation_exact",
-          "validation_images", "validation_cer"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -192,67 +187,13 @@ class Run:
 
     def save(self, path: str | Path) -> None:
         """Write the whole state as safetensors, atomically."""
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        slots = self.optimizer.state_dict()["state"]
-        tensors |= {f"optimizer.{i}.{key}": value for i, slot in slots.items() for key, value in slot.items()}
-        metadata = {"identity": self.identity(), "history": self.history}  # the schedule follows from the history
-        with atomic_path(path) as temporary:
-            plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-            temporary.write_bytes(to_safetensors(plain, {key: json.dumps(value) for key, value in metadata.items()}))
+        checkpoints.save(self, path)
 
     def restore(self, path: str | Path) -> None:
         """Go on where `save` left off. Raises UserError for a damaged checkpoint or one of another run."""
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                if json.loads(metadata["identity"]) != self.identity():
-                    raise UserError("it belongs to a run with another recipe, model or data")
-                history = json.loads(metadata["history"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            self._take_back(history, tensors)
-        except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"cannot resume from {path}: {reason}; delete it to start anew") from error
+        checkpoints.restore(self, path)
 
-    def _take_back(self, history: Any, tensors: dict[str, Tensor]) -> None:
-        """Put a checkpoint's content in place. Raises UserError for what this run cannot have saved."""
-        if (
-            not is_history(history)
-            or not 1 <= len(history) <= self.recipe.epochs
-            or any(("validation_ctc_loss" in record) != bool(self.validation) for record in history)
-        ):
-            raise UserError("its history is damaged")
-        expected = self._layout("model", *["best"] * any(name.startswith("best.") for name in tensors))
-        if {n: (t.shape, t.dtype) for n, t in tensors.items()} != {n: (t.shape, t.dtype) for n, t in expected.items()}:
-            raise UserError("its tensors are not those of this run")
-        under: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
-        slots: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            part, rest = name.split(".", 1)
-            under[part][rest] = tensor
-            if part == "optimizer":
-                slots.setdefault(int(rest.split(".")[0]), {})[rest.split(".")[1]] = tensor
-            if part == "best" and not tensor.isfinite().all():
-                raise UserError(f"{name} holds impossible numbers")
-        most = -(-len(self.train) // self.recipe.batch_size) * len(history)  # several processes may leave batches out
-        taken = {float(slot["step"]) for slot in slots.values()}
-        if len(taken) != 1 or not taken <= set(range(1, most + 1)):
-            raise UserError("the steps of its optimizer are impossible numbers")
-        self.model.load_state_dict(under["model"])
-        self.best, self.history = under["best"], history
-        self._replay_schedule(int(taken.pop()))
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": slots})
-
-    def _layout(self, *parts: str) -> dict[str, Tensor]:
-        """The names in a checkpoint, each with a tensor of its shape and type."""
-        layout = {f"{part}.{name}": tensor for part in parts for name, tensor in self.model.state_dict().items()}
-        for i, parameter in enumerate(self.model.parameters()):
-            slot = {"step": torch.tensor(0.0), "exp_avg": parameter, "exp_avg_sq": parameter}
-            layout |= {f"optimizer.{i}.{key}": tensor for key, tensor in slot.items()}
-        return layout
-
-    def _replay_schedule(self, steps: int) -> None:
+    def replay_schedule(self, steps: int) -> None:
         """Bring the learning rate to where it stood after `history` and so many steps."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch wants to see the optimizer step before the schedule does
@@ -262,17 +203,6 @@ class Run:
             else:
                 for _ in range(steps):
                     self.scheduler.step()
-
-
-def is_history(found: Any) -> bool:
-    """Whether `found`, of JSON from anywhere, holds the records of epochs 1, 2, ...: numbers under known names."""
-    return isinstance(found, list) and all(
-        isinstance(record, dict)
-        and {"train_loss"} <= record.keys() <= RECORD
-        and record.get("epoch") == number
-        and all(type(value) in (int, float) for value in record.values())
-        for number, record in enumerate(found, 1)
-    )
 
 
 def fit(
