@@ -12,7 +12,8 @@
 - lighthouse: its four scores for a page of each type, on its imitated desktop and telephone, and the audits that fail.
   Needs Node and `npm install lighthouse@13.5.0` in a folder outside the project.
 
-Parts that are not asked for stay as they were recorded. Writes data/results/book.json.
+Parts that are not asked for stay as they were recorded. Writes data/results/book.json, and book.csv, the table of pages
+that the book shows.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
 
+from _tables import csv_text  # noqa: E402
 from visits import FLAGS, HTML, PAGES, find_chromium  # noqa: E402
 
 from crnn_lib.files import environment, write_text  # noqa: E402
@@ -201,6 +203,21 @@ def lighthouse(a: argparse.Namespace) -> dict:
 
 
 # --- telling ---
+def rows(medians: dict) -> list[dict]:
+    """For the page: what each page costs."""
+    return [
+        {
+            "page": name,
+            "requests": p["requests"],
+            "kB": f"{p['bytes'] / 1000:.0f}",
+            "kB, scrolled to its end": f"{p['scrolled_bytes'] / 1000:.0f}",
+            "ms to first paint": f"{p['paint_ms']:.0f}",
+            "ms to interactive": f"{p['interactive_ms']:.0f}",
+        }
+        for name, p in medians.items()
+    ]
+
+
 def table(found: dict) -> str:
     """The recorded figures for a reader."""
     lines = [f"{name:32}{value:10.1f} s" for name, value in found.get("build", {}).get("seconds", {}).items()]
@@ -233,6 +250,8 @@ def main() -> None:
         found[part] = {"build": build, "pages": pages, "lighthouse": lighthouse}[part](a)
         found[part]["processor"] = environment()["processor"]
         write_text(a.out, json.dumps(found, indent=1) + "\n")
+    if "pages" in found:
+        write_text(a.out.with_suffix(".csv"), csv_text(rows(found["pages"]["medians"])))
     print(table(found))
 
 

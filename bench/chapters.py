@@ -8,8 +8,6 @@ book's page shows: chapters.csv and versions.csv.
 """
 
 import argparse
-import csv
-import io
 import json
 import os
 import re
@@ -24,6 +22,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import execute  # noqa: E402
 import nbformat  # noqa: E402
+from _tables import csv_text  # noqa: E402
 
 from crnn_lib.files import environment, write_text  # noqa: E402
 
@@ -55,15 +54,6 @@ def packages() -> dict[str, str]:
     return {name: version(name) for name in names}
 
 
-def table(rows: list[dict]) -> str:
-    """The rows as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
@@ -81,9 +71,9 @@ def main() -> None:
     where, installed = environment(), packages()
     result = {"command": "python bench/chapters.py", "environment": where, "runs": runs, "packages": installed}
     write_text(a.out / "chapters.json", json.dumps(result, indent=1) + "\n")
-    write_text(a.out / "chapters.csv", table(rows))
+    write_text(a.out / "chapters.csv", csv_text(rows))
     versions = [{"what": k, "version": v} for k, v in (where | installed).items()]
-    write_text(a.out / "versions.csv", table(list({row["what"]: row for row in versions}.values())))
+    write_text(a.out / "versions.csv", csv_text(list({row["what"]: row for row in versions}.values())))
 
 
 if __name__ == "__main__":

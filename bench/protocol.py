@@ -9,13 +9,13 @@ where it was, and runs already finished are only scored. Writes data/results/pro
 """
 
 import argparse
-import csv
-import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from _tables import csv_text
 
 from crnn_lib import metrics
 from crnn_lib.data import LabelledImages, load_folder, read_labels, split, with_labels
@@ -107,11 +107,7 @@ def main() -> None:
     command = f"python bench/protocol.py --captchas DIR --recipe {a.recipe}"
     result = {"command": command, "environment": environment(), "pooled": summary, "runs": runs}
     write_text(a.out / f"protocol_{a.recipe}.json", json.dumps(result, indent=1) + "\n")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(a.out / f"protocol_{a.recipe}.csv", text.getvalue())
+    write_text(a.out / f"protocol_{a.recipe}.csv", csv_text(rows))
     print(json.dumps(summary["test given"]), json.dumps(summary["test audited"]), sep="\n")
 
 

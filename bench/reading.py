@@ -10,7 +10,8 @@ made); one that is missing is named on stderr.
 
 Batch 1 is one image after the other. Batch 32 is one call for 32 where a reader can do that: ours in torch and
 onnxruntime, RapidOCR, and Tesseract with a list of files (one process, which still reads one after the other). The
-page, here headless Chromium, and ddddocr have none. Writes data/results/reading.json.
+page, here headless Chromium, and ddddocr have none. Writes data/results/reading.json, and reading.csv, the table that
+the book's page of times shows.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
 
+from _tables import csv_text  # noqa: E402
 from visits import FLAGS, find_chromium  # noqa: E402
 
 from crnn_lib import ctc, data, images, model  # noqa: E402
@@ -202,6 +204,25 @@ def told(seconds, texts, files):
     }
 
 
+def table(result):
+    """Rows for the page: each reader with its speed and what it reads of the whole set; ours, by the five folds."""
+    whole = {name.split(",")[0]: scores for name, scores in reversed(result["accuracy"].items())}
+    rows = []
+    for name in dict.fromkeys(row.split(",")[0] for row in result["readers"]):
+        one, many = (result["readers"].get(f"{name}, batch {size}") for size in (1, 32))
+        scores = whole.get(name, whole["ours"])
+        rows.append(
+            {
+                "reader": name if name in whole else f"ours, in {'the ' * (name == 'page')}{name}",
+                "ms an image": f"{one['ms_median']:.1f}",
+                "images a second": f"{one['images_per_second']:.0f}",
+                "in batches of 32": f"{many['images_per_second']:.0f}" if many else "-",
+                "real images read exactly": f"{scores['exact']} of {scores['images']} ({scores['exact_accuracy']:.2%})",
+            }
+        )
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--captchas", type=Path, required=True)
@@ -240,6 +261,7 @@ def main() -> None:
     if "ddddocr, batch 1" in rate:
         result["onnxruntime_over_ddddocr"] = round(rate["onnxruntime, batch 1"] / rate["ddddocr, batch 1"], 2)
     write_text(a.out, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    write_text(a.out.with_suffix(".csv"), csv_text(table(result)))
     for name, row in rows.items():
         print(f"{name:<24}{row['ms_median']:>9.2f} ms{row['images_per_second']:>9.1f} images/s")
     for name, row in result["accuracy"].items():

@@ -4,29 +4,16 @@ A user's mistake is one line on stderr and exit code 2; Ctrl-C is exit code 130.
 """
 
 import argparse
-import csv
-import io
-import json
-import math
 import os
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-import torch
-from PIL import Image
-
-from crnn_lib import audit, doctor, fetch, images, metrics, synth
-from crnn_lib.alphabet import Alphabet
-from crnn_lib.checkpoints import is_history
-from crnn_lib.data import LABELS_CSV, LabelledImages, load_folder, read_labels, split, with_labels
+from crnn_lib import commands, doctor, images
 from crnn_lib.errors import UserError, plain
-from crnn_lib.files import alone, environment, write_text, writing
-from crnn_lib.model import CRNN, Config, load, save
-from crnn_lib.training import OPTIMIZERS, SCHEDULES, Recipe, fit, tune_process
+from crnn_lib.fetch import PUBLIC_URL
+from crnn_lib.training import OPTIMIZERS, SCHEDULES, Recipe
 
 WEIGHTS = doctor.ROOT / doctor.WEIGHTS
 
@@ -62,26 +49,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m crnn_lib", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    choices = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, run: Any, text: str, within: Any = commands) -> argparse.ArgumentParser:
+    def command(name: str, run: Any, text: str, within: Any = choices) -> argparse.ArgumentParser:
         added = within.add_parser(name, help=text, description=text)
         added.set_defaults(run=run)
         return added
 
-    data = commands.add_parser("data", help="generate, fetch or verify a data set")
+    data = choices.add_parser("data", help="generate, fetch or verify a data set")
     verbs = data.add_subparsers(dest="verb", required=True, metavar="VERB")
-    p = command("generate", _generate, "write generated images, file names and labels.csv", verbs)
+    p = command("generate", commands.generate, "write generated images, file names and labels.csv", verbs)
     p.add_argument("--out", type=_path, required=True)
     p.add_argument("--count", type=_whole(1), default=1000)
     p.add_argument("--seed", type=_whole(0), default=0)
-    p = command("fetch", _fetch, "get the real set and check it against the manifest", verbs)
-    p.add_argument("--from", dest="source", default=fetch.PUBLIC_URL, metavar="ZIP|DIR|URL")
+    p = command("fetch", commands.fetch_set, "get the real set and check it against the manifest", verbs)
+    p.add_argument("--from", dest="source", default=PUBLIC_URL, metavar="ZIP|DIR|URL")
     p.add_argument("--out", type=_path, default=Path("data/captcha_images"))
-    p = command("verify", _verify, "check a folder against the manifest", verbs)
+    p = command("verify", commands.verify_set, "check a folder against the manifest", verbs)
     p.add_argument("folder", type=_path, metavar="DIR")
 
-    p = command("train", _train, "train a reader on one part of a folder of labelled images")
+    p = command("train", commands.train, "train a reader on one part of a folder of labelled images")
     _add_data(p)
     p.add_argument("--out", type=_file, required=True, metavar="FILE")
     p.add_argument("--split-seed", type=_whole(0), default=0)
@@ -89,23 +76,23 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--width", type=_whole(1, 65536), default=images.WIDTH, help="pixels that each image is brought to")
     _add_recipe(p)
     p.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint, if there is one")
-    p = command("evaluate", _evaluate, "score a reader")
+    p = command("evaluate", commands.evaluate, "score a reader")
     _add_data(p)
     p.add_argument("--weights", type=_path, default=WEIGHTS)
     p.add_argument("--split", choices=["train", "test", "all"], help="default: test of the data trained on, else all")
     p.add_argument("--split-seed", type=_whole(0))
     p.add_argument("--labels", type=_path, metavar="CSV", help="columns file,label: labels to score against instead")
     p.add_argument("--json", action="store_true")
-    p = command("crossval", _crossval, "read every image by a model that never saw it")
+    p = command("crossval", commands.crossval, "read every image by a model that never saw it")
     _add_data(p)
     p.add_argument("--folds", type=_whole(2), default=5)
     p.add_argument("--out", type=_file, metavar="CSV")
     _add_recipe(p)
-    p = command("predict", _predict, "read images")
+    p = command("predict", commands.predict, "read images")
     p.add_argument("images", type=_path, nargs="+", metavar="IMAGE")
     p.add_argument("--weights", type=_path, default=WEIGHTS)
     p.add_argument("--json", action="store_true")
-    p = command("export", _export, "write a reader as ONNX, every intermediate a named output")
+    p = command("export", commands.export, "write a reader as ONNX, every intermediate a named output")
     p.add_argument("--weights", type=_path, default=WEIGHTS)
     p.add_argument("--out", type=_file, required=True, metavar="ONNX")
     command("doctor", lambda a: doctor.run(), "check this installation")
@@ -155,194 +142,3 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-augmentation", action="store_true", help="train on the images as they are")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     parser.add_argument("--json", action="store_true")
-
-
-def _recipe(a: argparse.Namespace) -> Recipe:
-    recipe = Recipe(seed=a.seed, epochs=a.epochs, optimizer=a.optimizer, schedule=a.schedule)
-    return replace(recipe, augmentation=None) if a.no_augmentation else recipe
-
-
-def _device(name: str) -> str:
-    try:
-        if torch.device(name).type not in ("cpu", "cuda", "mps"):
-            raise RuntimeError("give cpu, cuda or mps")
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UserError(f"device {name!r} is not usable here: {str(error).splitlines()[0]}") from error
-    return name
-
-
-def _load_data(a: argparse.Namespace, height: int = images.HEIGHT, width: int = images.WIDTH) -> LabelledImages:
-    if a.data is None:
-        return synth.dataset(height=height, width=width)
-    return load_folder(a.data, height, width, a.skip_bad)
-
-
-def _print_scores(figures: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        sound = {k: v if not isinstance(v, float) or math.isfinite(v) else None for k, v in figures.items()}
-        print(_json(sound))  # JSON knows no infinity: the loss of a label that does not fit is null
-        return
-    for key, value in figures.items():
-        if isinstance(value, list):
-            value = "[" + ", ".join(f"{v:.4f}" for v in value) + "]"
-        print(f"{key:>20}  {value:.4f}" if isinstance(value, float) else f"{key:>20}  {plain(str(value))}")
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value).replace("\x7f", "\\u007f")  # the one control character that JSON lets pass
-
-
-def _generate(a: argparse.Namespace) -> None:
-    with writing(a.out), alone(a.out / LABELS_CSV):
-        if any(not path.name.startswith(".") for path in a.out.iterdir()):
-            raise UserError(f"{a.out} is not empty: give a new folder")
-        pictures, labels = synth.generate(a.count, a.seed)
-        names = [f"{i:05d}_{label}.png" for i, label in enumerate(labels)]  # as in synth.dataset
-        rows = io.StringIO()
-        csv.writer(rows, lineterminator="\n").writerows([("file", "label"), *zip(names, labels, strict=True)])
-        try:
-            write_text(a.out / LABELS_CSV, rows.getvalue())  # first: it makes a set that lacks images unreadable
-            for picture, name in zip(pictures, names, strict=True):
-                Image.fromarray(picture).save(a.out / name, "PNG")
-        except BaseException:
-            for name in (*names, LABELS_CSV):
-                (a.out / name).unlink(missing_ok=True)
-            raise
-    print(f"{len(labels)} images and {LABELS_CSV} in {plain(str(a.out))}")
-
-
-def _fetch(a: argparse.Namespace) -> None:
-    print(fetch.fetch(a.source, a.out))
-
-
-def _verify(a: argparse.Namespace) -> None:
-    report = fetch.verify(a.folder)
-    if not report.name:
-        raise UserError(str(report))
-    print(report)
-
-
-def _train(a: argparse.Namespace) -> None:
-    started = time.process_time()
-    device, recipe = _device(a.device), _recipe(a)
-    tune_process()
-    data = _load_data(a, width=a.width)
-    config = Config(alphabet=Alphabet.of(data.labels).symbols, width=a.width)
-    config.check_labels(data.labels)
-    part = data.subset(split(data.labels, a.train_fraction, a.split_seed)[0])
-    asked = {
-        "data": data.fingerprint(), "images": len(data), "train_images": len(part), "split_seed": a.split_seed,
-        "train_fraction": a.train_fraction, "recipe": asdict(recipe), "config": asdict(config),
-    }  # fmt: skip
-    checkpoint = a.out.with_name(a.out.name + ".checkpoint")
-    with alone(a.out):
-        if a.resume and not checkpoint.exists() and a.out.exists():
-            found = load(a.out).provenance
-            same = all(found.get(key) == json.loads(json.dumps(value)) for key, value in asked.items())
-            if same and is_history(found.get("history")) and found["history"]:
-                print(f"{plain(str(a.out))} is finished: nothing to resume", file=sys.stderr)
-                return _report_training(a, found)
-        run = fit(config, part, recipe, checkpoint=checkpoint, resume=a.resume, device=device)
-        if not run.finished:
-            print(f"stopped after epoch {len(run.history)} of {recipe.epochs}: go on with --resume", file=sys.stderr)
-            raise KeyboardInterrupt
-        history = [{k: v for k, v in record.items() if k != "cpu_seconds"} for record in run.history]  # what recurs
-        provenance = asked | {"environment": environment(), "device": device, "history": history}
-        save(run.model, a.out, provenance)
-        checkpoint.unlink(missing_ok=True)
-    _report_training(a, provenance, cpu_seconds=round(time.process_time() - started, 1))
-
-
-def _report_training(a: argparse.Namespace, provenance: dict[str, Any], **more: Any) -> None:
-    kept = min(provenance["history"], key=lambda record: record.get("validation_ctc_loss", -record["epoch"]))
-    keys = ("images", "train_images", "split_seed", "train_fraction")
-    _print_scores({"weights": str(a.out), **{k: provenance[k] for k in keys}, **kept, **more}, a.json)
-
-
-def _evaluate(a: argparse.Namespace) -> None:
-    model = load(a.weights)
-    data = _load_data(a, model.config.height, model.config.width)
-    indices, chosen = _chosen_split(a, model, data)  # by the data's own labels, whatever it is scored against
-    part = (with_labels(data, read_labels(a.labels)) if a.labels else data).subset(indices)
-    figures, _ = metrics.evaluate(model, part.images, part.labels)
-    if chosen != (a.split or "test"):
-        print(f"{plain(str(a.weights))} was trained on other data: all of this is scored", file=sys.stderr)
-    _print_scores({**figures, "split": chosen, "weights": str(a.weights)}, a.json)
-
-
-def _chosen_split(a: argparse.Namespace, model: CRNN, data: LabelledImages) -> tuple[Sequence[int], str]:
-    """The indices to score, and that part's name: only the very data and split trained with have a test part."""
-    trained = model.provenance
-    seed, fraction = trained.get("split_seed"), trained.get("train_fraction")
-    same_data = trained.get("data") == data.fingerprint() and type(seed) is int and type(fraction) is float
-    if a.split_seed is not None and a.split_seed != seed:
-        raise UserError(
-            f"{a.weights} was trained with split seed {seed}: with seed {a.split_seed} "
-            "the test part would hold images that it was trained on"
-        )
-    chosen = a.split or ("test" if same_data else "all")
-    if chosen == "all":
-        return range(len(data)), "all"
-    if not same_data:
-        raise UserError(f"{a.weights} was trained on other data, so this has no {chosen} part: use --split all")
-    train, test = split(data.labels, fraction, seed)
-    return train if chosen == "train" else test, chosen
-
-
-def _crossval(a: argparse.Namespace) -> None:
-    started = time.process_time()
-    device, recipe = _device(a.device), _recipe(a)
-    tune_process()
-    data = _load_data(a)
-    out = a.out or Path("runs") / "crossval.csv"
-    state = out.with_name(out.name + ".state.json")
-    config = Config(alphabet=Alphabet.of(data.labels).symbols)
-
-    def say(fold: int, figures: dict[str, Any]) -> None:
-        print(f"fold {fold + 1} of {a.folds}: {figures['exact']} of {figures['images']} exact", file=sys.stderr)
-
-    with alone(out):
-        rows = audit.crossval(config, data, recipe, a.folds, a.seed, state, device, say)
-        audit.write_rows(rows, out)
-        state.unlink(missing_ok=True)
-    figures = metrics.scores([r.label for r in rows], [r.reading for r in rows], [r.loss for r in rows])
-    figures |= {"folds": a.folds, "seed": a.seed, "out": str(out)}
-    figures |= {"cpu_seconds": round(time.process_time() - started, 1)}
-    if a.json:
-        figures |= {"recipe": asdict(recipe), "data": data.fingerprint(), "environment": environment()}
-    _print_scores(figures, a.json)
-
-
-def _predict(a: argparse.Namespace) -> int:
-    model = load(a.weights)
-    good, bad = [], []
-    for path in a.images:
-        try:
-            good.append((path, images.load(path, model.config.height, model.config.width)))
-        except UserError as error:
-            bad.append(plain(str(error)))
-    found = []
-    if good:
-        readings = metrics.read(model, torch.stack([image for _, image in good]))
-        if not all(map(math.isfinite, readings.confidences)):
-            raise UserError(f"{a.weights} is damaged: its probabilities are no numbers")
-        found = [
-            {"file": str(path), "text": text, "confidence": confidence}
-            for (path, _), text, confidence in zip(good, readings.texts, readings.confidences, strict=True)
-        ]
-    if a.json:
-        print(_json({"predictions": found, "errors": bad}))
-    else:
-        for one in found:
-            print(f"{plain(one['file'])}\t{plain(one['text'])}\t{one['confidence']:.4f}")
-    if bad:
-        raise UserError("; ".join(bad))
-    return 0
-
-
-def _export(a: argparse.Namespace) -> None:
-    from crnn_lib.export import to_onnx  # onnx and onnxruntime take a second to import
-
-    difference = to_onnx(load(a.weights), a.out)
-    print(f"{plain(str(a.out))}: equal to the model within {difference:.1g}")

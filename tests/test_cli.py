@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-from crnn_lib import audit, cli, doctor, fetch, metrics, model, synth, training
+from crnn_lib import audit, cli, commands, doctor, fetch, metrics, model, synth, training
 from crnn_lib.cli import main
 from crnn_lib.data import load_folder, split
 from crnn_lib.errors import UserError
@@ -110,7 +110,7 @@ def untrained(monkeypatch):
     def begin(*_, **__):
         raise AssertionError("training has begun")
 
-    monkeypatch.setattr(cli, "fit", begin)
+    monkeypatch.setattr(commands, "fit", begin)
     monkeypatch.setattr(audit, "fit", begin)
 
 
@@ -236,7 +236,7 @@ def test_ctrl_c_stops_and_resume_ends_like_an_undisturbed_run(folder, reader, tm
         return training.fit(*positional, **options, on_epoch=stop)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "fit", interrupted)
+        patch.setattr(commands, "fit", interrupted)
         code, out, err = call(*arguments, "--json")
     assert (code, out) == (130, "") and "go on with --resume" in err and "stopped" in err
     assert os.listdir(tmp_path) == ["r.checkpoint"]
@@ -621,16 +621,16 @@ def test_more_folds_than_labels_are_an_error(folder, refused, untrained):
     assert "99 parts" in refused("crossval", "--data", folder, "--out", "c.csv", "--folds", 99)
 
 
-def commands(parser, so_far=()):
+def all_commands(parser, so_far=()):
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, inner in action.choices.items():
                 yield (*so_far, name)
-                yield from commands(inner, (*so_far, name))
+                yield from all_commands(inner, (*so_far, name))
 
 
 def test_every_command_has_help(capsys):
-    found = [(), *commands(cli._parser())]
+    found = [(), *all_commands(cli._parser())]
     assert {("data", "generate"), ("data", "fetch"), ("data", "verify"), ("train",), ("evaluate",), ("crossval",),
             ("predict",), ("export",), ("doctor",)} <= set(found)  # fmt: skip
     for command in found:

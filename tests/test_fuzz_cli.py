@@ -13,7 +13,7 @@ from fuzzing import assert_plain, call, everything, fuzz, texts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crnn_lib import cli, doctor, export, fetch, model, synth
+from crnn_lib import cli, commands, doctor, export, fetch, model, synth
 from crnn_lib.errors import UserError
 from crnn_lib.files import atomic_path
 from crnn_lib.training import Fit
@@ -73,7 +73,7 @@ def played():
         return 0.0
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "fit", pretended)
+        patch.setattr(commands, "fit", pretended)
         patch.setattr("crnn_lib.audit.fit", pretended)
         patch.setattr(fetch, "download", download)
         patch.setattr(export, "to_onnx", to_onnx)

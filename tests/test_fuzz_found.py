@@ -13,7 +13,7 @@ from fuzzing import call, picture, safetensors, zipped
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from crnn_lib import audit, cli, data, fetch, model, strokes
+from crnn_lib import audit, commands, data, fetch, model, strokes
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.errors import UserError
 from crnn_lib.training import Fit, Recipe, fit
@@ -150,7 +150,7 @@ def test_a_finished_run_with_a_crooked_history_is_trained_again(history, folder,
         trained.append(config)
         return Fit(model.CRNN(config).eval(), [{"epoch": 1, "train_loss": 1.0}], True)
 
-    monkeypatch.setattr(cli, "fit", pretended)
+    monkeypatch.setattr(commands, "fit", pretended)
     arguments = ["train", "--data", str(folder), "--out", str(folder / "reader"), "--resume", "--json"]
     assert call(arguments)[0] == 0 and call(arguments)[0] == 0 and len(trained) == 1
     found = model.load(folder / "reader")

@@ -230,6 +230,35 @@ def test_every_page_was_weighed():
     assert all(0 < page["bytes"] <= page["scrolled_bytes"] for page in weighed.values())
 
 
+def test_every_step_of_building_was_timed():
+    seconds = result("book")["build"]["seconds"]
+    assert seconds["cold book"] == pytest.approx(seconds["pip"] + seconds["first book"], abs=0.11)
+    assert 0 < seconds["nothing to do"] < seconds["one chapter touched"] < seconds["cold book"]
+    assert seconds["notebooks, compared twice"] > 0
+
+
+def test_the_tables_of_the_page_of_times_are_of_the_results():
+    rows = {row["reader"]: row for row in table("results/reading.csv")}
+    found = result("reading")["readers"]
+    assert len(rows) == len({name.split(",")[0] for name in found}) == 6
+    for name, row in rows.items():
+        name = name.split()[-1]
+        one, many = (found.get(f"{name}, batch {size}", {}).get("images_per_second") for size in (1, 32))
+        assert float(row["images a second"]) == pytest.approx(one, abs=0.51)
+        assert row["in batches of 32"] == (f"{many:.0f}" if many else "-")
+        others = result("other_readers")["readers"]
+        exact = others[name]["given"]["exact"] if name in others else result("crossval")["exact"]
+        assert row["real images read exactly"].startswith(f"{exact} of 1070 ")
+    weighed = result("book")["pages"]["medians"]
+    told = {
+        row["page"]: (int(row["requests"]), int(row["kB"]), int(row["ms to interactive"]))
+        for row in table("results/book.csv")
+    }
+    assert told == {
+        name: (p["requests"], round(p["bytes"] / 1000), round(p["interactive_ms"])) for name, p in weighed.items()
+    }
+
+
 def test_fuzzing_tried_thousands_of_cases_and_every_property_that_there_is():
     found = result("fuzz")
     here = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_fuzz*.py"))
