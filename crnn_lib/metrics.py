@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import fsum
 from typing import Any
 
 import torch
@@ -105,11 +106,11 @@ def scores(labels: Sequence[str], readings: Sequence[str], losses: Sequence[floa
         "characters": characters,
         "cer": cer,
         "character_accuracy": 1 - cer,
-        "similarity": 1 - sum(d / size for d, size in zip(distances, longest, strict=True)) / len(labels),
+        "similarity": 1 - fsum(d / size for d, size in zip(distances, longest, strict=True)) / len(labels),
     }
     if losses is not None:
         by_length = [loss / max(len(label), 1) for loss, label in zip(losses, labels, strict=True)]
-        result["ctc_loss"] = sum(by_length) / len(labels)
+        result["ctc_loss"] = fsum(by_length) / len(labels)  # sum() rounds otherwise on another version of Python
     return result
 
 

@@ -180,8 +180,8 @@ def _draw_text(text: str, rng: np.random.Generator, style: Style) -> tuple[np.nd
     growths = [(stroke - g.stem * scale) / 2 for g in glyphs]
     gaps = [_pick(rng, style.gap) * unit for _ in text]
     widths = [(g.right - g.left) * across * _pick(rng, style.stretch) for g in glyphs]
-    fixed = sum(gaps) + 2 * sum(growths) + 7 * unit
-    squeeze = min(1.0, max(0.2, (style.width - pen - fixed) / (sum(widths) + max(glyphs[-1].left, 0) * across)))
+    fixed = math.fsum(gaps) + 2 * math.fsum(growths) + 7 * unit  # as sum() adds depends on the version of Python
+    squeeze = min(1.0, max(0.2, (style.width - pen - fixed) / (math.fsum(widths) + max(glyphs[-1].left, 0) * across)))
     ink = np.zeros((style.height, style.width), np.float32)
     for g, width, gap, growth in zip(glyphs, widths, gaps, growths, strict=True):
         height, slant, turn = (_pick(rng, r) for r in (style.jump, style.slant, style.rotation))

@@ -284,6 +284,17 @@ def test_training_costs_less_than_the_other_recipes():
     assert [entry["rounds"][0]["images"] for entry in found["growth"].values()] == [1000, 2000, 4000, 8000]
 
 
+def test_every_python_gives_the_same_results():
+    found = result("pythons")
+    assert {version.rsplit(".", 1)[0] for version in found["environments"]} == {"3.11", "3.12", "3.13"}
+    assert len(found["results"]) == len(found["same"]) == 6
+    assert all(found["same"].values()) and found["differing"] == {}
+    test = next(
+        s for s in result("protocol_ours")["runs"][0]["scores"] if (s["part"], s["labels"]) == ("test", "given")
+    )
+    assert found["results"]["the committed reader, its test part"]["exact"] == test["exact"]
+
+
 def test_no_kill_lost_anything_or_led_to_another_end():
     found = result("kills")
     kills, runs = found["kills"], sum(command["runs"] for command in found["commands"])
