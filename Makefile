@@ -117,7 +117,7 @@ notebooks: $(INSTALLED) ## every notebook again, its outputs compared
 	env -u CRNN_CAPTCHA_DIR $(PY) $(NBVAL) $(NOTEBOOKS)
 	env -u CRNN_CAPTCHA_DIR ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 $(PY) $(NBVAL) $(NOTEBOOKS)
 
-quick: $(INSTALLED) ## style and the library's quick tests, in under a minute
+quick: $(INSTALLED) ## style and the library's quick tests, in about a minute
 	$(STYLE) && $(PY) -m pytest tests -x -n $(JOBS) -m "not slow" --ignore=tests/browser
 
 # Some twenty properties of damaged files, odd arguments, messages and page data, CASES new cases each, and a tenth of

@@ -289,6 +289,7 @@ cli.main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_killed_within_an_epoch_and_resumed_a_run_ends_like_an_undisturbed_one(folder, reader, tmp_path, call):
     arguments = ["train", "--data", str(folder), "--out", str(tmp_path / "r"), *QUICK, "--split-seed", "5"]
@@ -672,6 +673,7 @@ def test_a_full_disk_is_one_line(monkeypatch, capsys):
     assert code == 2 and err.startswith("error: ") and len(err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_module_is_a_command(folder, tmp_path):
     process = subprocess.run(
         [sys.executable, "-m", "crnn_lib", "predict", str(next(folder.glob("*.png"))), "--weights", "missing\n.x"],

@@ -71,6 +71,7 @@ def saved(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_a_header_that_lies_is_refused_within_little_memory(saved):
     header, tensors = parts(saved.read_bytes())
     files = liars(header, tensors)

@@ -119,6 +119,7 @@ def test_hygiene_finds_each_fault():
     assert [part for part in map(str.strip, expected.split("|")) if part not in report] == []
 
 
+@pytest.mark.slow
 def test_execution_is_repeatable_and_neutral(tmp_path, capsys):
     path = tmp_path / "small.ipynb"
     nbformat.write(
@@ -140,6 +141,7 @@ def test_execution_is_repeatable_and_neutral(tmp_path, capsys):
     assert "object at 0x0" in notebook.cells[1].outputs[-1]["data"]["text/plain"]
 
 
+@pytest.mark.slow
 def test_a_failing_notebook_is_left_alone(tmp_path, capsys):
     path = tmp_path / "broken.ipynb"
     nbformat.write(notebook_of("1 / 0"), path)
@@ -149,6 +151,7 @@ def test_a_failing_notebook_is_left_alone(tmp_path, capsys):
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_hanging_cell_is_stopped(tmp_path):
     path = tmp_path / "endless.ipynb"
     nbformat.write(notebook_of("import time\ntime.sleep(60)"), path)

@@ -296,6 +296,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("kind", [KINDS[0], KINDS[-1]])
 def test_killed_at_any_moment_and_resumed_a_run_ends_like_an_undisturbed_one(

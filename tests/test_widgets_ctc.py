@@ -158,6 +158,7 @@ def test_made_up_matrices_are_distributions(js):
     assert same == js("randomMatrix", None, "4", "3", "randomFrom(5)") != other
 
 
+@pytest.mark.slow
 def test_beam_search_step_by_step_is_the_library_s(js):
     run = "((m, width) => { let beams = firstBeams(); for (const row of m) beams = beamStep(beams, row, width).kept;"
     run += "return beams.map((b) => [b.prefix, logLikelihood(m, b.prefix)]); })"

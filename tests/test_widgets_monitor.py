@@ -71,6 +71,7 @@ def test_run_ends_as_fit_does(data, undisturbed):
     assert found.picture().startswith(PNG) and found.picture() != empty
 
 
+@pytest.mark.slow
 def test_start_and_stop_in_the_background_then_on_to_the_same_end(data, tmp_path):
     recipe, path = replace(RECIPE, epochs=12), tmp_path / "run"
     found = TrainingMonitor(CONFIG, data, recipe, checkpoint=path)
