@@ -207,12 +207,12 @@ def rows(medians: dict) -> list[dict]:
     """For the page: what each page costs."""
     return [
         {
-            "page": name,
+            "page": name.removeprefix("book/").removesuffix(".html"),
             "requests": p["requests"],
             "kB": f"{p['bytes'] / 1000:.0f}",
-            "kB, scrolled to its end": f"{p['scrolled_bytes'] / 1000:.0f}",
-            "ms to first paint": f"{p['paint_ms']:.0f}",
-            "ms to interactive": f"{p['interactive_ms']:.0f}",
+            "kB, scrolled": f"{p['scrolled_bytes'] / 1000:.0f}",
+            "paint, ms": f"{p['paint_ms']:.0f}",
+            "interactive, ms": f"{p['interactive_ms']:.0f}",
         }
         for name, p in medians.items()
     ]

@@ -215,9 +215,9 @@ def table(result):
             {
                 "reader": name if name in whole else f"ours, in {'the ' * (name == 'page')}{name}",
                 "ms an image": f"{one['ms_median']:.1f}",
-                "images a second": f"{one['images_per_second']:.0f}",
-                "in batches of 32": f"{many['images_per_second']:.0f}" if many else "-",
-                "real images read exactly": f"{scores['exact']} of {scores['images']} ({scores['exact_accuracy']:.2%})",
+                "images/s": f"{one['images_per_second']:.0f}",
+                "images/s, batch 32": f"{many['images_per_second']:.0f}" if many else "none",
+                "exact, real images": f"{scores['exact']} of {scores['images']} ({scores['exact_accuracy']:.2%})",
             }
         )
     return rows
