@@ -53,6 +53,9 @@ def test_the_first_screen_tells_recorded_figures():
         f"killed at {kills['kills']} random moments with nothing lost" in screen
         and kills["lost"] == kills["wrong"] == 0
     )
+    pythons = result("pythons")
+    versions = ", ".join(version.rsplit(".", 1)[0] for version in pythons["environments"])
+    assert f"the same to the last digit on Python {versions} |" in screen and all(pythons["same"].values())
     presets = [scores for page in result("book")["lighthouse"]["scores"].values() for scores in page.values()]
     least = min(scores[kind] for scores in presets for kind in ("accessibility", "best-practices"))
     assert f"accessibility and best practices at {least} by Lighthouse" in screen
