@@ -406,3 +406,4 @@ def test_a_silent_kernel_is_replaced_by_the_page_until_it_answers(captcha):
     assert racer.eval("sent.length") == 3
     step("answer(7)")  # the late answer: it is back
     assert step("question()") == ["asked"] and step("answer(8)") == ["1 from the kernel"]
+    assert step("fake.send = () => { throw new Error('Cannot send'); }; question()") == ["asked", "640 from the page"]

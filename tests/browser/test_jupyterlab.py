@@ -66,7 +66,9 @@ def wait_for(url, seconds=90):
     raise TimeoutError(url)
 
 
-def test_the_pad_in_jupyterlab(chromium, lab):
+# In milliseconds: JupyterLab has not yet seen that its kernel is gone, and has.
+@pytest.mark.parametrize("wait", [0, 20_000])
+def test_the_pad_in_jupyterlab(chromium, lab, wait):
     context = chromium.new_context(viewport={"width": 1300, "height": 1300}, reduced_motion="reduce")
     page = context.new_page()
     page.goto(f"{lab}/lab/tree/pad.ipynb")
@@ -119,7 +121,7 @@ def test_the_pad_in_jupyterlab(chromium, lab):
     assert "KeyError" in part("message")
 
     page.evaluate(END)
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(wait)
     page.locator('[data-crnn-widget="pad"]').get_by_role("button", name="Undo").click()
     page.wait_for_function(
         "document.querySelector('[data-crnn=knows]').textContent.includes('this page')", timeout=20_000

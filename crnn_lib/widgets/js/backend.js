@@ -75,6 +75,11 @@ export function kernelOf(model) {
     new Promise((resolve, reject) => {
       const id = ++count;
       waiting.set(id, { resolve, reject });
-      model.send({ ...request, id }, undefined, buffers);
+      try {
+        model.send({ ...request, id }, undefined, buffers);
+      } catch (error) { // the connection is gone: nobody will answer
+        waiting.delete(id);
+        reject(Object.assign(new Error("the kernel is gone", { cause: error }), { silent: true }));
+      }
     });
 }
