@@ -37,10 +37,9 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
 
-from _tables import csv_text  # noqa: E402
 from visits import FLAGS, HTML, PAGES, find_chromium  # noqa: E402
 
-from crnn_lib.files import environment, write_text  # noqa: E402
+from crnn_lib.files import csv_text, environment, write_text  # noqa: E402
 
 PARTS = ["build", "pages", "lighthouse"]
 OUT = ROOT / "data" / "results" / "book.json"

@@ -22,9 +22,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import execute  # noqa: E402
 import nbformat  # noqa: E402
-from _tables import csv_text  # noqa: E402
 
-from crnn_lib.files import environment, write_text  # noqa: E402
+from crnn_lib.files import csv_text, environment, write_text  # noqa: E402
 
 
 def seconds(path: Path) -> float:

@@ -15,11 +15,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from _tables import csv_text
-
 from crnn_lib import metrics
 from crnn_lib.data import LabelledImages, load_folder, read_labels, split, with_labels
-from crnn_lib.files import environment, write_text
+from crnn_lib.files import csv_text, environment, write_text
 from crnn_lib.model import load
 
 AUDIT = Path("data/label_audit.csv")

@@ -34,13 +34,12 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
 
-from _tables import csv_text  # noqa: E402
 from visits import FLAGS, find_chromium  # noqa: E402
 
 from crnn_lib import ctc, data, images, model  # noqa: E402
 from crnn_lib.errors import UserError  # noqa: E402
 from crnn_lib.export import to_onnx  # noqa: E402
-from crnn_lib.files import environment, write_text  # noqa: E402
+from crnn_lib.files import csv_text, environment, write_text  # noqa: E402
 from crnn_lib.widgets import source, weights  # noqa: E402
 
 RESULTS = ROOT / "data" / "results"

@@ -1,7 +1,6 @@
 """Out-of-fold readings of a data set, and the audit of the labels that they call in question."""
 
 import csv
-import io
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 from crnn_lib import metrics
 from crnn_lib.data import LabelledImages, folds, shorten
 from crnn_lib.errors import UserError
-from crnn_lib.files import write_text
+from crnn_lib.files import csv_text, write_text
 from crnn_lib.model import Config
 from crnn_lib.training import Recipe, fit
 
@@ -88,12 +87,8 @@ def _rows_so_far(state: Path, identity: list[Any], wanted: list[tuple[str, str, 
 
 def write_rows(rows: Sequence[Any], path: str | Path) -> None:
     """Write dataclass instances as CSV, one column a field, numbers to six decimals."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(asdict(rows[0])), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: f"{v:.6f}" if isinstance(v, float) else v for k, v in asdict(row).items()})
-    write_text(path, text.getvalue())
+    told = [{k: f"{v:.6f}" if isinstance(v, float) else v for k, v in asdict(row).items()} for row in rows]
+    write_text(path, csv_text(told))
 
 
 def read_rows(path: str | Path) -> list[OutOfFold]:

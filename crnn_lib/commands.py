@@ -1,8 +1,6 @@
 """What each command does. Each takes the parsed arguments; results on stdout, progress on stderr."""
 
 import argparse
-import csv
-import io
 import json
 import math
 import sys
@@ -20,7 +18,7 @@ from crnn_lib.alphabet import Alphabet
 from crnn_lib.checkpoints import is_history
 from crnn_lib.data import LABELS_CSV, LabelledImages, load_folder, read_labels, split, with_labels
 from crnn_lib.errors import UserError, plain
-from crnn_lib.files import alone, environment, write_text, writing
+from crnn_lib.files import alone, csv_text, environment, write_text, writing
 from crnn_lib.model import CRNN, Config, load, save
 from crnn_lib.training import Recipe, fit, tune_process
 
@@ -32,10 +30,9 @@ def generate(a: argparse.Namespace) -> None:
             raise UserError(f"{a.out} is not empty: give a new folder")
         pictures, labels = synth.generate(a.count, a.seed)
         names = [f"{i:05d}_{label}.png" for i, label in enumerate(labels)]  # as in synth.dataset
-        rows = io.StringIO()
-        csv.writer(rows, lineterminator="\n").writerows([("file", "label"), *zip(names, labels, strict=True)])
+        rows = [{"file": name, "label": label} for name, label in zip(names, labels, strict=True)]
         try:
-            write_text(a.out / LABELS_CSV, rows.getvalue())  # first: it makes a set that lacks images unreadable
+            write_text(a.out / LABELS_CSV, csv_text(rows))  # first: it makes a set that lacks images unreadable
             for picture, name in zip(pictures, names, strict=True):
                 Image.fromarray(picture).save(a.out / name, "PNG")
         except BaseException:

@@ -1,14 +1,16 @@
 """Files that are either the old one or the new one, never half of each, and one run at a time."""
 
+import csv
 import errno
 import glob
+import io
 import os
 import platform
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from crnn_lib.errors import UserError
 
@@ -123,6 +125,15 @@ def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 `text` to `path` atomically, with plain newlines."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of the same keys as CSV under a header, with plain newlines."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def environment() -> dict[str, str]:
