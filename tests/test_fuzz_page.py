@@ -18,12 +18,15 @@ from crnn_lib.widgets import base, knobs, lab, learning, microscope, source, wei
 py_mini_racer = pytest.importorskip("py_mini_racer")
 SMALL = Config("ab", 8, 16, (3, 4), ((2, 2), (2, 2)), 6, 5)
 GLUE = """
-/** What act gives, as JSON, or the words of its error; one that the language itself threw is a fault. */
+const RAW = /undefined|not a function|not iterable|of null|Cannot|Invalid|Maximum|NaN/;
+const NAMED = /damaged: [^]{0,80} (has not|does not begin)/; // a tensor's name, which may be any words
+/** What act gives, as JSON, or the words of its error; words that only a programmer understands are a fault. */
 function told(act) {
   try {
     return JSON.stringify({ answer: act() ?? null });
   } catch (error) {
-    return JSON.stringify({ error: error.message, clear: error.constructor === Error });
+    const clear = error.constructor === Error && !RAW.test(error.message.replace(NAMED, "damaged"));
+    return JSON.stringify({ error: error.message, clear });
   }
 }
 function reads(text) {
