@@ -1,16 +1,18 @@
-# Each target is one or two plain commands. `make help` lists them.
+# Each target is one or two plain commands, which also work without make: CONTRIBUTING.md shows them. `make help` lists
+# the targets.
 #
 # Variables you may give:
-#   PYTHON=python3.12            the Python (3.11-3.13) that makes the environment
-#   TORCH_INDEX=https://download.pytorch.org/whl/cpu
-#                                on Linux: PyTorch's small CPU build instead of the large CUDA one
+#   PYTHON=python3.12            the Python (3.11-3.14) that makes the environment
+#   TORCH_INDEX=https://download.pytorch.org/whl/cu130
+#                                where PyTorch comes from; not given, on Linux without an NVIDIA card: its small CPU build
 #   CRNN_CAPTCHA_DIR=folder      the real images; tests that need them skip without it
 #   DATA=folder                  `make book DATA=folder`: a book of your own, with the real images in it
 #   LIGHTHOUSE=folder            for `make bench`: the folder of the npm package lighthouse (bench/book.py)
 #   OTHERS=python                for `make bench`: the Python that has ddddocr and RapidOCR (bench/other_readers.py)
 #   ORT=folder                   for `make bench`: the folder dist of onnxruntime-web (bench/page_speed.py)
-#   BOOK_URL, BOOK_REPOSITORY    for `make pages`: where the book will stand, and https://github.com/owner/name
-#   SET=oldest                   for `make allowed`: which end of tests/allowed.txt (else newest)
+#   BOOK_URL, BOOK_REPOSITORY    for `make pages`: the public address, and https://github.com/owner/name
+#   NOTEBOOKS=book/x.ipynb       for `make execute` and `make notebooks`: one notebook instead of all
+#   SET=oldest                   for `make allowed`: which end of the ranges in pyproject.toml (else newest)
 #   CASES=2000                   for `make fuzz`: how many cases of each property
 #   JOBS=2                       tests side by side
 #   KILLS=60                     for `make kills`: how many processes are killed
@@ -30,8 +32,7 @@ PY        := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 BOOK      := _build/html/.built
 IMAGES    := $(or $(CRNN_CAPTCHA_DIR),$(wildcard data/captcha_images))
-SOURCES   := _config.yml _toc.yml $(shell find book crnn_lib/widgets crnn_lib/skeletons.json data -type f -not -path '*/.*' -not -name '*.pyc')
-NOTEBOOKS := $(wildcard book/*.ipynb)
+NOTEBOOKS ?= book/*.ipynb
 BUILD     := $(VENV)/bin/jupyter-book build --all -W -n --keep-going --quiet
 # Also what is unsafe in the workflows, as far as that can be said without asking GitHub.
 STYLE     := $(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m codespell_lib && $(VENV)/bin/zizmor --offline --quiet .github
@@ -41,11 +42,14 @@ TRIAL     := _build/$(SET)
 # Tests of the book, its pins and its tools, which hold for the pinned versions alone.
 UNPINNED  := browser $(addprefix test_,$(addsuffix .py,appendices book doctor exercises launch notebooks publish readme setup workflows))
 
-# Kernels and scripts find crnn_lib wherever they start; dictionaries and sets print in the same order each time.
-export PYTHONPATH := $(CURDIR)
+export DATA
+# Dictionaries and sets print in the same order each time.
 export PYTHONHASHSEED := 0
 # The networks are so small that a second thread costs more than it saves, and sums in one order give the same bits.
 export OMP_NUM_THREADS := 1
+
+CPU_INDEX   := https://download.pytorch.org/whl/cpu
+SMALL_TORCH := { test "$$(uname -s)" = Linux && ! command -v nvidia-smi >/dev/null && timeout 5 $(PY) -c 'import urllib.request; urllib.request.urlopen("$(CPU_INDEX)/torch/")' 2>/dev/null; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -59,21 +63,28 @@ ifneq ($(shell test -x $(PY) && echo found),found)
 $(VENV)/.made: FORCE
 endif
 $(VENV)/.made:
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is %d.%d: give another one, as in make PYTHON=python3.12 book" % v)'
+	@$(PYTHON) -c 'import shutil, sys; v = sys.version_info[:2]; names = ["python3.%d" % minor for minor in (14, 13, 12, 11)]; sys.exit(0 if (3, 11) <= v <= (3, 14) else "Python 3.11 to 3.14 is needed, and $(PYTHON) is %d.%d: give another one, as in make PYTHON=%s book" % (*v, next(filter(shutil.which, names), names[0])))'
 	$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-$(INSTALLED): requirements.txt constraints.txt $(VENV)/.made
+# One quick question whether PyTorch's own index answers; if not, pip takes what its usual index has.
+$(INSTALLED): requirements.txt constraints.txt pyproject.toml $(VENV)/.made
 	@rm -f $(VENV)/.made
-	$(PY) -m pip install -r requirements.txt -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-	@$(PY) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "crnn_lib.pth").write_text(r"$(CURDIR)")'
+	index='$(TORCH_INDEX)'; test -n "$$index" || ! $(SMALL_TORCH) || index=$(CPU_INDEX); \
+	$(PY) -m pip install -r requirements.txt -c constraints.txt $${index:+--extra-index-url $$index}
+	$(PY) -m pip install --no-deps --no-build-isolation -e .
 	@touch $(VENV)/.made $@
 
 install: $(INSTALLED) ## .venv with everything in requirements.txt
 
 # --- the book ---
-$(BOOK): $(SOURCES) $(INSTALLED)
-	@rm -rf _build
+# make itself never reads the name of a source: it may hold spaces and colons.
+MADE_OF := _config.yml _toc.yml book crnn_lib data/results data/label_audit.csv
+ifneq ($(shell test -f $(BOOK) && find $(MADE_OF) -name '.*' -prune -o -name __pycache__ -prune -o -newer $(BOOK) -exec echo changed \; -quit),)
+$(BOOK): FORCE
+endif
+$(BOOK): $(INSTALLED)
+	@rm -rf _build/html _build/.doctrees
 	$(PY) $(BUILD) .
 	@touch $@
 
@@ -82,10 +93,11 @@ book: $(BOOK) ## the built book in _build/html
 	@$(PY) -c 'import pathlib; print("The book is built. Open", pathlib.Path("_build/html/index.html").resolve().as_uri(), "or run: make serve")'
 else
 book: $(INSTALLED)
-	$(PY) -m crnn_lib data verify "$(DATA)"
-	@rm -rf $(OWN) && mkdir -p $(OWN)
-	cp -r _config.yml _toc.yml book data bench crnn_lib $(OWN)
-	CRNN_CAPTCHA_DIR="$(abspath $(DATA))" $(PY) tests/execute.py $(addprefix $(OWN)/,$(NOTEBOOKS))
+	$(PY) -m crnn_lib data verify "$$DATA"
+	@rm -rf $(OWN) && mkdir -p $(OWN)/data
+	cp -r _config.yml _toc.yml book $(OWN)
+	cp -r data/results $(OWN)/data
+	CRNN_CAPTCHA_DIR="$$(cd "$$DATA" && pwd)" $(PY) bench/execute.py $(addprefix $(OWN)/,$(NOTEBOOKS))
 	$(PY) $(BUILD) $(OWN)
 	@$(PY) -c 'import pathlib; print("Your own book, with the real images in it, is in", pathlib.Path("$(OWN)/_build/html/index.html").resolve().as_uri())'
 endif
@@ -103,7 +115,7 @@ lab: $(INSTALLED) ## the notebooks in JupyterLab
 
 # The stored outputs are those without the real images, which no output may show.
 execute: $(INSTALLED) ## run the notebooks again and store their outputs (NOTEBOOKS=book/x.ipynb for one)
-	env -u CRNN_CAPTCHA_DIR $(PY) tests/execute.py $(NOTEBOOKS)
+	env -u CRNN_CAPTCHA_DIR $(PY) bench/execute.py $(NOTEBOOKS)
 
 # --- the checks ---
 test: $(BOOK) ## everything: style, library with coverage, notebooks, built pages
@@ -152,7 +164,7 @@ profile: $(INSTALLED) ## where a training step and a reading in the page spend t
 # --- publishing: what the workflows in .github run ---
 pages: $(INSTALLED) ## the book for its public place (BOOK_URL and BOOK_REPOSITORY say which)
 	@test -n "$(BOOK_URL)" && test -n "$(BOOK_REPOSITORY)" || { echo "Give BOOK_URL=https://... and BOOK_REPOSITORY=https://github.com/owner/name" >&2; exit 2; }
-	@rm -rf _build
+	@rm -rf _build/html _build/.doctrees
 	BOOK_URL="$(BOOK_URL)" BOOK_REPOSITORY="$(BOOK_REPOSITORY)" $(PY) $(BUILD) .
 
 # A branch of one commit, pushed over the last one: the notebooks, each with the cell that makes Colab ready.
@@ -172,7 +184,7 @@ links: $(INSTALLED) ## ask every address outside the book whether it is still th
 
 allowed: ## the library's quick tests with the newest allowed versions (SET=oldest: the oldest)
 	$(PYTHON) -m venv --clear $(TRIAL) && $(TRIAL)/bin/python -m pip install -q uv
-	$(TRIAL)/bin/uv pip install --python $(TRIAL)/bin/python --resolution $(if $(filter oldest,$(SET)),lowest-direct,highest) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match) -r tests/allowed.txt
+	$(TRIAL)/bin/uv pip install --python $(TRIAL)/bin/python --resolution $(if $(filter oldest,$(SET)),lowest-direct,highest) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match) '.[test]'
 	$(TRIAL)/bin/python -m pytest tests -m "not slow" $(UNPINNED:%=--ignore=tests/%)
 
 kills: $(INSTALLED) ## kill -9 at random moments, run again: is anything lost or wrong? (minutes; KILLS=60)

@@ -34,15 +34,16 @@ from threading import Thread
 
 from playwright.sync_api import sync_playwright
 
+from crnn_lib import assets
+from crnn_lib.browser import FLAGS, find_chromium
+from crnn_lib.files import csv_text, environment, write_text
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
-
-from visits import FLAGS, HTML, PAGES, find_chromium  # noqa: E402
-
-from crnn_lib.files import csv_text, environment, write_text  # noqa: E402
-
+HTML = ROOT / "_build" / "html"
+PAGES = [path.relative_to(HTML).as_posix() for path in sorted(HTML.glob("book/*.html"))]
+PAGES += [name for name in ("search.html", "genindex.html") if (HTML / name).is_file()]
 PARTS = ["build", "pages", "lighthouse"]
-OUT = ROOT / "data" / "results" / "book.json"
+OUT = assets.RESULTS / "book.json"
 TYPES = {
     "introduction": "book/intro.html",
     "chapter with figures": "book/01_images_and_labels.html",

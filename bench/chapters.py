@@ -12,18 +12,17 @@ import json
 import os
 import re
 import statistics
-import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 
+import execute
+import nbformat
+
+from crnn_lib import assets
+from crnn_lib.files import csv_text, environment, write_text
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-
-import execute  # noqa: E402
-import nbformat  # noqa: E402
-
-from crnn_lib.files import csv_text, environment, write_text  # noqa: E402
 
 
 def seconds(path: Path) -> float:
@@ -56,7 +55,7 @@ def packages() -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "results")
+    parser.add_argument("--out", type=Path, default=assets.RESULTS)
     a = parser.parse_args()
     os.environ.pop("CRNN_CAPTCHA_DIR", None)
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -22,12 +22,11 @@ import torch
 import torch.nn.functional as F
 from py_mini_racer import MiniRacer
 
-from crnn_lib import ctc, metrics, model, synth
+from crnn_lib import assets, ctc, metrics, model, synth
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
 from crnn_lib.files import environment, write_text
 from crnn_lib.widgets import source
 
-ROOT = Path(__file__).resolve().parents[1]
 WIDTHS = (1, 2, 5, 10, 20, 50)
 SYMBOLS = "-" + CAPTCHA_SYMBOLS  # the blank first
 TOLERANCE = 1e-6  # of log-likelihoods that count as equal
@@ -44,7 +43,7 @@ const timed = (K, width) => {
 
 def matrices(count):
     """Log-probabilities (count, 32, 20) by kind."""
-    reader = model.load(ROOT / "data" / "weights" / "captcha.safetensors")
+    reader = model.load("captcha")
     read = metrics.read(reader, synth.dataset(count, seed=11).images).log_probs
     normal = torch.randn(read.shape, generator=torch.Generator().manual_seed(0))
     return {"read": read, "random": (3 * normal).log_softmax(-1), "flat": (0.3 * normal).log_softmax(-1)}
@@ -157,7 +156,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=16, help="matrices of each kind")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--cases", type=int, default=500, help="random cases for loss and gradient")
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "results" / "decoders.json")
+    parser.add_argument("--out", type=Path, default=assets.RESULTS / "decoders.json")
     a = parser.parse_args()
     torch.set_num_threads(1)
     racer = MiniRacer()

@@ -18,6 +18,7 @@ from typing import Any
 
 import hypothesis
 
+from crnn_lib import assets
 from crnn_lib.files import environment, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=2000)
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "results" / "fuzz.json")
+    parser.add_argument("--out", type=Path, default=assets.RESULTS / "fuzz.json")
     a = parser.parse_args()
     tests = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests").glob("test_fuzz*.py"))]
     command = [sys.executable, "-m", "pytest", "-q", "-rp", "--hypothesis-show-statistics", *tests]

@@ -9,19 +9,15 @@ own part), and until the frame after it (what the eye waits for, the screen's be
 import argparse
 import json
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
-
-from visits import FLAGS, find_chromium  # noqa: E402
-
-from crnn_lib.files import environment, write_text  # noqa: E402
-from crnn_lib.widgets import source  # noqa: E402
+from crnn_lib import assets
+from crnn_lib.browser import FLAGS, find_chromium
+from crnn_lib.files import environment, write_text
+from crnn_lib.widgets import source
 
 PAGE = """<!doctype html><meta charset="utf-8"><style>{style}</style><script src="widgets.js"></script>
 <crnn-widget kind="lab" state='{{"label": "abcdefgh", "source": "random", "steps": 32}}'></crnn-widget>"""
@@ -45,7 +41,7 @@ MEASURE = """async (count) => {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "results" / "lab_speed.json")
+    parser.add_argument("--out", type=Path, default=assets.RESULTS / "lab_speed.json")
     a = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         (Path(folder) / "widgets.js").write_text(source.script(["captcha"]), encoding="utf-8")

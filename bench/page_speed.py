@@ -12,7 +12,6 @@ import argparse
 import gzip
 import json
 import statistics
-import sys
 import tempfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,15 +20,11 @@ from threading import Thread
 
 from playwright.sync_api import sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
-
-from visits import FLAGS, find_chromium  # noqa: E402
-
-from crnn_lib import images, model  # noqa: E402
-from crnn_lib.export import to_onnx  # noqa: E402
-from crnn_lib.files import environment, write_text  # noqa: E402
-from crnn_lib.widgets import source, weights  # noqa: E402
+from crnn_lib import assets, images, model
+from crnn_lib.browser import FLAGS, find_chromium
+from crnn_lib.export import to_onnx
+from crnn_lib.files import environment, write_text
+from crnn_lib.widgets import source, weights
 
 RUNTIME = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 PAGE = """<!doctype html><meta charset="utf-8"><script src="ort.wasm.min.js"></script>
@@ -68,7 +63,7 @@ def wire(paths) -> int:
 
 def prepare(folder: Path, runtime: Path) -> None:
     """Everything that the page loads, in `folder`."""
-    reader = model.load(ROOT / "data" / "weights" / "captcha.safetensors")
+    reader = model.load("captcha")
     for name in RUNTIME:
         (folder / name).write_bytes((runtime / name).read_bytes())
     (folder / "widgets.js").write_text(source.script(["captcha"]), encoding="utf-8")
@@ -79,7 +74,7 @@ def prepare(folder: Path, runtime: Path) -> None:
 
 def measure(folder: Path, count: int) -> tuple[dict, str]:
     """The times of both in milliseconds, and the browser's version."""
-    paths = sorted((ROOT / "data" / "samples").glob("*.png"))
+    paths = list(assets.SAMPLES.values())
     samples = [images.load(path).flatten().tolist() for path in paths]
     handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as driver:
@@ -97,7 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ort", type=Path, required=True, help="the folder dist of the package onnxruntime-web")
     parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "results" / "page_speed.json")
+    parser.add_argument("--out", type=Path, default=assets.RESULTS / "page_speed.json")
     a = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

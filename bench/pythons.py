@@ -20,6 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from crnn_lib import assets
 from crnn_lib.files import environment, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +47,7 @@ def results_of(python: str, captchas: Path | None) -> dict:
         run(python, "-m", "crnn_lib", "data", "generate", "--out", "set", "--count", "200", folder=folder)
         files = sorted(Path(folder, "set").iterdir())
         content = b"".join(path.name.encode() + path.read_bytes() for path in files)
-        samples = [str(path) for path in sorted((ROOT / "data" / "samples").glob("*.png"))]
+        samples = list(map(str, assets.SAMPLES.values()))
         readings = told("predict", *samples)["predictions"]
         found = {
             "generated images": {"files": len(files), "sha256": hashlib.sha256(content).hexdigest()},
@@ -64,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pythons", nargs="+", metavar="PYTHON")
     parser.add_argument("--captchas", type=Path, metavar="DIR")
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "results" / "pythons.json")
+    parser.add_argument("--out", type=Path, default=assets.RESULTS / "pythons.json")
     a = parser.parse_args()
     found, where = {}, {}
     for python in a.pythons:

@@ -31,18 +31,15 @@ import onnxruntime
 import torch
 from playwright.sync_api import sync_playwright
 
+from crnn_lib import assets, ctc, data, images, model
+from crnn_lib.browser import FLAGS, find_chromium
+from crnn_lib.errors import UserError
+from crnn_lib.export import to_onnx
+from crnn_lib.files import csv_text, environment, write_text
+from crnn_lib.widgets import source, weights
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
-
-from visits import FLAGS, find_chromium  # noqa: E402
-
-from crnn_lib import ctc, data, images, model  # noqa: E402
-from crnn_lib.errors import UserError  # noqa: E402
-from crnn_lib.export import to_onnx  # noqa: E402
-from crnn_lib.files import csv_text, environment, write_text  # noqa: E402
-from crnn_lib.widgets import source, weights  # noqa: E402
-
-RESULTS = ROOT / "data" / "results"
+RESULTS = assets.RESULTS
 SEED = 0  # of the split, and of the choice of images
 OTHERS = ("ddddocr", "rapidocr", "tesseract")
 HEADERS = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}  # a finer clock
@@ -233,7 +230,7 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
-    files, reader = chosen(a.captchas, 3 * a.chunk), model.load(ROOT / "data" / "weights" / "captcha.safetensors")
+    files, reader = chosen(a.captchas, 3 * a.chunk), model.load("captcha")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         runtimes, workers = ours(reader, Path(folder)), open_workers(a.others)
         readers = {(name, size): in_batches(reader, run, size) for name, run in runtimes.items() for size in (1, 32)}

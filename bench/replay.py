@@ -5,7 +5,7 @@
 Chapter 7's data and recipe, and variants with one thing changed each; crnn_lib.widgets.learning.Film says what a frame
 holds. With each run stand the two floors of its plateau: the lowest loss on the training labels of an output that
 ignores the image and is the same at every step, and of one that ignores the image alone.
-Writes data/results/replay.json, at most 300 kB.
+Writes crnn_lib/assets/replay.json, at most 300 kB.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import torch
 from symptoms import generated, without_batchnorm
 from torch import nn
 
+from crnn_lib import assets
 from crnn_lib.alphabet import BLANK, Alphabet
 from crnn_lib.files import environment, write_text
 from crnn_lib.images import load_grey, resize, standardise
@@ -24,9 +25,8 @@ from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Recipe, Run, tune_process
 from crnn_lib.widgets.learning import Film
 
-ROOT = Path(__file__).resolve().parent.parent
 COUNT, LARGEST = 500, 300_000
-SAMPLES = {"ours": ("55dne", "mw4pg", "c3f8n")}  # of data/samples; the variants show the first alone
+SAMPLES = {"ours": ("55dne", "mw4pg", "c3f8n")}  # of the sample images; the variants show the first alone
 SHORT = Config(pools=((2, 2), (2, 2), (1, 1), (2, 3), (2, 1)))  # T = 10
 VARIANTS = {
     "ours": "the book's recipe",
@@ -76,8 +76,8 @@ def prepared(variant: str, recipe: Recipe) -> Run:
 
 
 def sample(name: str, standardised: bool, config: Config) -> torch.Tensor:
-    """One of data/samples as this run's network wants it, (1, H, W)."""
-    grey = load_grey(ROOT / "data" / "samples" / f"{name}.png")
+    """A sample image as this run's network wants it, (1, H, W)."""
+    grey = load_grey(assets.SAMPLES[name])
     if standardised:
         return standardise(grey, config.height, config.width)
     return torch.tensor(resize(grey, config.height, config.width))[None] / 255
@@ -101,7 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "results" / "replay.json")
+    parser.add_argument("--out", type=Path, default=assets.RECORDINGS["replay"])
     a = parser.parse_args()
     tune_process()
     recipe = Recipe(epochs=a.epochs, validation_fraction=0.15)

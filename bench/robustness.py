@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from crnn_lib import metrics, synth
+from crnn_lib import assets, metrics, synth
 from crnn_lib.data import list_folder, read_labels, split
 from crnn_lib.files import environment, write_text
 from crnn_lib.images import load_grey, standardise
@@ -27,7 +27,7 @@ from crnn_lib.model import CRNN, load
 
 SEED, COUNT = 8, 1000  # generated images
 FIRST = 60  # of them: their score is kept apart, for whoever wants to compute one point again
-WEIGHTS, AUDIT = Path("data/weights/captcha.safetensors"), Path("data/label_audit.csv")
+MODEL, AUDIT = "captcha", assets.DATA / "label_audit.csv"
 
 
 def rotate(grey: np.ndarray, degrees: float, rng: np.random.Generator) -> np.ndarray:
@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--captchas", type=Path, help="the folder of the real images")
     parser.add_argument("--out", type=Path, default=Path("data/results/robustness.json"))
     a = parser.parse_args()
-    model = load(WEIGHTS)
+    model = load(MODEL)
     sets = {"generated": generated()}
     if a.captchas:
         files = list_folder(a.captchas)
@@ -123,7 +123,7 @@ def main() -> None:
     for s in THICKER[1]:
         rows.append(row(model, "generated", "thicker lines", THICKER[0], s, *generated(thicker=s)))
     result = {"command": "python bench/robustness.py --captchas DIR", "environment": environment()}
-    result |= {"weights": str(WEIGHTS), "seed": SEED, "first": FIRST, "rows": rows}
+    result |= {"weights": MODEL, "seed": SEED, "first": FIRST, "rows": rows}
     write_text(a.out, json.dumps(result, indent=1) + "\n")
 
 

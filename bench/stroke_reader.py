@@ -12,7 +12,7 @@ Whoever drew a test character drew none in training. "choose" trains without the
 scores the validation writers. "judge" trains without the test writers and scores them. What its first reader misread
 of theirs (`first_look` in the results) led to wider hands and more skeletons, and so, once more, did what the second
 misread: the UJI writers never trained the readers that they judge, but their mistakes shaped the skeletons. "ship"
-goes on with all writers: data/weights/strokes.safetensors, which nobody here is left to judge; "folds" does the same
+goes on with all writers, for the model `pen`, which nobody here is left to judge; "folds" does the same
 but for two UJI writers at a time, and scores those: the closest estimate of what was shipped. Run them in this order;
 checkpoints lie in --work, a killed run goes on where it was. Results: data/results/stroke_reader.json.
 """
@@ -31,7 +31,7 @@ import ink
 import numpy as np
 import torch
 
-from crnn_lib import metrics, strokes
+from crnn_lib import assets, metrics, strokes
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
 from crnn_lib.data import LabelledImages
 from crnn_lib.files import environment, write_text
@@ -344,7 +344,7 @@ def main() -> None:
     parser.add_argument("--stage", choices=("choose", "judge", "ship", "folds"), default="judge")
     parser.add_argument("--work", type=Path, default=Path("_build/stroke_reader"), help="checkpoints")
     parser.add_argument("--out", type=Path, default=Path("data/results/stroke_reader.json"))
-    parser.add_argument("--weights", type=Path, default=Path("data/weights/strokes.safetensors"))
+    parser.add_argument("--weights", type=Path, default=assets.WEIGHTS["pen"])
     a = parser.parse_args()
     tune_process()
     everything = read_ink(a.ink)

@@ -14,7 +14,6 @@ import io
 import json
 import statistics
 import subprocess
-import sys
 import tarfile
 import tempfile
 import time
@@ -25,15 +24,12 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 from torch.nn import utils
 
+from crnn_lib import assets, images, metrics, model, synth, training
+from crnn_lib.browser import FLAGS, find_chromium
+from crnn_lib.files import environment, write_text
+from crnn_lib.widgets import source, weights
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
-
-from visits import FLAGS, find_chromium  # noqa: E402
-
-from crnn_lib import images, metrics, model, synth, training  # noqa: E402
-from crnn_lib.files import environment, write_text  # noqa: E402
-from crnn_lib.widgets import source, weights  # noqa: E402
-
 PRESENT = source.FOLDER
 
 
@@ -177,9 +173,9 @@ def script_at(commit):
 def page_reading(count, before):
     """Median milliseconds of a reading and of its stages, by engine; and the browser's version."""
     engines = ({"before": script_at(before)} if before else {}) | {"now": script_of(PRESENT)}
-    grey = [images.load_grey(path) for path in sorted((ROOT / "data" / "samples").glob("*.png"))]
+    grey = [images.load_grey(path) for path in assets.SAMPLES.values()]
     samples = [{"pixels": g.ravel().tolist(), "height": g.shape[0], "width": g.shape[1]} for g in grey]
-    packed = weights.to_bytes(model.load(ROOT / "data" / "weights" / "captcha.safetensors"))
+    packed = weights.to_bytes(model.load("captcha"))
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         page, version = browser.new_page(), browser.version
@@ -215,7 +211,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--readings", type=int, default=200)
     parser.add_argument("--before", metavar="COMMIT", help="compare with the page's engine of that commit")
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "results" / "profile.json")
+    parser.add_argument("--out", type=Path, default=assets.RESULTS / "profile.json")
     a = parser.parse_args()
     steps = training_step(a.epochs)
     readings, apart, version = page_reading(a.readings, a.before)

@@ -1,14 +1,20 @@
-"""`python -m crnn_lib`."""
+"""`python -m crnn_lib`, and the command `crnn` of an installed library."""
 
 import sys
 
-if sys.argv[1:] == ["doctor"]:  # answers even where torch, which everything else imports, is missing
-    from crnn_lib.doctor import run
 
-    sys.exit(run())
+def main() -> int:
+    """Run the command that `sys.argv` asks for; the exit code."""
+    if sys.argv[1:] == ["doctor"]:  # answers even where torch, which everything else imports, is missing
+        from crnn_lib.doctor import run
 
-from crnn_lib.cli import main
+        return run()
+    from crnn_lib import cli
 
-if sys.stdout:  # else it is closed, which main tells
-    sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks is no reason to stop
-sys.exit(main())
+    if sys.stdout:  # else it is closed, which cli.main reports
+        sys.stdout.reconfigure(errors="backslashreplace")  # the terminal's encoding may lack a file name's characters
+    return cli.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

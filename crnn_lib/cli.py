@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from crnn_lib import commands, doctor, images
+from crnn_lib import assets, commands, doctor, images
 from crnn_lib.errors import UserError, plain
 from crnn_lib.fetch import PUBLIC_URL
 from crnn_lib.training import OPTIMIZERS, SCHEDULES, Recipe
-
-WEIGHTS = doctor.ROOT / doctor.WEIGHTS
 
 
 class _Parser(argparse.ArgumentParser):
@@ -48,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m crnn_lib", description=__doc__.splitlines()[0])
+    parser = _Parser(prog="crnn", description=__doc__.splitlines()[0])
     choices = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, run: Any, text: str, within: Any = choices) -> argparse.ArgumentParser:
@@ -78,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint, if there is one")
     p = command("evaluate", commands.evaluate, "score a reader")
     _add_data(p)
-    p.add_argument("--weights", type=_path, default=WEIGHTS)
+    _add_weights(p)
     p.add_argument("--split", choices=["train", "test", "all"], help="default: test of the data trained on, else all")
     p.add_argument("--split-seed", type=_whole(0))
     p.add_argument("--labels", type=_path, metavar="CSV", help="columns file,label: labels to score against instead")
@@ -90,10 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_recipe(p)
     p = command("predict", commands.predict, "read images")
     p.add_argument("images", type=_path, nargs="+", metavar="IMAGE")
-    p.add_argument("--weights", type=_path, default=WEIGHTS)
+    _add_weights(p)
     p.add_argument("--json", action="store_true")
     p = command("export", commands.export, "write a reader as ONNX, every intermediate a named output")
-    p.add_argument("--weights", type=_path, default=WEIGHTS)
+    _add_weights(p)
     p.add_argument("--out", type=_file, required=True, metavar="ONNX")
     command("doctor", lambda a: doctor.run(), "check this installation")
     return parser
@@ -131,6 +129,11 @@ def _file(text: str) -> Path:
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=_path, metavar="DIR", help="default: the embedded generated set")
     parser.add_argument("--skip-bad", action="store_true", help="leave out files that are no sound image")
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    names = " or ".join(assets.WEIGHTS)
+    parser.add_argument("--weights", type=_path, default="captcha", metavar="NAME|FILE", help=f"{names}, or a file")
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:

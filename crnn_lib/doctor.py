@@ -10,18 +10,19 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
-WEIGHTS = Path("data") / "weights" / "captcha.safetensors"
-PYTHONS = ((3, 11), (3, 13))  # the first and the last version that the pins were resolved for
+from crnn_lib import assets, browser
+
+PINS = assets.DATA.parent / "requirements.txt"  # of a checkout
+PYTHONS = ((3, 11), (3, 14))  # the first and the last version that the pins were resolved for
 # Where a package's module is not called like the package; a program alone has none.
 MODULES = {"pillow": "PIL", "pytest-xdist": "xdist", "mini-racer": "py_mini_racer", "codespell": "codespell_lib"}
 MODULES |= {"zizmor": ""}
 NEEDED_BYTES = 1_000_000_000  # a build, a fetched set and a few trainings
-INSTALL = "run `python -m pip install -r requirements.txt -c constraints.txt`"
+INSTALL = "run `make install`, or `pip install` with the name and version"
 
 
 class Check(NamedTuple):
@@ -31,13 +32,9 @@ class Check(NamedTuple):
     cure: str = ""
 
 
-def run(root: Path = ROOT) -> int:
-    """Check everything and print one line each; returns 0 when all is well, else 1.
-
-    `root` is the project's folder: requirements.txt and the weights are looked for there.
-    """
-    checks = [python(), *packages(root / "requirements.txt"), ctc(), writable(Path.cwd()), disk(Path.cwd())]
-    checks += [weights(root / WEIGHTS), chromium()]
+def run() -> int:
+    """Check everything and print one line each; returns 0 when all is well, else 1."""
+    checks = [python(), *packages(PINS), ctc(), writable(Path.cwd()), disk(Path.cwd()), models(), chromium()]
     for check in checks:
         print(f"[problem] {check.found}: {check.cure}" if check.cure else f"[ok] {check.found}")
     problems = sum(bool(check.cure) for check in checks)
@@ -52,13 +49,17 @@ def python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Check:
     return Check("Python " + ".".join(map(str, version)), "" if fits else f"install one of {first} to {last}")
 
 
-def packages(requirements: Path) -> Iterator[Check]:
-    """Each `name==version` of the file `requirements` can be imported, and has that version."""
-    if not requirements.is_file():
-        yield Check(f"{requirements} is missing", "clone the project again")
-        return
-    pins = re.findall(r"^([\w.-]+)==(\S+)(.*)", requirements.read_text(encoding="utf-8"), re.MULTILINE)
-    for name, pin, rest in pins:
+def packages(pins: Path) -> Iterator[Check]:
+    """Each package of the file `pins` can be imported, and has the version pinned there.
+
+    Without that file (the library was installed without its checkout): each package that the library declares, in any
+    version, since its installer has compared versions already.
+    """
+    if pins.is_file():
+        lines = pins.read_text(encoding="utf-8").splitlines()
+    else:
+        lines = [line for line in importlib.metadata.requires("crnn-lib") or [] if "extra ==" not in line]
+    for name, pin, rest in (m.groups() for line in lines if (m := re.match(r"([\w.-]+)(?:==([\w.]+))?(.*)", line))):
         if "sys_platform == 'linux'" in rest and sys.platform != "linux":
             continue
         try:
@@ -70,7 +71,7 @@ def packages(requirements: Path) -> Iterator[Check]:
         except Exception as error:  # a broken package may raise anything; the others are still worth a line
             yield Check(f"{name} {version} cannot be imported ({type(error).__name__}: {error})", INSTALL)
         else:
-            fits = version.split("+")[0] == pin
+            fits = pin in (None, version.split("+")[0])
             yield Check(f"{name} {version}", "" if fits else f"{pin} is pinned, {INSTALL}")
 
 
@@ -103,14 +104,13 @@ def disk(folder: Path) -> Check:
     return Check(f"{free / 1e9:.1f} GB of disk are free", "" if enough else f"make room, {NEEDED_BYTES / 1e9:g} GB")
 
 
-def weights(path: Path) -> Check:
-    """The trained reader is there."""
-    there = path.is_file() and path.stat().st_size > 0
-    cure = f"get them back with `git checkout {WEIGHTS.as_posix()}`"
-    return Check(f"weights {path.name}") if there else Check(f"weights {path.name} are missing", cure)
+def models(found: Collection[str] = assets.WEIGHTS) -> Check:
+    """The trained models are there."""
+    missing = sorted({"captcha", "pen"} - set(found))
+    cure = "install the library again" if missing else ""
+    return Check(f"trained models {', '.join(missing)} are missing" if missing else "trained models", cure)
 
 
 def chromium() -> Check:
     """A browser for the browser tests; nothing else needs it, so its absence is no problem."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    return Check(f"Chromium (optional): {path or 'not found, so the browser tests will be skipped'}")
+    return Check(f"Chromium (optional): {browser.find_chromium() or 'not found, so the browser tests will be skipped'}")

@@ -26,13 +26,14 @@ from typing import BinaryIO
 
 from tqdm import tqdm
 
+from crnn_lib import assets
 from crnn_lib.data import EXTENSIONS, LABELS_CSV, shorten
 from crnn_lib.errors import UserError
 from crnn_lib.files import alone, writing
 from crnn_lib.images import load_grey
 
 PUBLIC_URL = "https://github.com/AakashKumarNain/CaptchaCracker/raw/master/captcha_images_v2.zip"
-MANIFEST = Path(__file__).parents[1] / "data" / "manifest.csv"  # columns file, label, kind, sha256
+MANIFEST = assets.DATA / "manifest.csv"  # columns file, label, kind, sha256
 MAX_DOWNLOAD = 100_000_000  # bytes: the set has 9 MB, twice that in Kaggle's zip
 MAX_IMAGE = 1_000_000  # bytes: no image of the set has more than 20 kB
 ATTEMPTS, PAUSE = 4, 1.0  # the pause in seconds before the second attempt doubles at each further one

@@ -17,11 +17,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
+from crnn_lib import assets
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS, Alphabet
 from crnn_lib.errors import UserError
 from crnn_lib.files import atomic_path
 
 FORMAT = "crnn_lib 1"
+NO_FILE = f"no such file, nor a model that ships ({', '.join(assets.WEIGHTS)})"
 MOST_NUMBERS = 2**27  # in one stage of one image: half a gigabyte
 
 
@@ -200,11 +202,13 @@ def _in_order(content: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + content[start:]
 
 
-def load(path: str | Path) -> CRNN:
-    """The model of a file written by `save`, in evaluation mode, with `model.provenance`.
+def load(source: str | Path) -> CRNN:
+    """A model that ships, by name (`captcha` or `pen`), or that of a file written by `save`; in evaluation mode.
 
-    Raises UserError when the file is missing, damaged, not safetensors, or does not fit its own configuration.
+    `model.provenance` says how it was trained. Raises UserError when the file is missing, damaged, not safetensors, or
+    does not fit its own configuration.
     """
+    path = assets.WEIGHTS.get(str(source), source)
     try:
         with open(path, "rb"), safe_open(path, framework="pt") as file:  # open tells a file that may not be read
             metadata = file.metadata() or {}
@@ -224,7 +228,7 @@ def load(path: str | Path) -> CRNN:
             raise UserError("its provenance is no JSON object")
         model.provenance = provenance
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())[:200]
+        reason = NO_FILE if isinstance(error, FileNotFoundError) else " ".join(str(error).split())[:200]
         if isinstance(error, SafetensorError) and _is_pickle(path):
             reason = "it is pickled, could run any program and is never opened; save the tensors as safetensors"
         raise UserError(f"cannot read weights from {path}: {reason}") from error

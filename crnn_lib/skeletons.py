@@ -1,14 +1,14 @@
 """Pen strokes of our own for the 36 symbols: digits and lower-case letters, several ways of writing each.
 
-`skeletons.json` holds, for each symbol, one line a variant; the first is the plainest. Strokes are separated by `|`,
-the smooth pieces of a stroke by `/` (a corner: the next piece starts where the last one ended), points by spaces.
+`assets/skeletons.json` holds, for each symbol, one line a variant; the first is the plainest. `|` separates strokes,
+`/` the smooth pieces of a stroke (a corner: the next piece starts where the last one ended), a space points.
 Units: 20 from the top of `l` (y = 0) to the baseline (y = 20), y downwards; `x` begins at 9, `p` ends at 29.
 """
 
 import json
 from functools import lru_cache
-from pathlib import Path
 
+from crnn_lib import assets
 from crnn_lib.errors import UserError
 from crnn_lib.strokes import quantise
 
@@ -21,7 +21,7 @@ Strokes = list[list[list[float]]]
 
 @lru_cache(maxsize=1)
 def _variants() -> dict[str, list[str]]:
-    return json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+    return json.loads(assets.SKELETONS.read_text(encoding="utf-8"))
 
 
 def count(symbol: str) -> int:

@@ -14,10 +14,9 @@ import nbformat
 from safetensors import SafetensorError, safe_open
 from test_fetch import Handler, zipped
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from crnn_lib import cli, fetch
 
-from crnn_lib import cli, fetch  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 IMAGES, EPOCHS, FOLDS = 60, 20, 3
 SPEED = 25_000  # bytes a second that the slow server sends
@@ -56,10 +55,9 @@ def make_house(home):
     """A copy of the project for the commands, whose manifest is that of generated images; (house, images, zip)."""
     house, images = home / "house", home / "images"
     shutil.copytree(ROOT / "crnn_lib", house / "crnn_lib")
-    for part in ("weights", "samples"):
-        shutil.copytree(ROOT / "data" / part, house / "data" / part)
-    (house / "tests").mkdir()
-    shutil.copy(ROOT / "tests" / "execute.py", house / "tests")
+    for folder in ("bench", "data"):
+        (house / folder).mkdir()
+    shutil.copy(ROOT / "bench" / "execute.py", house / "bench")
     assert cli.main(["data", "generate", "--out", str(images), "--count", str(IMAGES)]) == 0
     names = sorted(p.name for p in images.glob("*.png"))
     with open(house / "data" / "manifest.csv", "w", newline="") as file:
@@ -86,9 +84,9 @@ def commands(home, house, url):
     old, each, most = home / "old.txt", EPOCHS // 2, FOLDS * EPOCHS // 2
     train = [*library, "train", *data, "--epochs", str(EPOCHS), "--resume", "--out", "reader"]
     crossval = [*library, "crossval", *data, "--epochs", str(each), "--folds", str(FOLDS), "--out", "table.csv"]
-    weights, part = house / "data" / "weights" / "captcha.safetensors", home / "part"
+    weights, part = house / "crnn_lib" / "assets" / "weights" / "captcha.safetensors", home / "part"
     get = [*library, "data", "fetch", "--out", "set", "--from"]
-    notebook = [sys.executable, str(house / "tests" / "execute.py"), "short.ipynb"]
+    notebook = [sys.executable, str(house / "bench" / "execute.py"), "short.ipynb"]
     return [
         Command("fetch", [*get, str(home / "set.zip")], "set", part, ".set.part/*", IMAGES),
         Command("fetch", [*get, url], "set", part, ".set.part/*", IMAGES, lambda scene: size(scene / ".set.zip.part")),

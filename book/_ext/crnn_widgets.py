@@ -8,14 +8,10 @@ Scripts are made from `crnn_lib/widgets` and written into the build's own `_stat
 Jupyter Book would put each of them, weights included, on every page. Weights are loaded when a widget comes into view.
 """
 
-import sys
 from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 
 from crnn_lib.errors import UserError
 from crnn_lib.widgets import base, lab, learning, microscope, source, weights

@@ -11,11 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
-
-from visits import FLAGS, find_chromium
-
+from crnn_lib.browser import FLAGS, find_chromium
 from crnn_lib.files import atomic_path, write_text
 
 FOOT = (

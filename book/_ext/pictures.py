@@ -3,27 +3,22 @@
 One generated sample, what the committed reader sees in its columns, and what it reads; nothing is drawn by hand.
 """
 
-import sys
 from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from crnn_lib import ctc, figures, files, images, model
+from crnn_lib import assets, ctc, figures, files, images, model
 
-SAMPLE = ROOT / "data" / "samples" / "2b7xy.png"
-WEIGHTS = ROOT / "data" / "weights" / "captcha.safetensors"
-CARD = ROOT / "book" / "_static" / "card.png"
+SAMPLE = assets.SAMPLES["2b7xy"]
+CARD = Path(__file__).resolve().parents[1] / "_static" / "card.png"
 SIZE = (1200, 630)  # pixels: what messengers show uncut
 
 
 def reading() -> tuple[np.ndarray, np.ndarray, list[int], str]:
     """The image (h, w), the probabilities (T, K), the class of each column, and the text."""
-    reader = model.load(WEIGHTS)
+    reader = model.load("captcha")
     with torch.no_grad():
         log_probs = reader(images.load(SAMPLE)[None])[0]
     path = log_probs.argmax(dim=1).tolist()
@@ -34,7 +29,7 @@ def reading() -> tuple[np.ndarray, np.ndarray, list[int], str]:
 def draw(path: Path = CARD) -> str:
     """Write the card; the text that it shows is returned."""
     grey, probs, classes, text = reading()
-    symbols = "–" + model.load(WEIGHTS).config.alphabet
+    symbols = "–" + model.load("captcha").config.alphabet
     steps = len(probs)
     with plt.rc_context(
         figures.rc() | {"figure.constrained_layout.use": False, "axes.grid": False}

@@ -4,7 +4,6 @@ import base64
 import html
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -13,13 +12,12 @@ import torch
 import traitlets
 from PIL import Image
 
-from crnn_lib import images, metrics, skeletons, strokes
+from crnn_lib import assets, images, metrics, skeletons, strokes
 from crnn_lib import model as models
 from crnn_lib.errors import UserError, plain
 from crnn_lib.widgets import source, weights
 
-WEIGHTS = Path(__file__).parents[2] / "data" / "weights"
-RECORDINGS = {"replay": Path(__file__).parents[2] / "data" / "results" / "replay.json"}
+RECORDINGS = assets.RECORDINGS
 PEN = "strokes"  # the reader that was trained on normalised drawings, and is shown such
 MOST_LETTERS = 64
 MARGIN, WRITTEN = 12, 15.0  # pixels: free space about typed text in all, and its height where it fits
@@ -27,8 +25,7 @@ MARGIN, WRITTEN = 12, 15.0  # pixels: free space about typed text in all, and it
 
 def readers() -> dict[str, models.CRNN]:
     """The trained readers that are there by name: for pictures first, for drawn strokes last."""
-    paths = [WEIGHTS / f"{name}.safetensors" for name in ("captcha", "strokes")]
-    return {path.stem: models.load(path) for path in paths if path.is_file()}
+    return {name: models.load(name.replace("strokes", "pen")) for name in ("captcha", "strokes")}
 
 
 def typed(text: str) -> list[list[list[float]]]:

@@ -7,10 +7,10 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from crnn_lib import images, skeletons
+from crnn_lib import assets, images, skeletons
 
 FOLDER = Path(__file__).parent
-SAMPLES = FOLDER.parents[1] / "data" / "samples"
+SAMPLES = assets.HERE / "samples"
 IMPORT = re.compile(r"^import\b[^;]*;\n", re.MULTILINE)
 FROM = re.compile(r'^import\b[^;]*"\./(\w+)\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?function\b|const\b|let\b|class\b)", re.MULTILINE)
@@ -31,17 +31,17 @@ def joined() -> str:
 
 def _skeletons() -> dict[str, str]:
     """The plainest way of writing each symbol."""
-    text = (FOLDER.parent / "skeletons.json").read_text(encoding="utf-8")
-    return {symbol: json.loads(text)[symbol][0] for symbol in skeletons.SYMBOLS}
+    variants = json.loads(assets.SKELETONS.read_text(encoding="utf-8"))
+    return {symbol: variants[symbol][0] for symbol in skeletons.SYMBOLS}
 
 
 def _samples() -> dict[str, dict[str, int | str]]:
     """Grey bytes, deflated: a page that had to decode a PNG on a canvas would depend on the browser's privacy rules."""
     result = {}
-    for path in sorted(SAMPLES.glob("*.png")):
+    for name, path in assets.SAMPLES.items():
         grey = images.load_grey(path).round().astype("uint8")
         pixels = base64.b64encode(zlib.compress(grey.tobytes(), 9)).decode("ascii")
-        result[path.stem] = {"height": grey.shape[0], "width": grey.shape[1], "pixels": pixels}
+        result[name] = {"height": grey.shape[0], "width": grey.shape[1], "pixels": pixels}
     return result
 
 

@@ -3,7 +3,9 @@
 import functools
 
 import pytest
-from visits import FLAGS, HTML, PAGES, Visit, find_chromium, served
+from visits import HTML, PAGES, Visit, served
+
+from crnn_lib.browser import FLAGS, find_chromium
 
 
 @pytest.fixture(scope="session")

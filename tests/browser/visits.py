@@ -1,10 +1,8 @@
-"""Which pages there are, which browser drives them, and one visit to one page."""
+"""Which pages there are, and one visit to one page."""
 
 import contextlib
 import functools
 import http.server
-import os
-import shutil
 import threading
 from pathlib import Path
 
@@ -12,19 +10,11 @@ ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
 PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.glob("book/*.html"))
 PAGES += [name for name in ("search.html", "genindex.html") if (HTML / name).is_file()]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
 TELL = """globalThis.breaches = [];
 addEventListener("securitypolicyviolation", ({effectiveDirective, blockedURI}) => {
     breaches.push(`${effectiveDirective} ${blockedURI}`);
     console.error("policy", effectiveDirective, blockedURI);
 });"""
-
-
-def find_chromium() -> str | None:
-    """The browser to drive: $CHROMIUM, else the first usual name on the PATH."""
-    names = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"]
-    return next((found for name in names if name and (found := shutil.which(name))), None)
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -1,8 +1,7 @@
 """Run notebooks from a fresh kernel and store their outputs, the same bytes each time: `make execute`.
 
-It stands beside the tests because it is the writing half of one promise whose checking half is nbval: the stored
-outputs are what the cells print. A notebook that fails is left as it was (exit code 1); one that cannot be read or
-written ends the run with one line (exit code 2).
+Whether stored outputs are what the cells print is for nbval to check. A notebook that fails is left as it was (exit
+code 1); one that cannot be read or written ends the run with one line (exit code 2).
 """
 
 import argparse
@@ -15,10 +14,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from crnn_lib.files import write_text  # noqa: E402
+from crnn_lib.files import write_text
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 TIMEOUT = 300  # seconds for one cell
@@ -36,7 +32,7 @@ def run(notebook: nbformat.NotebookNode, folder: Path, timeout: int = TIMEOUT) -
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.metadata.pop("execution", None)
-    environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     client = NotebookClient(
         notebook,
         timeout=timeout,
