@@ -38,23 +38,17 @@ def binder(folder: Path, do) -> Path:
     """The folder of the chapters, after what repo2docker does with `.binder`."""
     do("git", "clone", "-q", GITHUB, folder / "name")
     do("pip", "install", "-q", "-r", ".binder/requirements.txt", cwd=folder / "name")
-    do(folder / "name" / ".binder" / "postBuild", cwd=folder / "name")
     return folder / "name" / "book"
 
 
 def colab(folder: Path, do) -> Path:
-    """The folder of Colab's copies; the clone and the rest is their first cell's business."""
+    """The folder of Colab's copies; their first cell installs everything else."""
     do("git", "clone", "-q", GITHUB, folder / "source")
     do("env", f"BOOK_REPOSITORY={GITHUB}", sys.executable, "book/_ext/publish.py", cwd=folder / "source")
     (packages,) = (folder / "venv").glob("lib/*/site-packages")
     (packages / "google").mkdir(exist_ok=True)
     (packages / "google" / "colab.py").write_text(COLAB)
-    content = folder / "content"
-    content.mkdir()
-    for copy in (folder / "source" / "_build" / "colab" / "book").glob("*.ipynb"):
-        text = copy.read_text(encoding="utf-8").replace("/content", str(content))
-        (content / copy.name).write_text(text, encoding="utf-8")
-    return content
+    return folder / "source" / "_build" / "colab" / "book"
 
 
 def launch(service: str, chapters: list[str]) -> None:

@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
-import importlib.util
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
+import house
+import lean
+import policy
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -107,19 +109,7 @@ def test_the_drawing_links_only_to_chapters_that_exist(pages):
     assert all((HTML / "book" / target).is_file() for target in re.findall(r'<a href="([^"]+)"', drawing))
 
 
-def extension(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "_ext" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def house():
-    return extension("house")
-
-
-def test_repairs(house, tmp_path):
+def test_repairs(tmp_path):
     (tmp_path / "01.html").write_text("a chapter")
     drawing = '<svg><a href="01.html"><text>one</text></a><a href="02.html"><text>two</text></a></svg>'
     repaired = house.repair(drawing + '<a href="02.html">outside</a><th style="x"> </th><th>full</th>', tmp_path)
@@ -130,8 +120,7 @@ def test_repairs(house, tmp_path):
 
 
 def test_every_page_has_the_documented_policy_before_anything_that_it_rules():
-    policy = extension("policy").POLICY
-    assert f"\n{policy}\n" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert f"\n{policy.POLICY}\n" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     found = [*HTML.glob("*.html"), *PAGES]
     assert {"404.html", "index.html", "search.html", "genindex.html"} <= {path.name for path in found}
     for path in found:
@@ -141,7 +130,7 @@ def test_every_page_has_the_documented_policy_before_anything_that_it_rules():
         hashes = "".join(f" 'sha256-{digest}'" for digest in sorted(digests))
         at = [i for i, (_, a) in enumerate(page.tags) if a.get("http-equiv") == "Content-Security-Policy"]
         assert len(at) == 1, path.name
-        assert page.tags[at[0]][1]["content"] == policy.replace(" HASHES", hashes), path.name
+        assert page.tags[at[0]][1]["content"] == policy.POLICY.replace(" HASHES", hashes), path.name
         assert {tag for tag, _ in page.tags[: at[0]]} <= {"html", "head", "meta"}, path.name
         assert [a for _, a in page.tags for name in a if name.startswith("on")] == [], path.name
         assert [url for url in page.links if url.startswith("javascript:")] == [], path.name
@@ -166,7 +155,6 @@ def test_pictures_keep_their_place_and_wait_their_turn(pages):
 
 
 def test_trimmed(tmp_path):
-    lean = extension("lean")
     (tmp_path / "a.svg").write_text('<?xml version="1.0"?>\n<svg width="75pt" height="30.3pt" viewBox="0 0 75 30.3">')
     page = '<script src="x.js"></script><script defer src="y.js"></script><img alt="" src="a.svg" /><img src="no.png">'
     trimmed = lean.trim(page, tmp_path)
@@ -179,7 +167,6 @@ def test_trimmed(tmp_path):
 
 
 def test_a_policy_names_scripts_that_stand_in_the_page_and_no_data():
-    policy = extension("policy")
     page = '<head><meta charset="utf-8" /><script type="application/json">1</script><script>a()</script></head>'
     protected = policy.protect(page + '<button onclick="window.print()">')
     digest = base64.b64encode(hashlib.sha256(b"a()").digest()).decode()

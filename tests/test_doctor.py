@@ -13,22 +13,22 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
-def project(tmp_path):
-    """A small project in which everything is in place."""
-    (tmp_path / "requirements.txt").write_text("# a comment\nnumpy==2.4.6   # numbers\nPillow==13.0.0\ntorch==2.13.0\n")
-    (tmp_path / doctor.WEIGHTS).parent.mkdir(parents=True)
-    (tmp_path / doctor.WEIGHTS).write_bytes(b"weights")
-    return tmp_path
+def project(tmp_path, monkeypatch):
+    """The pins of a small project in which everything is in place."""
+    path = tmp_path / "requirements.txt"
+    path.write_text("# a comment\nnumpy==2.4.6   # numbers\nPillow==13.0.0\ntorch==2.13.0\n")
+    monkeypatch.setattr(doctor, "PINS", path)
+    return path
 
 
-def report(capsys, project):
-    code = doctor.run(project)
+def report(capsys):
+    code = doctor.run()
     lines = capsys.readouterr().out.splitlines()
     return code, [line for line in lines if line.startswith("[problem]")], lines
 
 
 def test_healthy(project, capsys):
-    code, problems, lines = report(capsys, project)
+    code, problems, lines = report(capsys)
     assert (code, problems) == (0, [])
     assert lines[-1] == "Everything is in place."
     assert all(line.startswith("[ok] ") for line in lines[:-1])
@@ -36,25 +36,26 @@ def test_healthy(project, capsys):
 
 
 def test_every_pin_of_the_project_is_met():
-    checks = list(doctor.packages(ROOT / "requirements.txt"))
+    assert doctor.PINS == ROOT / "requirements.txt"
+    checks = list(doctor.packages(doctor.PINS))
     assert len(checks) > 20
     assert [c for c in checks if c.cure] == []
 
 
 @pytest.mark.parametrize(("platform", "found"), [("linux", 1), ("darwin", 0)])
 def test_a_package_for_linux_is_asked_for_on_linux_alone(project, monkeypatch, platform, found):
-    (project / "requirements.txt").write_text("no-such-package==1.0 ; sys_platform == 'linux'  # why\n")
+    project.write_text("no-such-package==1.0 ; sys_platform == 'linux'  # why\n")
     monkeypatch.setattr(doctor.sys, "platform", platform)
-    assert len(list(doctor.packages(project / "requirements.txt"))) == found
+    assert len(list(doctor.packages(project))) == found
 
 
-@pytest.mark.parametrize("version", [(3, 10, 14), (3, 14, 0), (2, 7)])
+@pytest.mark.parametrize("version", [(3, 10, 14), (3, 15, 0), (2, 7)])
 def test_wrong_python(version):
-    assert doctor.python(version).cure == "install one of 3.11 to 3.13"
+    assert doctor.python(version).cure == "install one of 3.11 to 3.14"
 
 
 def test_packages_missing_stale_or_broken(project, capsys, monkeypatch):
-    (project / "requirements.txt").write_text("no-such-package==1.0\nnumpy==1.0\nscipy==1.17.1\nPillow==13.0.0\n")
+    project.write_text("no-such-package==1.0\nnumpy==1.0\nscipy==1.17.1\nPillow==13.0.0\n")
     real = importlib.import_module
 
     def broken(name):
@@ -63,7 +64,7 @@ def test_packages_missing_stale_or_broken(project, capsys, monkeypatch):
         return real(name)
 
     monkeypatch.setattr(importlib, "import_module", broken)
-    code, problems, lines = report(capsys, project)
+    code, problems, lines = report(capsys)
     assert code == 1
     assert problems == [
         f"[problem] no-such-package is not installed: {doctor.INSTALL}",
@@ -73,17 +74,17 @@ def test_packages_missing_stale_or_broken(project, capsys, monkeypatch):
     assert lines[-1] == "3 problems found."
 
 
-def test_missing_requirements_and_weights(tmp_path, capsys):
-    code, problems, _ = report(capsys, tmp_path)
-    assert code == 1
-    assert len(problems) == 2
-    assert "requirements.txt is missing" in problems[0]
-    assert "git checkout data/weights/" in problems[1]
+def test_without_a_checkout_the_declared_packages_are_looked_for(tmp_path, monkeypatch):
+    declared = ["torch<3,>=2.6", "no-such-package>=1", "seaborn>=99 ; extra == 'notebooks'"]
+    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda name: declared)
+    torch, missing = doctor.packages(tmp_path / "requirements.txt")
+    assert torch.found.startswith("torch 2.") and not torch.cure
+    assert missing == doctor.Check("no-such-package is not installed", doctor.INSTALL)
 
 
-def test_empty_weights_are_missing(tmp_path):
-    (tmp_path / "w.safetensors").write_bytes(b"")
-    assert doctor.weights(tmp_path / "w.safetensors").cure
+def test_missing_models():
+    assert not doctor.models().cure
+    assert doctor.models(["captcha"]) == ("trained models pen are missing", "install the library again")
 
 
 def test_wrong_or_absent_ctc(monkeypatch):

@@ -259,7 +259,7 @@ def test_standard_output_closed_or_full_in_a_real_process(made, place):
     running = [
         subprocess.Popen(
             f"{sys.executable} -m crnn_lib data generate --count 1 --out new{i} {lead}", shell=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True,
+            stderr=subprocess.PIPE, text=True,
         )
         for i, lead in enumerate((">&-", "> /dev/full"))
     ]  # fmt: skip

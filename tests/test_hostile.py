@@ -4,7 +4,6 @@ import csv
 import json
 import re
 import shutil
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,14 +12,13 @@ import pytest
 import torch
 from fuzzing import HOSTILE, assert_plain, call
 
-from crnn_lib import audit, data, model
+from crnn_lib import assets, audit, data, model
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.errors import UserError, plain
 from crnn_lib.widgets import base, knobs, lab, learning, monitor, source
 
 ROOT = Path(__file__).resolve().parents[1]
 LABELS = [label for label in HOSTILE if label.strip()] + ["\u2067x\u2066", "\ud800", "x" * 10_000_000]
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 
 def ids(label):
@@ -32,7 +30,7 @@ hostile = pytest.mark.parametrize("label", LABELS, ids=ids)
 
 @pytest.fixture(scope="module")
 def sample():
-    return next((ROOT / "data" / "samples").glob("*.png"))
+    return assets.SAMPLES["2b7xy"]
 
 
 def speaker(symbols):

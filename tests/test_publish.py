@@ -1,6 +1,5 @@
 """What the published book has beside its pages: each part by itself, then in the built book where there is one."""
 
-import importlib.util
 import json
 import re
 import sys
@@ -9,6 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import paper
+import pictures
+import publish
 import pytest
 from docutils import nodes
 from PIL import Image
@@ -19,25 +21,13 @@ STATIC = ROOT / "book" / "_static"
 built = pytest.mark.skipif(not (HTML / "404.html").is_file(), reason="the book is not built: make book")
 
 
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "_ext" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def publish():
-    return load("publish")
-
-
 def paragraphs(*texts):
     document = nodes.section()
     document.extend(nodes.paragraph(text, text) for text in texts)
     return document
 
 
-def test_descriptions_are_whole_sentences_that_fit(publish):
+def test_descriptions_are_whole_sentences_that_fit():
     assert publish.description(None) == publish.description(nodes.section()) == ""
     assert publish.description(paragraphs("Short\nand whole.", "No.")) == "Short and whole."
     long = publish.description(paragraphs("One sentence. " * 30))
@@ -46,7 +36,7 @@ def test_descriptions_are_whole_sentences_that_fit(publish):
     assert cut.endswith("word…") and len(cut) <= publish.DESCRIPTION_LENGTH
 
 
-def test_tags_say_nothing_of_a_place_that_is_not_known(publish):
+def test_tags_say_nothing_of_a_place_that_is_not_known():
     hostile = '"><script>alert(1)</script>'
     text = publish.tags(hostile, "What it tells", "book/a.html", "The book", "")
     assert "<script>" not in text and "og:url" not in text and "og:image" not in text
@@ -57,7 +47,7 @@ def test_tags_say_nothing_of_a_place_that_is_not_known(publish):
     assert "summary_large_image" in placed and "description" not in placed
 
 
-def configured(publish, monkeypatch, **environment):
+def configured(monkeypatch, **environment):
     for name in ("BOOK_URL", "BOOK_REPOSITORY", "BOOK_BRANCH"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -67,13 +57,13 @@ def configured(publish, monkeypatch, **environment):
     return config
 
 
-def test_without_public_places_nothing_is_made_up(publish, monkeypatch):
-    config = configured(publish, monkeypatch)
+def test_without_public_places_nothing_is_made_up(monkeypatch):
+    config = configured(monkeypatch)
     assert config.html_baseurl == "" and config.html_theme_options == {"launch_buttons": {"thebe": False}}
 
 
-def test_public_places_reach_the_theme(publish, monkeypatch):
-    config = configured(publish, monkeypatch, BOOK_URL="https://x.org/b", BOOK_REPOSITORY="https://github.com/o/n/")
+def test_public_places_reach_the_theme(monkeypatch):
+    config = configured(monkeypatch, BOOK_URL="https://x.org/b", BOOK_REPOSITORY="https://github.com/o/n/")
     assert config.html_baseurl == "https://x.org/b/"
     options = config.html_theme_options
     assert (options["repository_url"], options["repository_branch"]) == ("https://github.com/o/n", "main")
@@ -83,7 +73,7 @@ def test_public_places_reach_the_theme(publish, monkeypatch):
         publish.public("BOOK_URL")
 
 
-def test_colab_opens_the_copy_with_the_bootstrap(publish, monkeypatch):
+def test_colab_opens_the_copy_with_the_bootstrap(monkeypatch):
     monkeypatch.setenv("BOOK_REPOSITORY", "https://github.com/o/n")
     group = {"label": "launch-buttons", "buttons": []}
     app = SimpleNamespace(
@@ -95,7 +85,7 @@ def test_colab_opens_the_copy_with_the_bootstrap(publish, monkeypatch):
     ]
 
 
-def test_the_sitemap_is_one(publish):
+def test_the_sitemap_is_one():
     tree = ET.fromstring(publish.sitemap("https://x.org/b/", ["a.html", "c&d.html"]))
     assert [e.text for e in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")] == [
         "https://x.org/b/a.html",
@@ -103,14 +93,14 @@ def test_the_sitemap_is_one(publish):
     ]
 
 
-def test_the_404_page_works_at_any_depth(publish):
+def test_the_404_page_works_at_any_depth():
     page = publish.lost("https://x.org/b/", "A <book>", {"book/a.html": "A & B"})
     assert '<a href="/b/book/a.html">A &amp; B</a>' in page and 'action="/b/search.html"' in page
     assert "A &lt;book&gt;" in page and not re.search(r"\{[A-Z]+\}", page)
     assert '<a href="./book/a.html">' in publish.lost("", "B", {"book/a.html": "A"})
 
 
-def test_words_are_those_of_the_article_section_by_section(publish):
+def test_words_are_those_of_the_article_section_by_section():
     page = """<nav>Menu</nav><article><section id="one"><h1>One<a class="headerlink">#</a></h1><p>1 &lt; 2</p>
     <script>x()</script><svg><text>drawn</text></svg><dl><dt id="term">Term</dt><dd>means</dd></dl>
     </section></article>end"""
@@ -119,7 +109,6 @@ def test_words_are_those_of_the_article_section_by_section(publish):
 
 
 def test_the_card_is_what_messengers_take_and_what_the_network_reads(tmp_path):
-    pictures = load("pictures")
     assert pictures.CARD.stat().st_size < 100_000
     assert pictures.draw(tmp_path / "card.png") == pictures.SAMPLE.stem
     with Image.open(pictures.CARD) as stored, Image.open(tmp_path / "card.png") as drawn:
@@ -140,7 +129,7 @@ def test_the_whole_book_s_page_lies_at_the_root_and_links_to_itself(tmp_path):
     page = tmp_path / "book" / "intro.html"
     page.parent.mkdir()
     page.write_text('<link href="_static/a.css"><a href="book/intro.html#id3">3</a><a href="search.html#a">', "utf-8")
-    moved = load("paper").at_root(page, tmp_path)
+    moved = paper.at_root(page, tmp_path)
     assert moved == tmp_path / "book.html"
     assert moved.read_text("utf-8") == '<link href="_static/a.css"><a href="#id3">3</a><a href="search.html#a">'
 

@@ -2,22 +2,15 @@ import json
 
 import pytest
 
-from crnn_lib import model
+from crnn_lib import assets, model
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS, Alphabet
-from crnn_lib.cli import WEIGHTS, main
+from crnn_lib.cli import main
 from crnn_lib.data import list_folder, load_folder, split
 
 
 @pytest.fixture(scope="module")
 def real(captcha_dir):
     return load_folder(captcha_dir)
-
-
-@pytest.fixture
-def weights():
-    if not WEIGHTS.exists():
-        pytest.skip(f"the committed reader is not there: {WEIGHTS.relative_to(WEIGHTS.parents[2])}")
-    return WEIGHTS
 
 
 def test_the_set_is_1070_images_of_five_of_the_19_symbols(real, captcha_dir, capsys):
@@ -37,23 +30,23 @@ def test_the_published_split_is_749_and_321(real):
         assert not {real.labels[i] for i in train} & {real.labels[i] for i in test}
 
 
-def test_the_committed_reader_is_small_and_says_where_it_comes_from(real, weights):
-    reader = model.load(weights)
-    assert reader.parameter_count() <= 250_000 and weights.stat().st_size <= 1_000_000
+def test_the_committed_reader_is_small_and_says_where_it_comes_from(real):
+    reader = model.load("captcha")
+    assert reader.parameter_count() <= 250_000 and assets.WEIGHTS["captcha"].stat().st_size <= 1_000_000
     assert reader.alphabet.symbols == CAPTCHA_SYMBOLS
     told = reader.provenance
     assert (told["split_seed"], told["train_images"], told["images"]) == (0, 749, 1070)
     assert told["data"] == real.fingerprint()
 
 
-def test_the_committed_reader_reads_its_own_test_part(captcha_dir, weights, capsys):
-    assert main(["evaluate", "--data", str(captcha_dir), "--weights", str(weights), "--json"]) == 0
+def test_the_committed_reader_reads_its_own_test_part(captcha_dir, capsys):
+    assert main(["evaluate", "--data", str(captcha_dir), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["split"], told["images"], told["characters"]) == ("test", 321, 1605)
     assert told["exact_accuracy"] >= 0.975 and told["cer"] <= 0.01
 
 
-def test_the_committed_reader_cannot_be_scored_on_another_split(captcha_dir, weights, capsys):
-    assert main(["evaluate", "--data", str(captcha_dir), "--weights", str(weights), "--split-seed", "1"]) == 2
+def test_the_committed_reader_cannot_be_scored_on_another_split(captcha_dir, capsys):
+    assert main(["evaluate", "--data", str(captcha_dir), "--split-seed", "1"]) == 2
     out, err = capsys.readouterr()
     assert out == "" and "split seed 0" in err and len(err.splitlines()) == 1

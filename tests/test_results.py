@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crnn_lib import audit, metrics, model
+from crnn_lib import assets, audit, metrics, model
 from crnn_lib.training import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -91,13 +91,13 @@ def test_results_were_made_with_the_present_recipe(ours):
 
 
 def test_the_committed_reader_is_that_of_split_seed_0(ours):
-    reader = model.load(ROOT / "data" / "weights" / "captcha.safetensors")
+    reader = model.load("captcha")
     first = ours["runs"][0]
     assert reader.provenance["split_seed"] == first["split_seed"] == 0
     assert reader.provenance["train_images"] == 749
     assert reader.provenance["history"] == first["history"]
     assert reader.parameter_count() <= 250_000
-    assert (ROOT / "data" / "weights" / "captcha.safetensors").stat().st_size <= 1_000_000
+    assert assets.WEIGHTS["captcha"].stat().st_size <= 1_000_000
 
 
 @pytest.mark.parametrize("name", ["protocol_ours", "protocol_described"])
@@ -142,8 +142,8 @@ def test_the_ablation_is_told_as_it_was_run():
 
 
 def test_the_film_begins_on_its_floor_and_fits_into_a_page():
-    film = result("replay")
-    assert (RESULTS / "replay.json").stat().st_size <= 300_000
+    film = json.loads(assets.RECORDINGS["replay"].read_text(encoding="utf-8"))
+    assert assets.RECORDINGS["replay"].stat().st_size <= 300_000
     runs = {run["variant"]: run for run in film["runs"]}
     upper, lower = runs["ours"]["floors"]
     assert lower < upper

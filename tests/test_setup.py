@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +48,7 @@ def test_help_is_the_default_and_lists_the_targets():
     assert make("help").stdout == make().stdout
 
 
-@pytest.mark.parametrize("version", [(3, 10), (3, 14)])
+@pytest.mark.parametrize("version", [(3, 10), (3, 15)])
 def test_a_wrong_python_is_refused_clearly(tmp_path, version):
     fake = tmp_path / "python"
     lie = f"import sys; sys.version_info = {version}; exec(sys.argv[1])"
@@ -55,7 +56,8 @@ def test_a_wrong_python_is_refused_clearly(tmp_path, version):
     fake.chmod(0o755)
     done = make(f"PYTHON={fake}", f"VENV={tmp_path}/venv", f"{tmp_path}/venv/.made")
     assert done.returncode != 0
-    assert f"Python 3.11, 3.12 or 3.13 is needed, and {fake} is {version[0]}.{version[1]}" in done.stderr
+    assert f"Python 3.11 to 3.14 is needed, and {fake} is {version[0]}.{version[1]}" in done.stderr
+    assert re.search(r"as in make PYTHON=python3\.1[1-4] book", done.stderr)
     assert not (tmp_path / "venv").exists()
 
 
@@ -67,7 +69,105 @@ def test_an_interrupted_environment_is_made_again(tmp_path):
     plan = make("-n", f"PYTHON={sys.executable}", f"VENV={venv}", "install").stdout
     assert f"-m venv --clear {venv}" in plan
     assert "-m pip install -r requirements.txt -c constraints.txt" in plan
-    assert (
-        "--extra-index-url https://example.org/cpu"
-        in make("-n", f"VENV={venv}", "TORCH_INDEX=https://example.org/cpu", "install").stdout
-    )
+    assert "-m pip install --no-deps --no-build-isolation -e ." in plan
+
+
+@pytest.fixture
+def pretended(tmp_path):
+    """Run `make install` with a Python that installs nothing, and where PyTorch's index answers or not."""
+
+    def run(answers, *arguments, card=False, system="Linux"):
+        venv, log, tools = tmp_path / "venv", tmp_path / "log", tmp_path / "tools"
+        (venv / "bin").mkdir(parents=True, exist_ok=True)
+        tools.mkdir(exist_ok=True)
+        log.unlink(missing_ok=True)
+        for path, text in {
+            venv / "bin" / "python": f"case $1 in -c) exit {int(not answers)};; esac; echo \"$@\" >> '{log}'",
+            tools / "uname": f"echo {system}",
+            tools / "nvidia-smi": "exit 0",
+        }.items():
+            path.write_text(f"#!/bin/sh\n{text}\n")
+            path.chmod(0o755)
+        if not card:
+            (tools / "nvidia-smi").unlink()
+        for stamp in (".made", ".installed"):
+            (venv / stamp).unlink(missing_ok=True)
+        (venv / ".made").touch()
+        path = f"PATH={tools}{os.pathsep}{os.environ['PATH']}"
+        done = make(
+            f"VENV={venv}", f"PYTHON={sys.executable}", f"SHELL=/usr/bin/env {path} /bin/sh", *arguments, "install"
+        )
+        assert done.returncode == 0, done.stderr
+        return log.read_text().splitlines()[0]
+
+    return run
+
+
+CPU = "--extra-index-url https://download.pytorch.org/whl/cpu"
+
+
+def test_linux_without_a_card_takes_the_small_torch(pretended):
+    assert pretended(answers=True).endswith(f"constraints.txt {CPU}")
+    assert pretended(answers=False).endswith("constraints.txt")
+    assert pretended(answers=True, card=True).endswith("constraints.txt")
+    assert pretended(answers=True, system="Darwin").endswith("constraints.txt")
+    chosen = pretended(True, "TORCH_INDEX=https://example.org/cu")
+    assert chosen.endswith("constraints.txt --extra-index-url https://example.org/cu")
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the Makefile with a Python that only notes what it is asked to do; its folder."""
+    for name in ("Makefile", "_config.yml", "_toc.yml", "requirements.txt", "constraints.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("book", "crnn_lib", "data/results", ".venv/bin"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "data" / "label_audit.csv").touch()
+    (tmp_path / "book" / "1 a.ipynb").touch()
+    for name in ("python", "jupyter-book"):
+        path = tmp_path / ".venv" / "bin" / name
+        path.write_text(
+            f'#!/bin/sh\nmkdir -p _build/html; printf \'%s|\' {name} "$CRNN_CAPTCHA_DIR" "$@" >> log; echo >> log\n'
+        )
+        path.chmod(0o755)
+    (tmp_path / ".venv" / ".made").touch()
+    (tmp_path / ".venv" / ".installed").touch()
+    return tmp_path
+
+
+def calls(copy, *arguments):
+    (copy / "log").unlink(missing_ok=True)
+    done = make("-C", str(copy), *arguments)
+    assert done.returncode == 0, done.stderr
+    return (copy / "log").read_text() if (copy / "log").exists() else ""
+
+
+def test_names_with_spaces_and_colons_stop_no_target(copy):
+    for folder in ("data", "data/results", "book", "crnn_lib"):
+        (copy / folder / "a file: with spaces.txt").touch()
+    assert "build|--all" in calls(copy, "book")
+    assert "build|--all" not in calls(copy, "book"), "nothing has changed"
+    (copy / "book" / "a new: one.md").touch()
+    os.utime(copy / "_build" / "html" / ".built", (0, 0))
+    assert "build|--all" in calls(copy, "book")
+
+
+def test_a_book_of_your_own_from_a_folder_with_a_space(copy):
+    images = copy / "my images, $HOME's"
+    images.mkdir()
+    log = calls(copy, "book", f"DATA={images.name}".replace("$", "$$"))
+    assert f"data|verify|{images.name}|" in log
+    assert f"python|{images}|bench/execute.py|_build/own/book/1 a.ipynb|" in log
+
+
+@pytest.mark.parametrize("target", ["book", "pages"])
+def test_building_leaves_the_checkpoints_of_a_bench(copy, target):
+    kept = copy / "_build" / "stroke_reader" / "fold0.checkpoint"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("an hour's work")
+    stale = copy / "_build" / "html" / "book" / "removed chapter.html"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    assert "build|--all" in calls(copy, target, "BOOK_URL=https://x.org", "BOOK_REPOSITORY=https://github.com/a/b")
+    assert kept.read_text() == "an hour's work"
+    assert not stale.exists()

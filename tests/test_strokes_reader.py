@@ -1,11 +1,12 @@
 """Skeletons, normalised drawings, the random hands that make training strings, and the reader trained on them."""
 
 import json
-import sys
 from pathlib import Path
 
+import ink
 import numpy as np
 import pytest
+import stroke_reader
 import torch
 
 from crnn_lib import metrics, model, skeletons, strokes
@@ -14,11 +15,6 @@ from crnn_lib.errors import UserError
 from crnn_lib.images import standardise
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "bench"))
-import ink  # noqa: E402
-import stroke_reader  # noqa: E402
-
-WEIGHTS = ROOT / "data" / "weights" / "strokes.safetensors"
 SAME = str.maketrans("0il", "o11")  # either counts as right
 MOST_PLAIN, MOST_HANDS = 0.05, 0.15  # CER
 
@@ -30,7 +26,7 @@ def bench():
 
 @pytest.fixture(scope="module")
 def reader():
-    return model.load(WEIGHTS)
+    return model.load("pen")
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def start():
         running.append(
             subprocess.Popen(
                 [sys.executable, "-m", "crnn_lib", *arguments],
-                env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             )
         )  # fmt: skip
         return running[-1]

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from crnn_lib import images, metrics, model, skeletons, strokes
+from crnn_lib import assets, images, metrics, model, skeletons, strokes
 from crnn_lib.errors import UserError
 
 pytest.importorskip("anywidget")
@@ -68,7 +68,7 @@ def test_text_image_and_strokes_can_be_read_and_set(pad):
     assert pad.strokes == base.typed("p7x") and np.array_equal(pad.image, strokes.render(pad.strokes))
     said = metrics.read(reader, images.standardise(pad.image.astype(np.float32))[None])
     assert (pad.text, pad.confidence) == (said.texts[0], pytest.approx(said.confidences[0]))
-    grey = images.load_grey(ROOT / "data" / "samples" / "c3f8n.png")
+    grey = images.load_grey(assets.SAMPLES["c3f8n"])
     pad.image = grey
     assert pad.text == "c3f8n" and pad.image.dtype == np.uint8
     assert np.abs(pad.image - images.resize(grey, 32, 128)).max() <= 0.5

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 import torch
 
-from crnn_lib import ctc, export, images, model, skeletons, strokes, synth
+from crnn_lib import assets, ctc, export, images, model, skeletons, strokes, synth
 from crnn_lib.widgets import base, source, weights
 
 py_mini_racer = pytest.importorskip("py_mini_racer")
@@ -51,7 +51,7 @@ def js():
 
 @pytest.fixture(scope="module")
 def captcha():
-    return model.load(ROOT / "data" / "weights" / "captcha.safetensors")
+    return model.load("captcha")
 
 
 def add(js, name, reader, bits=16):
@@ -115,7 +115,7 @@ def test_both_forms_run():
 @pytest.mark.parametrize("bits, error", [(16, 0.02), (8, 0.3)])
 def test_reads_as_torch(js, captcha, bits, error):
     pictures, _ = synth.generate(300, seed=8, lengths=(3, 7))
-    pictures += [np.round(images.load_grey(p)) for p in sorted((ROOT / "data" / "samples").glob("*.png"))]
+    pictures += [np.round(images.load_grey(p)) for p in assets.SAMPLES.values()]
     add(js, f"captcha{bits}", captcha, bits)
     worst = differ = 0
     for picture in pictures:
@@ -324,9 +324,9 @@ def test_typed_text_gives_the_same_strokes(js):
 
 def test_samples_are_the_files(js):
     held = json.loads(js.eval("JSON.stringify(SAMPLES)"))
-    assert list(held) == sorted(path.stem for path in (ROOT / "data" / "samples").glob("*.png")) and len(held) == 8
+    assert list(held) == list(assets.SAMPLES) and len(held) == 8
     for name, sample in held.items():
-        grey = images.load_grey(ROOT / "data" / "samples" / f"{name}.png")
+        grey = images.load_grey(assets.SAMPLES[name])
         pixels = np.frombuffer(zlib.decompress(base64.b64decode(sample["pixels"])), dtype=np.uint8)
         assert np.array_equal(pixels.reshape(sample["height"], sample["width"]), grey)
 

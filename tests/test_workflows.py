@@ -1,6 +1,7 @@
-"""The GitHub workflows, which run nowhere here: pinned, with few rights, and all their commands in the Makefile."""
+"""The GitHub workflows, which run nowhere here: pinned, with few rights, and with documented commands alone."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 RIGHTS = {  # beyond reading the repository, job by job
     ("pages.yml", "build"): {"contents": "read", "pages": "read"},
@@ -17,7 +19,7 @@ RIGHTS = {  # beyond reading the repository, job by job
 
 
 def steps(workflow):
-    return [(job, step) for job, content in workflow["jobs"].items() for step in content["steps"]]
+    return [(job, step) for job, content in workflow["jobs"].items() for step in content.get("steps", ())]
 
 
 def faults(name, text):
@@ -33,13 +35,19 @@ def faults(name, text):
     for job, content in workflow["jobs"].items():
         if content.get("permissions", {"contents": "read"}) != RIGHTS.get((name, job), {"contents": "read"}):
             found.append(f"{job}: other rights than agreed: {content.get('permissions')}")
+        if "uses" in content:  # another workflow of the project's own
+            if content["uses"] != "./.github/workflows/test.yml":
+                found.append(f"{job}: not a workflow of this project: {content['uses']}")
+            continue
         if not 0 < content.get("timeout-minutes", 0) <= 90:
             found.append(f"{job}: no time limit")
-        if not re.fullmatch(r"ubuntu-\d\d\.\d\d", content["runs-on"]):
+        systems = content.get("strategy", {}).get("matrix", {}).get("system", [content["runs-on"]])
+        if not all(re.fullmatch(r"(ubuntu-\d\d\.\d\d|macos-\d+|windows-\d{4})", system) for system in systems):
             found.append(f"{job}: runs on {content['runs-on']}, which changes by itself")
     for job, step in steps(workflow):
-        if "run" in step and not re.fullmatch(r"make ([a-z]+)", step["run"].strip()):
-            found.append(f"{job}: a command that is not the Makefile's: {step['run']!r}")
+        if "run" in step and not step["run"].startswith("make "):
+            if f"\n{step['run']}\n" not in CONTRIBUTING:
+                found.append(f"{job}: a command that is neither the Makefile's nor shown: {step['run']!r}")
         elif "run" in step and not re.search(rf"^{step['run'].split()[1]}:", MAKEFILE, re.MULTILINE):
             found.append(f"{job}: the Makefile has no target for {step['run']!r}")
         if "uses" in step and not re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", step["uses"]):
@@ -49,7 +57,7 @@ def faults(name, text):
             if step.get("with", {}).get("persist-credentials") is not pushes:
                 found.append(f"{job}: the checkout keeps credentials without need, or lacks them")
     for line in text.splitlines():
-        if "uses:" in line and not re.search(r"@[0-9a-f]{40}  # v\d+\.\d+\.\d+$", line):
+        if "uses:" in line and "uses: ./" not in line and not re.search(r"@[0-9a-f]{40}  # v\d+\.\d+\.\d+$", line):
             found.append(f"no version beside the digest: {line.strip()}")
     return found
 
@@ -69,9 +77,8 @@ def test_what_workflows_hand_to_make_is_read_there():
     for path in WORKFLOWS:
         workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
         given = {name for job, step in steps(workflow) for name in step.get("env", {})}
-        given |= {name for job in workflow["jobs"].values() for name in job.get("env", {})} | set(
-            workflow.get("env", {})
-        )
+        given |= {name for job in workflow["jobs"].values() for name in job.get("env", {})}
+        given |= set(workflow.get("env", {}))
         read = MAKEFILE + (ROOT / "book" / "_ext" / "publish.py").read_text(encoding="utf-8")
         assert [name for name in given if name not in read] == [], path.name
 
@@ -81,6 +88,14 @@ def test_tests_run_on_every_python_that_is_allowed():
     allowed = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
     expected = [f"3.{minor}" for minor in range(int(allowed[1]), int(allowed[2]))]
     assert matrix["jobs"]["test"]["strategy"]["matrix"]["python"] == expected
+
+
+def test_pages_are_published_only_when_the_tests_passed():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "pages.yml").read_text(encoding="utf-8"))["jobs"]
+    assert jobs["test"] == {"name": "Tests", "uses": "./.github/workflows/test.yml"}
+    needs = {job: content.get("needs") for job, content in jobs.items()}
+    assert needs == {"test": None, "build": "test", "deploy": "build", "colab": "deploy"}
+    assert [job for job, content in jobs.items() if "if" in content or content.get("continue-on-error")] == []
 
 
 def test_each_fault_is_found():
@@ -97,7 +112,7 @@ jobs:
       - run: make nonsense
 """
     report = "\n".join(faults("bad.yml", bad))
-    expected = """right to read alone | twice | stranger | other rights | time limit | changes by itself | Makefile's
+    expected = """right to read alone | twice | stranger | other rights | time limit | changes by itself | nor shown
         | no target | not pinned | keeps credentials | no version beside"""
     assert [part for part in map(str.strip, expected.split("|")) if part not in report] == []
 
@@ -105,8 +120,9 @@ jobs:
 def test_allowed_versions_include_those_of_the_book():
     from packaging.requirements import Requirement
 
-    lines = (ROOT / "tests" / "allowed.txt").read_text(encoding="utf-8").splitlines()
-    allowed = {r.name: r for line in lines if line and line[0] != "#" for r in [Requirement(line)]}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    allowed = {r.name: r for line in lines for r in [Requirement(line)] if r.name != project["name"]}
     pins = dict(re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.M))
     for name, requirement in allowed.items():
         assert requirement.specifier.contains(pins[name]), name

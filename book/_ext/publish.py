@@ -25,15 +25,10 @@ DESCRIPTION_LENGTH = 200  # characters: what search engines and messengers show
 REPOSITORY = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
 COLAB_BRANCH = "colab"  # holds nothing but the notebooks, each with the cell below before its first
 BOOTSTRAP = """\
-# Colab starts without the book's library: fetch it, and install what is missing.
-%cd -q /content
-!test -d crnn || git clone -q --depth 1 --branch {branch} {repository} crnn
-!grep -v '^[-#]' crnn/.binder/requirements.txt | xargs pip install -q
-%cd -q crnn/book
-import sys
+# Colab starts without the book's library: install it, with what the chapters need, and let its widgets be shown.
+%pip install -q "crnn-lib[notebooks] @ git+{repository}@{branch}"
 from google.colab import output
-sys.path.insert(0, "/content/crnn")
-output.enable_custom_widget_manager()  # the book's own widgets"""
+output.enable_custom_widget_manager()"""
 
 
 def public(name: str) -> str:

@@ -10,7 +10,7 @@ from visits import ROOT
 
 def build(folder, pages):
     """Write `pages` (text by name, one of them index) into `folder` and build them; the folder of the HTML."""
-    (folder / "conf.py").write_text(CONF.format(path=[str(ROOT), str(ROOT / "book" / "_ext"), *sys.path]))
+    (folder / "conf.py").write_text(CONF.format(path=[str(ROOT / "book" / "_ext")]))
     others = "\n".join(name for name in pages if name != "index")
     for name, text in pages.items():
         tree = f"\n```{{toctree}}\n{others}\n```\n" if name == "index" else ""

@@ -10,7 +10,7 @@ import torch
 from test_pages import axe, look
 from visits import ROOT, Visit, served
 
-from crnn_lib import ctc, images
+from crnn_lib import assets, ctc, images
 from crnn_lib.model import Config
 from crnn_lib.widgets import base
 
@@ -144,7 +144,7 @@ def test_the_reader_s_numbers_too(lab):
     assert lab.root.get_by_role("textbox", name="Label").input_value() == "gxxw6"
     lab.agrees()
     reader = base.readers()["captcha"]
-    image = images.standardise(images.load_grey(ROOT / "data" / "samples" / "gxxw6.png"), 32, 128)
+    image = images.standardise(images.load_grey(assets.SAMPLES["gxxw6"]), 32, 128)
     with torch.no_grad():
         loss = ctc.ctc_loss(reader(image[None])[0], reader.alphabet.encode("gxxw6"))
     assert float(lab.part("loss")) == pytest.approx(loss, abs=0.05)  # the page's weights are 16-bit numbers
@@ -379,7 +379,7 @@ def test_the_image_s_strip_follows_the_time_step(lab):
 def test_an_image_file_and_the_pad_s_picture(lab):
     lab.reader()
     before = int(lab.root.get_attribute("data-crnn-read"))
-    lab.root.get_by_label("Image file").set_input_files(ROOT / "data" / "samples" / "mw4pg.png")
+    lab.root.get_by_label("Image file").set_input_files(assets.SAMPLES["mw4pg"])
     lab.wait(before)
     assert lab.part("text") == lab.root.get_by_role("textbox", name="Label").input_value() == "mw4pg"
     file = {"name": "bad.png", "mimeType": "image/png", "buffer": b"no image"}
@@ -387,7 +387,7 @@ def test_an_image_file_and_the_pad_s_picture(lab):
     lab.root.get_by_role("alert").wait_for()
     assert "is not an image" in lab.part("message") and lab.part("text") == "mw4pg"
     before = int(lab.root.get_attribute("data-crnn-read"))
-    grey = images.load_grey(ROOT / "data" / "samples" / "c3f8n.png")
+    grey = images.load_grey(assets.SAMPLES["c3f8n"])
     detail = {"height": grey.shape[0], "width": grey.shape[1], "data": grey.round().astype(int).flatten().tolist()}
     lab.page.evaluate(
         "grey => document.dispatchEvent(new CustomEvent('crnn-picture', {detail: {grey, drawn: false}}))", detail

@@ -13,7 +13,7 @@ import pytest
 from test_pages import axe, look
 from visits import ROOT, Visit, served
 
-from crnn_lib import images, metrics, strokes
+from crnn_lib import assets, images, metrics, strokes
 from crnn_lib.widgets import base
 
 CONF = """
@@ -34,7 +34,7 @@ STROKES = json.loads(json.dumps(base.typed(TYPED)))  # a fixture that the mouse 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pad")
-    (folder / "conf.py").write_text(CONF.format(path=[str(ROOT), str(ROOT / "book" / "_ext"), *sys.path]))
+    (folder / "conf.py").write_text(CONF.format(path=[str(ROOT / "book" / "_ext")]))
     (folder / "index.md").write_text(PAGE)
     (folder / "far.md").write_text("# Far down\n\n" + "Words.\n\n" * 100 + "```{crnn-widget} pad\n:text: n7x\n```\n")
     (folder / "plain.md").write_text("# No widget here\n\nNone.\n")
@@ -171,7 +171,7 @@ def test_small_writing_is_read(pad):
 def test_sample_clear_and_undo(pad):
     assert pad.part("text") == "2b7xy"
     pad.do(lambda: pad.root.get_by_label("Sample").select_option("c3f8n"))
-    assert pad.agrees(images.load_grey(ROOT / "data/samples/c3f8n.png"), "captcha") == "c3f8n"
+    assert pad.agrees(images.load_grey(assets.SAMPLES["c3f8n"]), "captcha") == "c3f8n"
     pad.do(lambda: pad.root.get_by_role("button", name="Clear").click())
     assert (pad.picture() == 255).all()
     pad.agrees_of([])
@@ -193,7 +193,7 @@ def test_undo_takes_back_one_stroke(pad):
 
 
 def test_upload(pad):
-    file = ROOT / "data" / "samples" / "mw4pg.png"
+    file = assets.SAMPLES["mw4pg"]
     pad.do(lambda: pad.root.get_by_label("Image file").set_input_files(file))
     assert pad.agrees(images.load_grey(file), "captcha") == "mw4pg"
 
