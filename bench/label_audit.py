@@ -1,13 +1,16 @@
 """The label audit: which labels of the real set are wrong, by transcribing suspects and controls blind.
 
-    python bench/label_audit.py sheets --captchas DIR --out FOLDER [--seed S]
+    python bench/label_audit.py sheets --captchas DIR --out FOLDER [--controls 100] [--unsure 20] [--seed 0]
     python bench/label_audit.py compare --out FOLDER TRANSCRIPTION.csv TRANSCRIPTION.csv
 
 `sheets` takes the out-of-fold readings in data/results/crossval.csv, chooses every image whose label and reading
-disagree, the least confident right ones and 100 random controls, and draws them in random order on numbered sheets,
+disagree, the least confident right ones and random controls, and draws them in random order on numbered sheets,
 without label or reading. FOLDER holds real images: keep it out of the project. Each transcriber works alone and writes
 a CSV with the columns number,text. `compare` then opens the key and writes data/label_audit.csv: a label counts as
 wrong only when all transcribers agree with each other and with the reading against it.
+
+The two transcriptions on record are by general-purpose vision models, not by people; which models they were, and
+whether they were two different ones, was not recorded. data/label_audit.md is a short sheet for two people.
 """
 
 import argparse
@@ -54,6 +57,8 @@ def main() -> None:
     verbs = parser.add_subparsers(dest="verb", required=True)
     sheets = verbs.add_parser("sheets")
     sheets.add_argument("--captchas", type=Path, required=True)
+    sheets.add_argument("--controls", type=int, default=100)
+    sheets.add_argument("--unsure", type=int, default=20, help="how many of the least confident right readings")
     sheets.add_argument("--seed", type=int, default=0)
     compare = verbs.add_parser("compare")
     compare.add_argument("transcriptions", type=Path, nargs="+")
@@ -62,7 +67,7 @@ def main() -> None:
     a = parser.parse_args()
     rows = audit.read_rows(READINGS)
     if a.verb == "sheets":
-        return draw_sheets(audit.choose(rows, seed=a.seed), a.captchas, a.out)
+        return draw_sheets(audit.choose(rows, a.controls, a.unsure, a.seed), a.captchas, a.out)
     files = json.loads((a.out / "key.json").read_text())
     chosen = [row for row in rows if row.file in set(files)]
     verdicts = audit.compare(chosen, [read_transcription(path, files) for path in a.transcriptions])

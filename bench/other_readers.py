@@ -1,5 +1,9 @@
 """Other OCR readers on the real images, zero-shot: ddddocr, RapidOCR and Tesseract, each used as its makers deliver it.
 
+All three are general: made for text, or CAPTCHAs, of many kinds. ddddocr comes with two models, `common_old.onnx`,
+which it loads by default, and the larger and newer `common.onnx`, which `beta=True` loads; both are run. RapidOCR's is
+the Chinese and English recogniser of PP-OCRv4.
+
     python bench/other_readers.py --captchas DIR [--readers NAME ...] [--rescore] [--out JSON]
 
 They are no requirements of this project. An environment of their own, made from the project's folder (Debian):
@@ -20,8 +24,8 @@ data/label_audit.csv has changed.
 Each reader gets an image's file as it is, no retouching, and its answer is forgiven its form: Unicode NFKC (full-width
 letters count), lower case, then everything but a-z and 0-9 dropped (`exact_lower_case_only` counts without dropping).
 Nothing else is mended: no look-alikes swapped, no length imposed. Only Tesseract's settings make it choose among the 19
-symbols (ddddocr's `set_ranges` drops the others after decoding). `ddddocr_19_symbols` does the same for ddddocr, the
-best of them: greedy decoding over the probabilities of these symbols and the blank alone.
+symbols (ddddocr's `set_ranges` drops the others after decoding). `ddddocr_19_symbols` and `ddddocr_beta_19_symbols` do
+the same for ddddocr, the best of them: greedy decoding over the probabilities of these symbols and the blank alone.
 """
 
 import argparse
@@ -36,6 +40,7 @@ import tempfile
 import time
 import unicodedata
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -55,6 +60,8 @@ TIMING = (
     "median wall-clock milliseconds an image, decoding of the file included, one thread, on a shared, noisy machine"
 )
 
+DDDDOCR_MODELS = {False: "common_old.onnx", True: "common.onnx"}  # by DdddOcr's argument `beta`
+
 Read = Callable[[bytes], str]  # the bytes of an image file -> its text
 ReadAll = Callable[[list[bytes]], list[str]]
 
@@ -67,17 +74,17 @@ def tidy(text: str) -> str:
     return re.sub("[^a-z0-9]", "", unicodedata.normalize("NFKC", text).lower())
 
 
-def open_ddddocr():
-    """The default model, in an onnxruntime session of one thread (ddddocr itself has no setting for threads)."""
+def open_ddddocr(beta: bool):
+    """A model of ddddocr in an onnxruntime session of one thread (ddddocr itself has no setting for threads)."""
     try:
         import ddddocr
         import onnxruntime
     except ImportError as error:
         raise NotInstalled(error) from error
-    reader = ddddocr.DdddOcr(show_ad=False)
+    reader = ddddocr.DdddOcr(show_ad=False, beta=beta)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    model = Path(ddddocr.__file__).with_name("common_old.onnx")  # the file that DdddOcr() itself loads
+    model = Path(ddddocr.__file__).with_name(DDDDOCR_MODELS[beta])
     reader.ocr_engine.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return reader
 
@@ -86,13 +93,13 @@ def versions(*packages: str) -> dict[str, str]:
     return {package: version(package) for package in packages}
 
 
-def ddddocr_default() -> tuple[Read, dict[str, str], str]:
-    reader = open_ddddocr()
-    return reader.classification, versions("ddddocr", "onnxruntime"), "DdddOcr(), the default model common_old.onnx"
+def ddddocr_default(beta: bool = False) -> tuple[Read, dict[str, str], str]:
+    settings = f"DdddOcr({'beta=True' if beta else ''}), the model {DDDDOCR_MODELS[beta]}"
+    return open_ddddocr(beta).classification, versions("ddddocr", "onnxruntime"), settings
 
 
-def ddddocr_19_symbols() -> tuple[Read, dict[str, str], str]:
-    reader = open_ddddocr()
+def ddddocr_19_symbols(beta: bool = False) -> tuple[Read, dict[str, str], str]:
+    reader = open_ddddocr(beta)
     charset = reader.get_charset()  # the blank, "", comes first
     allowed = np.array([0] + [i for i, c in enumerate(charset) if c and c.lower() in CAPTCHA_SYMBOLS])
 
@@ -102,11 +109,8 @@ def ddddocr_19_symbols() -> tuple[Read, dict[str, str], str]:
         best = ctc.greedy_decode(torch.from_numpy(probabilities).log())
         return "".join(charset[allowed[k]] for k in best)
 
-    return (
-        read,
-        versions("ddddocr", "onnxruntime"),
-        "as ddddocr, decoded over the 19 symbols (either case) and blank; handing over all probabilities costs time",
-    )
+    settings = f"{DDDDOCR_MODELS[beta]}, decoded over the 19 symbols (either case) and blank; "
+    return read, versions("ddddocr", "onnxruntime"), settings + "handing over all probabilities costs time"
 
 
 def rapidocr() -> tuple[Read, dict[str, str], str]:
@@ -143,6 +147,8 @@ def tesseract() -> tuple[Read, dict[str, str], str]:
 READERS = {
     "ddddocr": ddddocr_default,
     "ddddocr_19_symbols": ddddocr_19_symbols,
+    "ddddocr_beta": partial(ddddocr_default, beta=True),
+    "ddddocr_beta_19_symbols": partial(ddddocr_19_symbols, beta=True),
     "rapidocr": rapidocr,
     "tesseract": tesseract,
 }
@@ -260,7 +266,7 @@ def compare(a: argparse.Namespace) -> None:
         for labels in ("given", "audited"):
             if s := entry.get(labels):
                 low, high = s["exact_interval"]
-                print(f"{name:<20}{labels:<8}{s['exact']:>5}/{s['images']} [{low:.3f}, {high:.3f}]", end="")
+                print(f"{name:<25}{labels:<8}{s['exact']:>5}/{s['images']} [{low:.3f}, {high:.3f}]", end="")
                 print(f"  CER {s['cer']:.4f}  {entry['milliseconds_median']} ms")
 
 

@@ -232,8 +232,7 @@ def test_recorded_rates_are_those_of_their_counts(bench, recorded):
                 assert found["cer"] == pytest.approx(found["edits"] / found["characters"])
                 assert sum(w["edits"] for w in by) == found["edits"]
                 assert sum(w["characters"] for w in by) == found["characters"]
-                low, high = found["character_accuracy_interval"]
-                assert low <= 1 - found["cer"] <= high
+                assert not [key for key in found if "interval" in key], "a CER is no share of independent trials"
         assert set(part["19 symbols"]["symbols"]) == set(CAPTCHA_SYMBOLS)
         assert set(part["36 symbols"]["symbols"]) == set(skeletons.SYMBOLS.translate(SAME))
 

@@ -1,0 +1,233 @@
+"""What README, chapters and appendices claim: figures as recorded, and nothing that has been refuted."""
+
+import csv
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from scipy import stats
+
+from crnn_lib import audit, data, metrics
+
+ROOT = Path(__file__).resolve().parents[1]
+BOOK, RESULTS = ROOT / "book", ROOT / "data" / "results"
+REFUTED = (
+    "described system", "protocol_described", "Cross-validation has no such flaw", "one before last", "8 and a half",
+    "Two parts of 312", "up to the very end", "the pictures may not stand here", "too narrow, which the 5-fold rows",
+)  # fmt: skip
+MENTION_THE_AUDIT = (
+    "README.md", "CHANGELOG.md", "data/README.md", "data/label_audit.md", "bench/label_audit.py",
+    "book/appendix_reproducing.md", "book/appendix_glossary.md",
+)  # fmt: skip
+
+
+def result(name):
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def chapter(number):
+    """The cells of a chapter, by id."""
+    (path,) = BOOK.glob(f"{number:02}_*.ipynb")
+    return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+
+
+def prose(number):
+    return "\n".join(cell.source for cell in chapter(number).values() if cell.cell_type == "markdown")
+
+
+def printed(cell):
+    """What a cell's stored output says as plain text."""
+    return "\n".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs)
+
+
+@pytest.fixture(scope="module")
+def out_of_fold():
+    return audit.read_rows(RESULTS / "crossval.csv")
+
+
+@pytest.fixture(scope="module")
+def verdicts():
+    with open(ROOT / "data" / "label_audit.csv", encoding="utf-8", newline="") as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
+
+
+def texts():
+    """README, the data's guides, the changes and every page of the book, outputs included: name -> text."""
+    paths = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "data").glob("*.md"), *BOOK.glob("*.md")]
+    return {path.name: path.read_text(encoding="utf-8") for path in [*paths, *BOOK.glob("*.ipynb")]}
+
+
+def test_no_refuted_claim_is_back():
+    for name, text in texts().items():
+        found = [claim for claim in REFUTED if claim in text]
+        assert not found or name == "CHANGELOG.md", f"{name}: {found}"
+
+
+def test_no_interval_is_printed_for_splits_that_share_images():
+    for name, text in texts().items():
+        assert not re.search(r"(of|from) 1605 (= )?[\d.]*%? ?\(\d", text), name
+        assert "pooled interval" not in text, name
+
+
+@pytest.mark.parametrize("name", MENTION_THE_AUDIT)
+def test_wherever_the_audit_is_mentioned_its_transcribers_are_named(name):
+    text = re.sub(r"\s+", " ", (ROOT / name).read_text(encoding="utf-8"))
+    assert re.search(r"[Aa]udit", text) and "vision models" in text
+    assert "not recorded" in text or name not in ("README.md", "data/label_audit.md", "book/appendix_reproducing.md")
+
+
+def test_chapter_8_says_who_transcribed_and_what_the_audit_leaves_open(out_of_fold, verdicts):
+    said = prose(8)
+    assert "general-purpose vision models, not people" in said and "was not recorded" in said
+    suspects = {row.file for row in out_of_fold if row.label != row.reading}
+    unsure = sorted((r for r in out_of_fold if r.label == r.reading), key=lambda row: row.confidence)[:20]
+    controls = [row for name, row in verdicts.items() if name not in suspects | {row.file for row in unsure}]
+    wrong = sum(row["verdict"] != "label right" for row in controls)
+    bound = f"{metrics.interval(wrong, len(controls))[1]:.1%}"
+    assert f"up to {bound[:-1]} % of the unsuspected images" in said
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"up to {bound} of the labels that nobody suspected" in readme
+    assert f"among {len(controls)} random controls" in readme
+
+
+def test_the_sheet_for_two_people_has_its_key_and_no_image(out_of_fold, verdicts):
+    sheet = (ROOT / "data" / "label_audit.md").read_text(encoding="utf-8")
+    controls, unsure, seed = map(int, re.search(r"--controls (\d+) --unsure (\d+) --seed (\d+)", sheet).groups())
+    chosen = audit.choose(out_of_fold, controls, unsure, seed)
+    key = re.findall(r"^\| (\d+) \| `(\S+)` \| (\w+) \| (\w+) \| (.*) \|$", sheet, re.M)
+    assert [(int(n), *row) for n, *row, _ in key] == [
+        (n, row.file, row.label, row.reading) for n, row in enumerate(chosen, 1)
+    ]
+    for _, file, _, _, seen in key:
+        assert seen == (", ".join(verdicts[file]["transcriptions"].split()) if file in verdicts else "not shown")
+    assert len(re.findall(r"^\| \d+ \| \| \| *$", sheet, re.M)) == len(chosen)
+    assert {row.file for row in out_of_fold if row.label != row.reading} <= {row.file for row in chosen}
+    assert "![" not in sheet and "<img" not in sheet and "base64" not in sheet
+
+
+def test_five_splits_are_worth_fewer_images_than_they_read(out_of_fold):
+    times = np.zeros(len(out_of_fold), int)
+    for seed in range(5):
+        times[data.split([row.label for row in out_of_fold], 0.7, seed)[1]] += 1
+    factor = (times.sum() / (times.sum() ** 2 / (times**2).sum())) ** 0.5
+    assert f"would be about {factor:.1f} times too narrow" in prose(8)
+    assert times.sum() == 1605
+
+
+def test_coverage_is_as_chapter_8_says():
+    n = 321
+    counts = np.arange(n + 1)
+    wilson = np.array([metrics.interval(int(k), n) for k in counts])
+    exact = np.array([stats.binomtest(int(k), n).proportion_ci(method="exact") for k in counts])
+    p = np.append(np.linspace(0.5, 0.9999, 4000), 0.99945)[:, None]
+    chance = stats.binom.pmf(counts, n, p)
+    covered = [(chance * ((e[:, 0] <= p) & (p <= e[:, 1]))).sum(axis=1) for e in (wilson, exact)]
+    assert f"At $p = 0.99945$ its coverage is {covered[0][-1]:.3f}" in prose(8)
+    assert f"all 321 right with a probability of {0.99945**n:.3f}" in prose(8)
+    assert wilson[n - 1, 1] < 0.99945 and wilson[n - 1, 1] == pytest.approx(0.99945, abs=2e-5)
+    assert covered[0].mean() == pytest.approx(0.95, abs=0.005)
+    assert covered[1].min() >= 0.95
+
+
+def test_every_careful_rebuild_reads_more_than_the_published_run():
+    said, recipes = prose(8), result("training_cost")["recipes"]
+    exact = {name: sum(run["test"]["exact"] for run in recipes[name]["rounds"]) for name in ("keras", "ours")}
+    images = sum(run["test"]["images"] for run in recipes["keras"]["rounds"])
+    assert f"{exact['keras']} against {exact['ours']} of {images}" in said
+    last = result("published_recipe")["published"]["history"][-1]
+    assert f"though {last['validation_images']} strings prove little" in said
+    shares = [exact["keras"] / images, exact["ours"] / images, last["validation_exact"] / last["validation_images"]]
+    assert min(shares) > 305 / 321 and "nobody knows why that run did not" in said
+
+
+def test_costs_are_epochs_times_a_price_with_their_range():
+    said, recipes, once = prose(8), result("training_cost")["recipes"], result("published_recipe")
+    epochs = {name: [run["epochs_to_mark"] for run in recipes[name]["rounds"]] for name in ("ours", "keras")}
+    ours, keras = (f"{min(found)} to {max(found)}" for found in epochs.values())
+    assert f"Our epochs to the mark vary from {ours} with the split, Keras's from {keras}." in said
+    price = np.median([epoch["cpu_seconds"] for epoch in once["ours"]["history"]])
+    ratios = [once["published"]["cpu_seconds"] / (price * n) for n in epochs["ours"]]
+    line = f"published over ours: {min(ratios):.0f} to {max(ratios):.0f} times"
+    assert line in printed(chapter(8)["cost-ratios"])
+    assert min(ratios) > 50 and "about a hundredth of the published recipe's cost" in said
+
+
+def test_what_a_seed_changes_is_as_recorded():
+    exact = {
+        name: [s["exact"] for run in result(f"protocol_{name}")["runs"] for s in run["scores"]
+               if (s["part"], s["labels"]) == ("test", "given")]
+        for name in ("ours", "plain")
+    }  # fmt: skip
+    difference = np.subtract(exact["ours"], exact["plain"])
+    assert f"{difference.mean():.0f}" == "2" and "The mean differs by two strings" in prose(8)
+    assert difference.argmax() == 4 and difference.argmin() == 2
+
+
+def test_the_confidence_is_slightly_low_under_audited_labels(out_of_fold, verdicts):
+    confidence = np.mean([row.confidence for row in out_of_fold])
+    gaps = {}
+    for name in ("given", "audited"):
+        truth = [
+            verdicts.get(r.file, {"label": r.label})["label"] if name == "audited" else r.label for r in out_of_fold
+        ]
+        gaps[name] = confidence - np.mean([r.reading == y for r, y in zip(out_of_fold, truth, strict=True)])
+        assert f"mean confidence - share right {gaps[name]:+.4f}" in printed(chapter(8)["cell-107"])
+    assert gaps["audited"] < 0 < gaps["given"] < 0.001
+    assert sum(row.confidence < 0.5 for row in out_of_fold) == 3
+    assert "Only three are given less than one half" in prose(8) and "slightly underconfident" in prose(8)
+
+
+def test_the_tools_fail_as_chapter_8_says():
+    said, readers = prose(8), result("other_readers")["readers"]
+    misread = list(readers["tesseract"]["misread"].values())
+    length = Counter(map(len, misread)).most_common(1)[0][0]
+    assert length == 4 and sum(len(text) < 4 for text in misread) > len(misread) / 3
+    assert f"its {len(misread)} misreadings are most often four characters long" in said
+    assert f"and {misread.count('')} are empty" in said
+    rate = {name: reader["given"]["exact"] for name, reader in readers.items()}
+    assert max(rate, key=rate.get) == "ddddocr_beta_19_symbols"
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"{rate['ddddocr_beta']} of 1070 exact, {rate['ddddocr_beta_19_symbols']} restricted" in changes
+
+
+def test_the_half_that_guided_the_generator_is_not_the_result(verdicts):
+    zero, said = result("zero_shot"), prose(8)
+    wrong = {name for name, row in verdicts.items() if row["verdict"] == "label wrong"}
+    assert {miss["file"] for miss in zero["misread"]} == wrong and len(wrong) == 4
+    assert zero["tuned"]["images"] - zero["tuned"]["exact"] == 3
+    assert "in which three of the four wrong ones are" in said
+    held = zero["held_out"]
+    assert f"{held['exact']} of {held['images']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    whole = f"{zero['all']['exact']} of {zero['all']['images']}"
+    assert not [name for name, text in texts().items() if whole in text], "the whole set is no result"
+
+
+def test_half_of_the_gradient_maps_fail_their_test():
+    rows = re.findall(r"^\w +([\d.]+) +([\d.]+) +([\d.]+)$", printed(chapter(8)["cell-82"]), re.M)
+    passed = [float(marked) > 3 * float(moved) and float(marked) > 5 for marked, moved, _ in rows]
+    assert (sum(passed), len(passed)) == (5, 10)
+    assert "For five of the ten letters the marked pixels matter a great deal" in prose(8)
+
+
+def test_added_strokes_explain_half_of_the_confusions():
+    found = re.findall(r"^(\S) -> (\S)  (\d+) times$", printed(chapter(8)["cell-54"]), re.M)
+    added = {"pb", "ce", "xw", "nm", "∅7"}
+    times = sum(int(n) for true, read, n in found if true + read in added)
+    assert 0.4 < times / sum(int(n) for *_, n in found) < 0.6
+
+
+def test_every_run_with_the_prior_begins_to_read_in_the_epoch_that_chapter_7_names():
+    runs = result("protocol_ours")["runs"]
+    (first,) = {next(r["epoch"] for r in run["history"] if r["validation_exact"]) for run in runs}
+    assert f"All five read their first image in epoch {first}." in prose(7)
+
+
+def test_pen_writers_are_told_one_by_one():
+    folds = result("stroke_reader")["folds"].values()
+    rates = [row["cer"] for fold in folds for row in fold["test"]["36 symbols"]["line"]["by_writer"].values()]
+    assert f"runs from {min(rates):.0%} for one writer to {max(rates):.0%} for another".replace("%", " %") in prose(9)
+    assert "interval" not in "".join(printed(cell) for cell in chapter(9).values() if cell.cell_type == "code")
