@@ -57,7 +57,7 @@ def test_before_the_first_start_there_is_a_picture_and_nothing_runs(data):
     assert b64decode(bundle["image/png"]) == found.picture() and found.picture().startswith(PNG)
     assert "application/vnd.jupyter.widget-view+json" in bundle
     found.stop()  # harmless
-    assert threading.active_count() == 1 or not found._thread.is_alive()
+    assert threading.active_count() == 1 or found._thread is None
 
 
 def test_run_ends_as_fit_does(data, undisturbed):
@@ -67,7 +67,7 @@ def test_run_ends_as_fit_does(data, undisturbed):
     assert timeless(found.history) == timeless(found.fit.history) == timeless(undisturbed.history)
     assert same_weights(found.fit.model, undisturbed.model)
     assert len(found.readings) == 3 and len(found.readings[0]) == 4
-    assert found.progress.value == 3 and "finished" in found.message.value and idle(found)
+    assert found.progress.value == 3 and "Finished" in found.message.value and idle(found)
     assert found.picture().startswith(PNG) and found.picture() != empty
 
 
@@ -86,13 +86,13 @@ def test_start_and_stop_in_the_background_then_on_to_the_same_end(data, tmp_path
     assert not thread.is_alive() and idle(found)
     so_far = len(found.history)
     assert 2 <= so_far < 12 and not found.fit.finished and len(found.fit.history) == so_far
-    assert "stopped" in found.message.value and path.exists()
+    assert "Stopped" in found.message.value and path.exists()
 
     taken_up = TrainingMonitor(CONFIG, data, recipe, checkpoint=path)
     assert timeless(taken_up.history) == timeless(found.history) and taken_up.fit is None
     assert taken_up.readings == found.readings[-1:]
     taken_up.start()
-    taken_up._thread.join()
+    wait_for(lambda: taken_up._thread is None)
     whole = training.fit(CONFIG, data, recipe)
     assert taken_up.fit.finished and same_weights(taken_up.fit.model, whole.model)
     assert timeless(taken_up.history) == timeless(whole.history)
@@ -102,7 +102,7 @@ def test_stopped_at_once_it_does_stop(data):
     found = TrainingMonitor(CONFIG, data, replace(RECIPE, epochs=500))
     found.start()
     found.stop()
-    assert not found._thread.is_alive() and idle(found) and len(found.history) < 500
+    assert found._thread is None and idle(found) and len(found.history) < 500
 
 
 def test_an_interrupt_returns_what_there_is(data, monkeypatch):
@@ -129,7 +129,7 @@ def test_an_error_is_told_and_nothing_is_raised(data, monkeypatch, how):
 
     monkeypatch.setattr(monitor, "fit", fit)
     getattr(found, how)()
-    wait_for(lambda: not found._thread.is_alive())
+    wait_for(lambda: found._thread is None)
     assert "RuntimeError: no &lt;memory&gt; left" in found.message.value and idle(found) and found.fit is None
 
 

@@ -35,13 +35,18 @@ def _skeletons() -> dict[str, str]:
     return {symbol: json.loads(text)[symbol][0] for symbol in skeletons.SYMBOLS}
 
 
+def sample_names() -> list[str]:
+    """The embedded sample images by name."""
+    return sorted(path.stem for path in SAMPLES.glob("*.png"))
+
+
 def _samples() -> dict[str, dict[str, int | str]]:
     """Grey bytes, deflated: a page that had to decode a PNG on a canvas would depend on the browser's privacy rules."""
     result = {}
-    for path in sorted(SAMPLES.glob("*.png")):
-        grey = images.load_grey(path).round().astype("uint8")
+    for name in sample_names():
+        grey = images.load_grey(SAMPLES / f"{name}.png").round().astype("uint8")
         pixels = base64.b64encode(zlib.compress(grey.tobytes(), 9)).decode("ascii")
-        result[path.stem] = {"height": grey.shape[0], "width": grey.shape[1], "pixels": pixels}
+        result[name] = {"height": grey.shape[0], "width": grey.shape[1], "pixels": pixels}
     return result
 
 
