@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from crnn_lib import synth, training
+from crnn_lib.errors import UserError
 from crnn_lib.model import Config
 from crnn_lib.training import Recipe
 from crnn_lib.widgets import monitor
@@ -63,6 +64,7 @@ def test_before_the_first_start_there_is_a_picture_and_nothing_runs(data):
 def test_run_ends_as_fit_does(data, undisturbed):
     found = TrainingMonitor(CONFIG, data, RECIPE)
     empty = found.picture()
+    assert empty.startswith(PNG) and not found.message.value  # without a floor there is no loss to draw yet
     assert found.run() is found.fit and found.fit.finished
     assert timeless(found.history) == timeless(found.fit.history) == timeless(undisturbed.history)
     assert same_weights(found.fit.model, undisturbed.model)
@@ -103,6 +105,61 @@ def test_stopped_at_once_it_does_stop(data):
     found.start()
     found.stop()
     assert found._thread is None and idle(found) and len(found.history) < 500
+
+
+def test_a_start_right_after_a_stop_is_not_lost(data):
+    found = TrainingMonitor(CONFIG, data, replace(RECIPE, epochs=500))
+    for _ in range(3):
+        so_far = len(found.history)
+        found.start()
+        found.stop(wait=False)
+        found.start()
+        wait_for(lambda n=so_far: len(found.history) > n)
+        assert found._thread.is_alive() and not idle(found)
+    found.stop()
+    assert found._thread is None and idle(found)
+
+
+def test_a_finished_run_says_so_and_begins_afresh_when_asked(data, tmp_path, undisturbed):
+    path = tmp_path / "run"
+    TrainingMonitor(CONFIG, data, RECIPE, checkpoint=path).run()
+    found = TrainingMonitor(CONFIG, data, RECIPE, checkpoint=path)
+    assert "Finished after 3 epochs. Start afresh begins again" in found.message.value
+    assert found.start_button.description == "Start afresh" and idle(found)
+    content = path.read_bytes()
+    found.start()  # changes nothing, but gives the result
+    wait_for(lambda: found._thread is None)
+    assert path.read_bytes() == content and same_weights(found.fit.model, undisturbed.model)
+    assert found.progress.value == 3 and len(found.readings) == 1
+    found.start_button.click()
+    wait_for(lambda: len(found.history) < 3)
+    assert found.start_button.description in ("Start", "Start afresh")
+    wait_for(lambda: found._thread is None)
+    assert found.fit.finished and len(found.readings) == 3 and same_weights(found.fit.model, undisturbed.model)
+    assert path.read_bytes() != content  # the records' seconds are others
+
+
+def test_a_stopped_run_says_where_it_goes_on(data, tmp_path):
+    path, seen = tmp_path / "run", []
+    training.fit(CONFIG, data, RECIPE, checkpoint=path, should_stop=lambda: bool(seen), on_epoch=seen.append)
+    found = TrainingMonitor(CONFIG, data, RECIPE, checkpoint=path)
+    assert "Stopped after 1 of 3 epochs; Start goes on from there." in found.message.value
+    assert found.start_button.description == "Start" and found.progress.value == 1
+    assert found.run().finished and [record["epoch"] for record in found.history] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ({"data": None}, "give a Config, LabelledImages and a Recipe"),
+        ({"checkpoint": 5}, "a path to a file"),
+        ({"floor": "low"}, "the floor is a loss"),
+        ({"floor": float("nan")}, "the floor is a loss"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(data, arguments, words):
+    with pytest.raises(UserError, match=words):
+        TrainingMonitor(**{"config": CONFIG, "data": data, "recipe": RECIPE} | arguments)
 
 
 def test_an_interrupt_returns_what_there_is(data, monkeypatch):

@@ -128,7 +128,9 @@ class Live(Background, Replay):
         run = Run(CRNN(config), *self._what[1:])
         if self.checkpoint.exists():
             run.restore(self.checkpoint)
-        self._film.rewind(len(run.history) * -(-len(run.train) // recipe.batch_size))
+        filmed = len(run.history) == recipe.epochs
+        if not filmed:
+            self._film.rewind(len(run.history) * -(-len(run.train) // recipe.batch_size))
 
         def should_stop() -> bool:
             if self._film.look(run):
@@ -139,7 +141,7 @@ class Live(Background, Replay):
             while len(run.history) < recipe.epochs and run.epoch(should_stop):
                 run.save(self.checkpoint)
         finished = len(run.history) == recipe.epochs
-        if finished:
+        if finished and not filmed:
             should_stop()
         if run.best:
             run.model.load_state_dict(run.best)

@@ -104,18 +104,22 @@ def _draw(history: list[dict[str, Any]], floor: float | None, images: Tensor, ca
     """The losses on the left, the images (n, 1, H, W) and their captions on the right, as a PNG file."""
     figure = Figure(figsize=(figures.WIDTH, 3.2), facecolor=figures.PAPER, layout="none")
     axes = figure.add_axes((0.09, 0.15, 0.5, 0.8), facecolor=figures.PAPER)  # by hand: a layout takes too long
+    losses = [floor or 0.0]
     for key, name, colour in (
         ("train_loss", "training", figures.BLUE),
         ("validation_ctc_loss", "validation", figures.ORANGE),
     ):
         seen = {record["epoch"]: record[key] for record in history if key in record}
         axes.plot(list(seen), list(seen.values()), ".-", color=colour, label=name)
+        losses += seen.values()
     if floor:
         axes.axhline(floor, color=figures.INK, ls="--", lw=1, label="without looking")
     cer = f", CER now {history[-1]['validation_cer']:.3f}" if history and "validation_cer" in history[-1] else ""
-    axes.set(xlabel="epoch" + cer, ylabel="CTC loss", xlim=(0.5, max(len(history), 2) + 0.5), yscale="log")
+    axes.set(xlabel="epoch" + cer, ylabel="CTC loss", xlim=(0.5, max(len(history), 2) + 0.5))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_locator=NullLocator())
+    if any(0 < loss < inf for loss in losses):  # else there is nothing that a logarithm could show
+        axes.set_yscale("log")
+        axes.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_locator=NullLocator())
     axes.legend(fontsize=8)
     right = figure.add_axes((0.64, 0.02, 0.34, 0.96))
     for row, (image, caption) in enumerate(zip(images, captions, strict=True)):
