@@ -142,11 +142,11 @@ BAD = [
     (base.Pad, {"model": 0}, "a model is a CRNN"),
     (lab.Lab, {"label": 5}, "label must be text"),
     (lab.Lab, {"label": "x" * 65}, "at most 64 characters"),
-    (lab.Lab, {"label": "a-b"}, "cannot be the letters"),
-    (lab.Lab, {"label": "a b"}, "cannot be the letters"),
-    (lab.Lab, {"label": "a\U0001f600"}, "cannot be the letters"),
+    (lab.Lab, {"label": "a-b"}, "must all differ, without white space"),
+    (lab.Lab, {"label": "a b"}, "must all differ, without white space"),
+    (lab.Lab, {"label": "a\U0001f600"}, "must all differ, without white space"),
     (lab.Lab, {"label": "az", "symbols": "ab", "source": "random"}, "holds"),
-    (lab.Lab, {"symbols": "aba"}, "each once"),
+    (lab.Lab, {"symbols": "aba"}, "must all differ"),
     (lab.Lab, {"source": "even"}, "source must be one of uniform, random, peaked, reader, matrix"),
     (lab.Lab, {"source": "matrix"}, "give a matrix"),
     (lab.Lab, {"source": "reader"}, "sample must be one of"),
@@ -376,6 +376,16 @@ def test_any_argument_of_a_kernel_s_widget_is_shown_or_refused(draws):
     if odd == "checkpoint" and isinstance(arguments[odd], str):
         return  # a path of any text is tried elsewhere
     answer(lambda: make(**arguments)._repr_mimebundle_())
+
+
+def test_a_matrix_set_later_that_does_not_fit_the_letters_is_not_drawn():
+    widget = lab.Lab("ab", steps=4)
+    widget.matrix = torch.tensor(ROWS, dtype=torch.float64, requires_grad=True)
+    assert widget.matrix == ROWS and "still empty" in widget.baked()
+    widget.symbols = "ab"
+    assert "over 2 time steps: the darker" in widget.baked()
+    widget.label = "az"
+    assert "still empty" in widget.baked()
 
 
 def test_an_image_may_have_leading_axes_of_one_and_any_number_type():

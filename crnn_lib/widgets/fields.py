@@ -176,16 +176,23 @@ class Dictionary(Field):
         return value if isinstance(value, dict) else self.refuse(obj, value)
 
 
+def array_of(value: Any, dtype: type) -> np.ndarray | None:
+    """The numbers of a tensor, an array or nested lists; None where it does not hold numbers, or not evenly."""
+    try:
+        with np.errstate(over="ignore"):  # becomes infinite
+            return np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value, dtype=dtype)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError):
+        return None
+
+
 def image_of(value: Any) -> np.ndarray:
     """An image as a matrix (h, w) float32, from a tensor, an array or nested lists of shape (h, w) or (1, h, w).
 
     Raises UserError for another shape, sides below `images.MIN_SIDE`, and numbers that are not finite.
     """
-    try:
-        with np.errstate(over="ignore"):  # becomes infinite, and is refused
-            values = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value, dtype=np.float32)
-    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        raise UserError(f"an image is a tensor or an array (h, w) of numbers, not {_shown(value)}") from error
+    values = array_of(value, np.float32)
+    if values is None:
+        raise UserError(f"an image is a tensor or an array (h, w) of numbers, not {_shown(value)}")
     shape, values = values.shape, values.squeeze(tuple(i for i, n in enumerate(values.shape[:-2]) if n == 1))
     if values.ndim != 2 or min(values.shape) < images.MIN_SIDE or values.size > images.MAX_PIXELS:
         raise UserError(f"an image of shape {shape} cannot be shown: give (h, w), each {images.MIN_SIDE} or more")

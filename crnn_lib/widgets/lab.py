@@ -14,7 +14,7 @@ from crnn_lib.widgets import base, fields, source
 
 MADE_UP = ("uniform", "random", "peaked")
 STEPS = (2, 32)  # of a made-up matrix: the page's slider
-MOST = 256  # rows or columns of a matrix
+MOST = 1024  # rows or columns of a matrix
 CELL = 24  # pixels of a cell of the baked picture
 
 
@@ -30,14 +30,12 @@ class Probabilities(fields.Field):
 
     def validate(self, obj: Any, value: Any) -> list[list[float]]:
         """The rows as lists. Raises fields.Refused for anything else."""
-        try:
-            rows = np.asarray(value, dtype=float)
-        except (TypeError, ValueError, ArithmeticError):
-            return self.refuse(obj, value)
-        if not rows.size:
+        rows = fields.array_of(value, np.float64)
+        if rows is not None and not rows.size:
             return []
-        sound = rows.ndim == 2 and max(rows.shape) <= MOST and (rows >= 0).all()
-        return rows.tolist() if sound and np.allclose(rows.sum(1), 1, atol=1e-4) else self.refuse(obj, value)
+        if rows is None or rows.ndim != 2 or max(rows.shape) > MOST or not (rows >= 0).all():
+            return self.refuse(obj, value)
+        return rows.tolist() if np.allclose(rows.sum(1), 1, atol=1e-4) else self.refuse(obj, value)
 
 
 class Lab(base.Widget):
@@ -54,8 +52,8 @@ class Lab(base.Widget):
     label = fields.Text("ab", base.MOST_LETTERS)
     source = fields.Choice("uniform", [*MADE_UP, "reader", "matrix"])
     sample = fields.Sample("")
-    symbols = fields.Text("", 2**16)
-    steps = fields.Whole(5, 1, 2**16)
+    symbols = fields.Text("", MOST - 1)
+    steps = fields.Whole(5, 1, MOST)
     seed = fields.Whole(1, 1, 10**9)
     matrix = Probabilities()
 
@@ -104,7 +102,9 @@ class Lab(base.Widget):
         self.symbols = self.symbols or "".join(dict.fromkeys(self.label + "abcdefghijklmn"))[: len(set(self.label)) + 2]
         odd = [c for c in self.symbols if c == "-" or c.isspace() or c > "\uffff"]
         if odd or len(set(self.symbols)) < len(self.symbols):
-            raise UserError(f"Lab: {self.symbols!r} cannot be the letters here: each once, no white space, no -")
+            raise UserError(
+                f"Lab: the letters {self.symbols!r} must all differ, without white space, - and symbols beyond U+FFFF"
+            )
         if self.source == "uniform":
             K = len(self.symbols) + 1
             self.matrix = np.full((self.steps, K), 1 / K).tolist()
@@ -115,13 +115,13 @@ class Lab(base.Widget):
 
     def baked(self) -> str:
         """The lattice as a picture, for a static page: with its occupancy where the matrix is known here."""
-        T, cells = self.steps, 2 * len(self.label) + 1
-        alt, through = f"The lattice of the label {self.label!r} over {T} time steps", np.zeros((T, cells))
-        if self.matrix and set(self.label) <= set(self.symbols):
+        if self.matrix and len(self.matrix[0]) == len(self.symbols) + 1 and set(self.label) <= set(self.symbols):
             through, words = self._occupancy()
-            alt += f": the darker a cell, the more of the label's probability passes through it. {words}."
+            words = f": the darker a cell, the more of the label's probability passes through it. {words}"
         else:
-            alt += f", still empty: the page makes the {self.source} matrix, by script."
+            through = np.zeros((self.steps, 2 * len(self.label) + 1))
+            words = f", still empty: the page makes the {self.source} matrix, by script"
+        alt = f"The lattice of the label {self.label!r} over {len(through)} time steps{words}."
         return base.mount(self.kind, self._state(), _picture(through, self.label), alt)
 
     def _occupancy(self) -> tuple[np.ndarray, str]:
