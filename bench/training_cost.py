@@ -158,7 +158,7 @@ def train(which: str, seed: int, captchas: Path | None, state: Path) -> None:
     result |= {"peak_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}  # kB on Linux
     if test:
         model.load_state_dict(run.best)
-        figures, _ = metrics.evaluate(model.eval(), test.images, test.labels)
+        figures, _ = metrics.evaluate(model, test.images, test.labels)
         result["test"] = {key: figures[key] for key in ("images", "exact", "cer", "ctc_loss")}
     write_text(state, json.dumps(result))
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from crnn_lib import ctc
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.errors import UserError
-from crnn_lib.model import CRNN
+from crnn_lib.model import CRNN, evaluating
 
 GAP = "∅"  # stands for "no character" in confusions: a deletion's reading, an insertion's truth
 
@@ -39,14 +39,10 @@ def sequence_losses(log_probs: Tensor, labels: Sequence[str], alphabet: Alphabet
     return F.ctc_loss(log_probs.transpose(0, 1), flat, steps, lengths, reduction="none")
 
 
-@torch.no_grad()
 def read(model: CRNN, images: Tensor, batch_size: int = 64) -> Readings:
     """Read standardised `images` (N, 1, H, W) with greedy decoding, in evaluation mode."""
-    was_training, device = model.training, next(model.parameters()).device
-    model.eval()
-    parts = [model(part.to(device)).cpu() for part in images.split(batch_size)]
-    model.train(was_training)
-    log_probs = torch.cat(parts)
+    with evaluating(model) as like:
+        log_probs = torch.cat([model(part.to(like)).cpu() for part in images.split(batch_size)])
     texts = [model.alphabet.decode(ctc.greedy_decode(one)) for one in log_probs]
     losses = sequence_losses(log_probs.double(), texts, model.alphabet)
     return Readings(log_probs, texts, losses.neg().exp().clamp(max=1).tolist())  # float32 log_probs may sum to 1 + 1e-7

@@ -6,7 +6,8 @@ W width, T time steps (columns), K classes with the blank at 0.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -177,6 +178,23 @@ class CRNN(nn.Module):
     def parameter_count(self) -> int:
         """How many numbers training may change."""
         return sum(p.numel() for p in self.parameters())
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[Tensor]:
+    """Evaluation mode and no gradients inside `with`; afterwards every submodule is in the mode that it was in before.
+
+    For code that is lent a model. Yields one of the model's parameters: `images.to(it)` puts images on the model's
+    device and into its number type.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield next(model.parameters())
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def save(model: CRNN, path: str | Path, provenance: dict[str, Any]) -> None:

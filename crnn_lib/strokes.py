@@ -39,8 +39,7 @@ def _on_grid(point: Sequence[float]) -> list[float]:
 def normalise(strokes: Sequence[Stroke], height: int = HEIGHT, width: int = WIDTH) -> list[list[list[float]]]:
     """The drawing moved and scaled, its proportions kept, to fill the middle of the image but for MARGIN pixels.
 
-    So the pad shows it to the reader of strokes, whatever the size and place of the writing. Points end on the grid of
-    1/16 pixel. A drawing without extent is only moved, one without points stays empty.
+    Points end on the grid of 1/16 pixel. A drawing without extent is only moved, one without points stays empty.
     Comparisons and + - * / in float64 alone, so that JavaScript repeats it bit for bit. Raises UserError as `quantise`.
     """
     strokes = quantise(strokes)
@@ -81,6 +80,14 @@ def render(strokes: Sequence[Stroke], thickness: float = 2.0, height: int = HEIG
             np.minimum(patch, away_x * away_x + away_y * away_y, out=patch)
     coverage = np.clip(reach - np.sqrt(nearest), 0.0, 1.0)
     return (255 - np.floor(255 * coverage + 0.5)).astype(np.uint8)
+
+
+def image(strokes: Sequence[Stroke], thickness: float = 2.0, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """The picture of a drawing as a model sees it, (height, width) uint8: normalised, then rendered.
+
+    The size and the place of the writing do not matter, only its shape. Raises UserError as `render`.
+    """
+    return render(normalise(strokes, height, width), thickness, height, width)
 
 
 def _span(a: float, b: float, reach: float, size: int) -> tuple[int, int]:

@@ -66,7 +66,7 @@ def test_text_image_and_strokes_can_be_read_and_set(pad):
     assert (pad.text, pad.image.shape) == ("2b7xy", (32, 128))
     pad.text = "p7x"
     assert pad.strokes == base.typed("p7x") and np.array_equal(pad.image, strokes.render(pad.strokes))
-    said = metrics.read(reader, images.standardise(pad.image.astype(np.float32))[None])
+    said = metrics.read(reader, images.standardise(strokes.image(pad.strokes))[None])
     assert (pad.text, pad.confidence) == (said.texts[0], pytest.approx(said.confidences[0]))
     grey = images.load_grey(assets.SAMPLES["c3f8n"])
     pad.image = grey

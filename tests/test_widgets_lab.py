@@ -61,7 +61,7 @@ def test_a_label_that_does_not_fit_has_a_picture_too():
         ({"label": "ab", "symbols": "ab", "matrix": [[0.5, 0.5, 0.5]]}, "sum to 1"),
         ({"label": "ab", "symbols": "ab", "matrix": [[1.5, -0.5, 0]]}, "sum to 1"),
         ({"label": "az", "symbols": "ab", "matrix": [[1, 0, 0]]}, "holds"),
-        ({"label": "ab", "sample": "none"}, "there is no sample"),
+        ({"label": "ab", "sample": "none"}, "sample must be one of"),
         ({"label": "ABC", "sample": "gxxw6"}, "holds"),
     ],
 )

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from crnn_lib import metrics, synth, training
+from crnn_lib.data import LabelledImages
 from crnn_lib.errors import UserError
 from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Recipe, Run
@@ -20,7 +21,8 @@ from crnn_lib.training import Recipe, Run
 pytest.importorskip("anywidget")
 
 from crnn_lib.widgets import base, learning, source
-from crnn_lib.widgets.learning import Film, Quiz, Replay, moments
+from crnn_lib.widgets.film import Film, moments
+from crnn_lib.widgets.learning import Quiz, Replay
 
 CONFIG = Config(
     alphabet="2bx", height=32, width=32, channels=(4, 6), pools=((4, 2), (4, 2)), features=12, hidden=6
@@ -86,8 +88,8 @@ def test_a_film_says_what_the_model_says(data):
 def test_a_followed_run_ends_as_fit_does_and_leaves_its_film(live, whole, data):
     assert (live.trainable, live.running, live.recording, live.fit) == (True, False, {}, None)
     live.start()
-    wait_for(lambda: not live._thread.is_alive())
-    assert live.status == "Finished." and not live.running
+    wait_for(lambda: live._thread is None)
+    assert live.status.startswith("Finished after 3 epochs.") and not live.running
     assert live.fit.finished and same_weights(live.fit.model, whole.model)
     (run,) = live.recording["runs"]
     assert [frame["step"] for frame in run["frames"]] == moments(len(run["frames"]) - 1)[: len(run["frames"])]
@@ -101,17 +103,92 @@ def test_a_followed_run_ends_as_fit_does_and_leaves_its_film(live, whole, data):
 def test_stopped_and_resumed_it_comes_to_the_same_end(live, whole):
     live.observe(lambda change: live._stopping.set() if len(live._film.frames) == 7 else None, "recording")
     live.running = True  # as the page's button does
-    wait_for(lambda: not live._thread.is_alive() and not live.running)
-    assert live.status == "Stopped; Start goes on after epoch 1." and not live.fit.finished
+    wait_for(lambda: live._thread is None and not live.running)
+    assert live.status == "Stopped after 1 of 3 epochs; Start goes on from there." and not live.fit.finished
     assert [frame["step"] for frame in live.recording["runs"][0]["frames"]] == list(range(7))
     live.unobserve_all("recording")
     live.running = True
-    wait_for(lambda: not live._thread.is_alive() and not live.running)
+    wait_for(lambda: live._thread is None and not live.running)
     assert live.fit.finished and same_weights(live.fit.model, whole.model)
     assert [frame["step"] for frame in live.recording["runs"][0]["frames"]] == list(range(13))
     live.start()
-    wait_for(lambda: not live._thread.is_alive())
-    assert live.status == "Finished." and len(live.recording["runs"][0]["frames"]) == 13
+    wait_for(lambda: live._thread is None)
+    assert live.status.startswith("Finished") and len(live.recording["runs"][0]["frames"]) == 13
+
+
+def test_a_start_right_after_a_stop_is_not_lost(data):
+    """In version 1 the old run ended after it, and said that nothing runs."""
+    live = Replay.follow(CONFIG, data, Recipe(epochs=500, batch_size=4))
+    for _ in range(3):
+        live.running = True  # by the page's button, each press a message of its own
+        wait_for(lambda: live.fit or live.recording)
+        live.running = False
+        live.running = True
+        wait_for(lambda: live.status == "Training.")
+    live.start()
+    live.stop(wait=False)
+    live.start()
+    wait_for(lambda: live.running)
+    assert live._thread.is_alive()
+    live.running = True
+    live.running = False
+    wait_for(lambda: live._thread is None)
+    assert not live.running and live.status.startswith("Stopped after") and len(live.fit.history) < 500
+
+
+def test_a_finished_run_says_so_and_begins_afresh_when_asked(live, whole):
+    assert live.run() is live.fit and live.finished and not live.running
+    assert live.status == "Finished after 3 epochs. Start afresh begins again from nothing, in place of this run."
+    first, film = live.fit, live.recording
+    assert live.run().finished and live.recording == film and same_weights(live.fit.model, first.model)
+    begun = []
+    live.observe(lambda change: begun.append(len(change["new"]["runs"][0]["frames"])), "recording")
+    live.running = True  # the page's button, which now says Start afresh
+    wait_for(lambda: live._thread is None)
+    assert begun[:2] == [1, 2] and live.recording == film and live.finished
+    assert live.fit is not first and same_weights(live.fit.model, whole.model)
+
+
+def test_run_trains_in_the_cell_and_keeps_what_there_is_when_interrupted(live, monkeypatch):
+    original = Run.step
+
+    def step(self, *batch):
+        if len(self.history) == 2:
+            raise KeyboardInterrupt
+        return original(self, *batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "step", step)
+        assert len(live.run().history) == 2
+    assert live.status == "Stopped after 2 of 3 epochs; Start goes on from there." and not live.running
+    assert live.run().finished
+
+
+def test_samples_with_the_same_label_are_all_filmed(data):
+    """In version 1 the last image of a label replaced the others."""
+    twice = LabelledImages(data.images[:4], ("2b", "2b", "2b (2)", "2b"), data.names[:4])
+    live = Replay.follow(CONFIG, data, RECIPE, twice)
+    live.run()
+    (run,) = live.recording["runs"]
+    assert run["samples"] == ["2b", "2b (2)", "2b (2) (2)", "2b (3)"] == list(run["pictures"])
+    assert run["shape"][1] == 4 and len({picture["pixels"] for picture in run["pictures"].values()}) == 4
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ({"config": "captcha"}, "give a Config, LabelledImages and a Recipe, not a str"),
+        ({"recipe": None}, "not a NoneType"),
+        ({"samples": []}, "the samples to film"),
+        ({"samples": synth.dataset(2, seed=1)}, r"samples of shape \(1, 32, 128\) do not suit a model for 32 x 32"),
+        ({"what": 5}, "is text"),
+        ({"floors": "ab"}, "floors are numbers"),
+        ({"floors": [float("inf")]}, "floors are numbers"),
+    ],
+)
+def test_what_cannot_be_followed_is_refused(data, arguments, words):
+    with pytest.raises(UserError, match=words):
+        Replay.follow(**{"config": CONFIG, "data": data, "recipe": RECIPE} | arguments)
 
 
 def test_the_pages_button_stops(data):
@@ -119,7 +196,7 @@ def test_the_pages_button_stops(data):
     live.running = True
     wait_for(lambda: live.recording)
     live.running = False
-    wait_for(lambda: not live._thread.is_alive())
+    wait_for(lambda: live._thread is None)
     assert live.status.startswith("Stopped") and not live.running
 
 
@@ -129,7 +206,7 @@ def test_what_goes_wrong_is_told(live, monkeypatch):
 
     monkeypatch.setattr(Run, "step", step)
     live.start()
-    wait_for(lambda: not live._thread.is_alive())
+    wait_for(lambda: live._thread is None)
     assert live.status == "RuntimeError: no memory left" and not live.running
     with pytest.raises(UserError, match="32 x 32"):
         Replay.follow(Config(), synth.dataset(count=4, height=32, width=32), RECIPE)
@@ -160,7 +237,7 @@ def test_a_static_page_gets_a_picture_of_the_film(live):
         picture = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]*)", baked)[1])))
         assert picture.width > 600 and len(baked) < 120_000
     live.start()
-    wait_for(lambda: not live._thread.is_alive())
+    wait_for(lambda: live._thread is None)
     assert state_of(live.baked())["recording"] == json.loads(json.dumps(live.recording))
     assert "text/html" in live._repr_mimebundle_()[0]
 
@@ -179,5 +256,5 @@ def test_an_exercise_leaves_its_first_question():
         "plateau"
     }
     assert learning.QUESTIONS["plateau"] in source.joined()
-    with pytest.raises(UserError, match="no exercise 'sums'"):
+    with pytest.raises(UserError, match="name must be one of alignments"):
         Quiz("sums")

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from crnn_lib import synth, training
+from crnn_lib.errors import UserError
 from crnn_lib.model import Config
 from crnn_lib.training import Recipe
 from crnn_lib.widgets import monitor
@@ -57,17 +58,18 @@ def test_before_the_first_start_there_is_a_picture_and_nothing_runs(data):
     assert b64decode(bundle["image/png"]) == found.picture() and found.picture().startswith(PNG)
     assert "application/vnd.jupyter.widget-view+json" in bundle
     found.stop()  # harmless
-    assert threading.active_count() == 1 or not found._thread.is_alive()
+    assert threading.active_count() == 1 or found._thread is None
 
 
 def test_run_ends_as_fit_does(data, undisturbed):
     found = TrainingMonitor(CONFIG, data, RECIPE)
     empty = found.picture()
+    assert empty.startswith(PNG) and not found.message.value  # without a floor there is no loss to draw yet
     assert found.run() is found.fit and found.fit.finished
     assert timeless(found.history) == timeless(found.fit.history) == timeless(undisturbed.history)
     assert same_weights(found.fit.model, undisturbed.model)
     assert len(found.readings) == 3 and len(found.readings[0]) == 4
-    assert found.progress.value == 3 and "finished" in found.message.value and idle(found)
+    assert found.progress.value == 3 and "Finished" in found.message.value and idle(found)
     assert found.picture().startswith(PNG) and found.picture() != empty
 
 
@@ -86,13 +88,13 @@ def test_start_and_stop_in_the_background_then_on_to_the_same_end(data, tmp_path
     assert not thread.is_alive() and idle(found)
     so_far = len(found.history)
     assert 2 <= so_far < 12 and not found.fit.finished and len(found.fit.history) == so_far
-    assert "stopped" in found.message.value and path.exists()
+    assert "Stopped" in found.message.value and path.exists()
 
     taken_up = TrainingMonitor(CONFIG, data, recipe, checkpoint=path)
     assert timeless(taken_up.history) == timeless(found.history) and taken_up.fit is None
     assert taken_up.readings == found.readings[-1:]
     taken_up.start()
-    taken_up._thread.join()
+    wait_for(lambda: taken_up._thread is None)
     whole = training.fit(CONFIG, data, recipe)
     assert taken_up.fit.finished and same_weights(taken_up.fit.model, whole.model)
     assert timeless(taken_up.history) == timeless(whole.history)
@@ -102,7 +104,62 @@ def test_stopped_at_once_it_does_stop(data):
     found = TrainingMonitor(CONFIG, data, replace(RECIPE, epochs=500))
     found.start()
     found.stop()
-    assert not found._thread.is_alive() and idle(found) and len(found.history) < 500
+    assert found._thread is None and idle(found) and len(found.history) < 500
+
+
+def test_a_start_right_after_a_stop_is_not_lost(data):
+    found = TrainingMonitor(CONFIG, data, replace(RECIPE, epochs=500))
+    for _ in range(3):
+        so_far = len(found.history)
+        found.start()
+        found.stop(wait=False)
+        found.start()
+        wait_for(lambda n=so_far: len(found.history) > n)
+        assert found._thread.is_alive() and not idle(found)
+    found.stop()
+    assert found._thread is None and idle(found)
+
+
+def test_a_finished_run_says_so_and_begins_afresh_when_asked(data, tmp_path, undisturbed):
+    path = tmp_path / "run"
+    TrainingMonitor(CONFIG, data, RECIPE, checkpoint=path).run()
+    found = TrainingMonitor(CONFIG, data, RECIPE, checkpoint=path)
+    assert "Finished after 3 epochs. Start afresh begins again" in found.message.value
+    assert found.start_button.description == "Start afresh" and idle(found)
+    content = path.read_bytes()
+    found.start()  # changes nothing, but gives the result
+    wait_for(lambda: found._thread is None)
+    assert path.read_bytes() == content and same_weights(found.fit.model, undisturbed.model)
+    assert found.progress.value == 3 and len(found.readings) == 1
+    found.start_button.click()
+    wait_for(lambda: len(found.history) < 3)
+    assert found.start_button.description in ("Start", "Start afresh")
+    wait_for(lambda: found._thread is None)
+    assert found.fit.finished and len(found.readings) == 3 and same_weights(found.fit.model, undisturbed.model)
+    assert path.read_bytes() != content  # the records' seconds are others
+
+
+def test_a_stopped_run_says_where_it_goes_on(data, tmp_path):
+    path, seen = tmp_path / "run", []
+    training.fit(CONFIG, data, RECIPE, checkpoint=path, should_stop=lambda: bool(seen), on_epoch=seen.append)
+    found = TrainingMonitor(CONFIG, data, RECIPE, checkpoint=path)
+    assert "Stopped after 1 of 3 epochs; Start goes on from there." in found.message.value
+    assert found.start_button.description == "Start" and found.progress.value == 1
+    assert found.run().finished and [record["epoch"] for record in found.history] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ({"data": None}, "give a Config, LabelledImages and a Recipe"),
+        ({"checkpoint": 5}, "a path to a file"),
+        ({"floor": "low"}, "the floor is a loss"),
+        ({"floor": float("nan")}, "the floor is a loss"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(data, arguments, words):
+    with pytest.raises(UserError, match=words):
+        TrainingMonitor(**{"config": CONFIG, "data": data, "recipe": RECIPE} | arguments)
 
 
 def test_an_interrupt_returns_what_there_is(data, monkeypatch):
@@ -129,7 +186,7 @@ def test_an_error_is_told_and_nothing_is_raised(data, monkeypatch, how):
 
     monkeypatch.setattr(monitor, "fit", fit)
     getattr(found, how)()
-    wait_for(lambda: not found._thread.is_alive())
+    wait_for(lambda: found._thread is None)
     assert "RuntimeError: no &lt;memory&gt; left" in found.message.value and idle(found) and found.fit is None
 
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from crnn_lib import ctc, images, metrics, model, synth
+from crnn_lib import assets, ctc, images, metrics, model, synth
 from crnn_lib.errors import UserError
 
 py_mini_racer = pytest.importorskip("py_mini_racer")
@@ -147,7 +147,7 @@ def test_colours_are_matplotlibs(js, palette, name):
 def test_the_patch_holds_the_same_numbers_in_both_languages(js):
     for sample in ("2b7xy", "55dne"):
         probe = microscope.ProbeConvolution(sample=sample, left=40)
-        grey = images.load_grey(source.SAMPLES / f"{sample}.png")
+        grey = images.load_grey(assets.SAMPLES[sample])
         picture = {"data": grey.flatten().tolist(), "height": grey.shape[0], "width": grey.shape[1]}
         digits = np.array(js("inkDigits", picture))
         assert digits.shape == (32, 128) and digits.min() == 0 and digits.max() == 9
@@ -191,7 +191,7 @@ def test_every_kind_leaves_a_picture_and_says_what_it_shows(kind):
 
 def test_the_microscope_bakes_its_reading(reader):
     for sample in ("2b7xy", "gxxw6"):
-        grey = images.load_grey(source.SAMPLES / f"{sample}.png")
+        grey = images.load_grey(assets.SAMPLES[sample])
         said = metrics.read(reader, images.standardise(grey, 32, 128)[None]).texts[0]
         _, state, alt, _ = parts(microscope.Microscope(reader, sample=sample, step=3, unfold="states"))
         assert repr(said) in alt and "step 3" in alt

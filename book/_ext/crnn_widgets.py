@@ -14,7 +14,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 
 from crnn_lib.errors import UserError
-from crnn_lib.widgets import base, lab, learning, microscope, source, weights
+from crnn_lib.widgets import base, fields, lab, learning, microscope, source, weights
 
 CLASSES = [base.Pad, lab.Lab, learning.Replay, learning.Quiz, microscope.Microscope]
 CLASSES += [microscope.ProbeConvolution, microscope.ProbePooling]
@@ -28,15 +28,10 @@ class CrnnWidget(Directive):
     """A widget of one kind, with the fields that it starts with."""
 
     required_arguments = 1
-    option_spec = {  # noqa: RUF012
-        "sample": directives.unchanged,
-        "text": directives.unchanged,
-        "label": directives.unchanged,
-        "source": directives.unchanged,
-        "steps": directives.nonnegative_int,
-        "name": directives.unchanged,
-        "unfold": directives.unchanged,
-    }
+    option_spec = dict.fromkeys(
+        ["text", *(name for widget in CLASSES for name in widget.options)],
+        directives.unchanged,
+    )
 
     def run(self):
         """One raw HTML node; other builders leave it out."""
@@ -45,14 +40,20 @@ class CrnnWidget(Directive):
             raise self.error(
                 f"there is no widget {kind!r}: give one of {', '.join(KINDS)}"
             )
-        options = dict(self.options)
-        text = options.pop("text", None)
+        widget = KINDS[kind]
         try:
-            if text:
-                options["strokes"] = base.typed(text)
-            return [nodes.raw("", KINDS[kind](**options).baked(), format="html")]
+            options = {n: value_of(widget, n, t) for n, t in self.options.items()}
+            if "text" in options:
+                options["strokes"] = base.typed(options.pop("text"))
+            return [nodes.raw("", widget(**options).baked(), format="html")]
         except UserError as error:
             raise self.error(str(error)) from error
+
+
+def value_of(widget, name, text):
+    """What the option `name` of a class of widgets means; a wrong name is left to the widget to refuse."""
+    field = getattr(widget, name, None)
+    return field.from_string(text) if isinstance(field, fields.Field) else text
 
 
 def write_scripts(app):

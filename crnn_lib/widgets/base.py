@@ -11,25 +11,34 @@ import numpy as np
 import torch
 import traitlets
 from PIL import Image
+from torch import Tensor
 
 from crnn_lib import assets, images, metrics, skeletons, strokes
 from crnn_lib import model as models
 from crnn_lib.errors import UserError, plain
-from crnn_lib.widgets import source, weights
+from crnn_lib.widgets import fields, source, weights
 
 RECORDINGS = assets.RECORDINGS
-PEN = "strokes"  # the reader that was trained on normalised drawings, and is shown such
 MOST_LETTERS = 64
 MARGIN, WRITTEN = 12, 15.0  # pixels: free space about typed text in all, and its height where it fits
 
 
-def readers() -> dict[str, models.CRNN]:
-    """The trained readers that are there by name: for pictures first, for drawn strokes last."""
+def readers(model: models.CRNN | None = None) -> dict[str, models.CRNN]:
+    """`model` as `yours`; without one the trained readers by name, for pictures first, for drawn strokes last.
+
+    Raises UserError for a `model` that is not a CRNN.
+    """
+    if model is not None:
+        if not isinstance(model, models.CRNN):
+            raise UserError(f"a model is a CRNN, as crnn_lib.model.load gives it, not a {type(model).__name__}")
+        return {"yours": model}
     return {name: models.load(name.replace("strokes", "pen")) for name in ("captcha", "strokes")}
 
 
 def typed(text: str) -> list[list[list[float]]]:
     """`text` as strokes in the middle of the pad, smaller where it would not fit. Raises UserError as `skeletons`."""
+    if not isinstance(text, str):
+        raise UserError(f"the pen writes text, not a {type(text).__name__}")
     if len(text) > MOST_LETTERS:
         raise UserError(f"{text[:40]!r} has {len(text)} letters: the pad has room for {MOST_LETTERS} at most")
     written = skeletons.write(text, height=WRITTEN)
@@ -53,6 +62,12 @@ def mount(kind: str, state: dict[str, Any], grey: np.ndarray, alt: str) -> str:
     return f'<crnn-widget {attributes}><div class="crnn-baked">{picture}<p>{html.escape(alt)}</p></div></crnn-widget>'
 
 
+def stages_of(model: models.CRNN, images: Tensor) -> dict[str, Tensor]:
+    """`model.stages` of `images` (N, 1, H, W) in evaluation mode, as float32 on the CPU."""
+    with models.evaluating(model) as like:
+        return {name: stage.float().cpu() for name, stage in model.stages(images.to(like)).items()}
+
+
 class Pixels(traitlets.Bytes):
     """The bytes of a whole picture, or none. The page sends a memoryview; a number would become that many bytes."""
 
@@ -65,15 +80,25 @@ class Pixels(traitlets.Bytes):
 
 
 class Widget(anywidget.AnyWidget):
-    """What all widgets share: the module, its style, and a kernel that answers for `models`, readers by name."""
+    """What all widgets share: the module, its style, and a kernel that answers for `models`, readers by name.
 
+    `options` names what a caller or a page's author may give, in the order in which it is checked.
+    """
+
+    options: tuple[str, ...] = ()
+    _made: tuple[str, ...] = ()  # further fields that the page needs to start
     _esm, _css = source.module(), source.style()
     kind = traitlets.Unicode().tag(sync=True)
     readers = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
-    def __init__(self, models: dict[str, models.CRNN] | None = None, **fields: Any) -> None:
+    def __init__(self, models: dict[str, models.CRNN] | None = None, **options: Any) -> None:
+        unknown = [name for name in options if name not in self.options]
+        if unknown:
+            known = ", ".join(["model"] * bool(models) + list(self.options))
+            raise UserError(f"{type(self).__name__} has no option {plain(unknown[0], 40)!r}: it takes {known}")
         self._models = models or {}
-        super().__init__(readers=list(self._models), **fields)
+        in_order = {name: options[name] for name in self.options if name in options}
+        super().__init__(readers=list(self._models), **in_order)
         self.on_msg(self._answer)
 
     def _answer(self, _: Any, question: dict[str, Any], buffers: list[Any]) -> None:
@@ -90,9 +115,8 @@ class Widget(anywidget.AnyWidget):
                 return
             shape = (1, 1, question["H"], question["W"])
             image = torch.frombuffer(bytearray(buffers[0]), dtype=torch.float32).reshape(shape)
-            with torch.no_grad():
-                stages = reader.eval().stages(image.to(next(reader.parameters()).device))
-            chosen = {name: stages[name].cpu().contiguous() for name in question.get("want") or stages}
+            stages = stages_of(reader, image)
+            chosen = {name: stages[name].contiguous() for name in question.get("want") or stages}
             answer |= {"names": list(chosen), "dims": [list(tensor.shape) for tensor in chosen.values()]}
             self.send(answer, [tensor.numpy().tobytes() for tensor in chosen.values()])
         except Exception as error:  # the page must hear of it, whatever it is
@@ -104,6 +128,10 @@ class Widget(anywidget.AnyWidget):
             super().set_state(sync_data)
         except Exception as error:  # a page may send anything, and nobody here could mend it
             self.log.warning("not taken from the page: %s", plain(str(error), 400))
+
+    def _state(self) -> dict[str, Any]:
+        """What a static page gets to start with."""
+        return {name: getattr(self, name) for name in (*self.options, *self._made) if self.has_trait(name)}
 
     def baked(self) -> str:
         """The widget as `<crnn-widget>` for a static page. Each kind draws its own."""
@@ -118,26 +146,29 @@ class Pad(Widget):
     """Draw, type or pick a picture and see what a reader makes of it; `Pad(model)` asks a model of your own.
 
     `strokes`, `image` and `text` can be read and set: setting `text` writes it with the pen, setting `image` (h, w), 0
-    black .. 255 white, lays a picture on the pad. `confidence` is p(text | image). The reader of strokes sees a drawing
-    after `strokes.normalise`; a model of yours, as the reader of CAPTCHAs, sees what `image` holds.
+    black .. 255 white, lays a picture on the pad. `sample` is one of data/samples; `thickness`, `rotation` (degrees),
+    `lines` and `blur` (pixels) are what the page's sliders say. `confidence` is p(text | image). A model sees a drawing
+    by `strokes.image`, whatever its size and its place on the pad, and a picture as it is. Raises UserError for a value
+    that does not fit, which changes nothing.
     """
 
+    options = ("strokes", "sample", "thickness", "rotation", "lines", "blur")
     kind = traitlets.Unicode("pad").tag(sync=True)
-    strokes = traitlets.List().tag(sync=True)
-    thickness = traitlets.Float(2.0).tag(sync=True)
-    rotation = traitlets.Float(0.0).tag(sync=True)
-    lines = traitlets.Int(0).tag(sync=True)
-    blur = traitlets.Float(0.0).tag(sync=True)
-    sample = traitlets.Unicode("").tag(sync=True)
+    strokes = fields.Drawing()
+    sample = fields.Sample("")
+    thickness = fields.Number(2.0, 1, 6)
+    rotation = fields.Number(0.0, -20, 20)
+    lines = fields.Whole(0, 0, 6)
+    blur = fields.Number(0.0, 0, 2)
     given = Pixels(b"").tag(sync=True)  # laid on from here
     picture = Pixels(b"").tag(sync=True)  # what is shown, and its reading
     reading = traitlets.Unicode("").tag(sync=True)
     confidence = traitlets.Float(0.0).tag(sync=True)
 
-    def __init__(self, model: models.CRNN | None = None, **fields: Any) -> None:
-        super().__init__({"yours": model} if model else readers(), **fields)
-        if self.sample:
-            self._read(images.load_grey(source.SAMPLES / f"{self.sample}.png"), self.readers[0])
+    def __init__(self, model: models.CRNN | None = None, **options: Any) -> None:
+        super().__init__(readers(model), **options)
+        if self.sample and not self.strokes:
+            self._show(self._grey(), self._read(self._grey(), self.readers[0]))
         else:
             self._drawn()
         self.observe(self._drawn, ["strokes", "thickness"])
@@ -158,32 +189,33 @@ class Pad(Widget):
 
     @image.setter
     def image(self, grey: np.ndarray) -> None:
-        grey = np.asarray(grey, dtype=np.float32)
-        if not ((grey >= 0) & (grey <= 255)).all():
-            raise UserError("an image holds grey levels from 0 to 255")
+        grey = fields.grey_of(grey)
+        readings = self._read(grey, self.readers[0])  # may fail, so before anything is changed
         self.strokes, self.sample, self.given = [], "", b""
-        self._read(grey, self.readers[0])
+        self._show(grey, readings)
         self.given = self.picture
 
     def _drawn(self, change: dict[str, Any] | None = None) -> None:
-        if change is None or change["name"] not in self._property_lock:  # else the page did it, and reads by itself
-            self.sample = ""
-            name = self.readers[-1]
-            drawings = self.strokes, strokes.normalise(self.strokes) if name == PEN else self.strokes
-            shown, seen = (strokes.render(drawing, self.thickness).astype(np.float32) for drawing in drawings)
-            self._read(shown, name, seen)
+        name = change["name"] if change else ""
+        if name in self._property_lock or (name == "thickness" and not self.strokes):
+            return  # the page did it and reads by itself; a picture has no pen
+        self.sample = ""
+        readings = self._read(strokes.image(self.strokes, self.thickness), self.readers[-1])
+        self._show(strokes.render(self.strokes, self.thickness), readings)
 
-    def _read(self, grey: np.ndarray, name: str, seen: np.ndarray | None = None) -> None:
-        """Show `grey`, and have the reader `name` read it, or `seen` instead."""
+    def _read(self, grey: np.ndarray, name: str) -> metrics.Readings:
         reader = self._models[name]
+        return metrics.read(reader, images.standardise(grey, reader.config.height, reader.config.width)[None])
+
+    def _show(self, grey: np.ndarray, readings: metrics.Readings) -> None:
         self.picture = images.resize(grey, images.HEIGHT, images.WIDTH).round().astype(np.uint8).tobytes()
-        image = images.standardise(grey if seen is None else seen, reader.config.height, reader.config.width)
-        said = metrics.read(reader, image[None])
-        self.reading, self.confidence = said.texts[0], said.confidences[0]
+        self.reading, self.confidence = readings.texts[0], readings.confidences[0]
+
+    def _grey(self) -> np.ndarray:
+        """The sample's own pixels, else what is shown."""
+        return images.load_grey(assets.SAMPLES[self.sample]) if self.sample else self.image
 
     def baked(self) -> str:
         """The pad as it stands, for a static page: the page goes on with its own trained readers."""
-        names = ("strokes", "thickness", "rotation", "lines", "blur", "sample")
-        grey = images.load_grey(source.SAMPLES / f"{self.sample}.png") if self.sample else self.image
         alt = f"Example: the network reads this picture as {self.reading!r}, with probability {self.confidence:.1%}."
-        return mount(self.kind, {name: getattr(self, name) for name in names}, grey, alt)
+        return mount(self.kind, self._state(), self._grey(), alt)

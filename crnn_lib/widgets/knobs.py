@@ -28,6 +28,7 @@ KNOBS = {  # Style field -> name, lowest, highest, step; a whole step makes a sl
     "blur": ("Blur", 0, 3, 0.1),
     "noise": ("Noise", 0, 80, 1),
 }
+MOST_SEED = 2**31 - 1
 SPREAD = {"rotation", "jump"}  # here each glyph draws its own value, from -v to +v
 
 
@@ -39,8 +40,10 @@ class GeneratorKnobs(Pictured):
     """
 
     def __init__(self, text: str = "2b7xy", seed: int = 0) -> None:
+        if not isinstance(text, str) or not isinstance(seed, int) or not 0 <= seed <= MOST_SEED:
+            raise UserError(f"give the knobs a text, and as seed a whole number from 0 to {MOST_SEED:,}")
         self.text = ipywidgets.Text(text, description="Text")
-        self.seed = ipywidgets.BoundedIntText(seed, min=0, max=2**31 - 1, description="Seed")
+        self.seed = ipywidgets.BoundedIntText(seed, min=0, max=MOST_SEED, description="Seed")
         self.sliders = {field: _slider(field) for field in KNOBS}
         self.reset = ipywidgets.Button(description="Reset the knobs")
         self.message = ipywidgets.HTML()  # a Label would set what stands between dollar signs as a formula

@@ -7,88 +7,131 @@ import torch
 import traitlets
 from PIL import Image, ImageDraw, ImageFont
 
-from crnn_lib import ctc, images
+from crnn_lib import assets, ctc, images
 from crnn_lib import model as models
 from crnn_lib.errors import UserError
-from crnn_lib.widgets import base, source
+from crnn_lib.widgets import base, fields
 
-SOURCES = ("uniform", "random", "peaked", "reader", "matrix")
+MADE_UP = ("uniform", "random", "peaked")
+STEPS = (2, 32)  # of a made-up matrix: the page's slider
+MOST = 1024  # rows or columns of a matrix
 CELL = 24  # pixels of a cell of the baked picture
 
 
-class Lab(base.Widget):
-    """Look into CTC: `Lab("mm", steps=6)` starts from an even matrix, `Lab("gxxw6", sample="gxxw6")` from a reader.
+class Probabilities(fields.Field):
+    """A matrix of probabilities, at most MOST rows and columns, each row summing to 1; or none."""
 
+    def __init__(self) -> None:
+        super().__init__([])
+
+    def takes(self, widget: Any) -> str:
+        """See Field."""
+        return f"rows of probabilities that sum to 1 in each row, at most {MOST} rows and columns"
+
+    def validate(self, obj: Any, value: Any) -> list[list[float]]:
+        """The rows as lists. Raises fields.Refused for anything else."""
+        rows = fields.array_of(value, np.float64)
+        if rows is not None and not rows.size:
+            return []
+        if rows is None or rows.ndim != 2 or max(rows.shape) > MOST or not (rows >= 0).all():
+            return self.refuse(obj, value)
+        return rows.tolist() if np.allclose(rows.sum(1), 1, atol=1e-4) else self.refuse(obj, value)
+
+
+class Lab(base.Widget):
+    """Look into CTC: `Lab("mm", steps=6)` starts from an even matrix, `Lab(sample="gxxw6")` from a reader.
+
+    `source` is uniform, random (with `seed`), peaked, or reader; the page makes random and peaked matrices. `symbols`
+    are the letters of the classes after the blank, `steps` the number of rows.
     `Lab("ab", symbols="abc", matrix=probabilities)` takes T rows of K = 4 probabilities of your own, the blank first.
-    `label` and `matrix` follow what is done on the page. Raises UserError for a label or a matrix that does not fit.
+    `label` and `matrix` follow what is done on the page. Raises UserError for options that do not fit.
     """
 
+    options = ("label", "source", "sample", "symbols", "steps", "seed", "matrix")
     kind = traitlets.Unicode("lab").tag(sync=True)
-    label = traitlets.Unicode("ab").tag(sync=True)
-    source = traitlets.Enum(SOURCES, "uniform").tag(sync=True)
-    sample = traitlets.Unicode("").tag(sync=True)
-    steps = traitlets.Int(5).tag(sync=True)
-    seed = traitlets.Int(1).tag(sync=True)
-    symbols = traitlets.Unicode("").tag(sync=True)
-    matrix = traitlets.List().tag(sync=True)
+    label = fields.Text("ab", base.MOST_LETTERS)
+    source = fields.Choice("uniform", [*MADE_UP, "reader", "matrix"])
+    sample = fields.Sample("")
+    symbols = fields.Text("", MOST - 1)
+    steps = fields.Whole(5, 1, MOST)
+    seed = fields.Whole(1, 1, 10**9)
+    matrix = Probabilities()
 
-    def __init__(self, label: str = "ab", model: models.CRNN | None = None, matrix: Any = None, **fields: Any) -> None:
+    def __init__(
+        self, label: str | None = None, model: models.CRNN | None = None, matrix: Any = None, **options: Any
+    ) -> None:
         if matrix is not None:
-            rows = np.asarray(matrix, dtype=float)
-            rows = _checked(rows, fields.get("symbols", ""))
-            fields |= {"source": "matrix", "matrix": rows, "steps": len(rows)}
-        elif fields.get("sample"):
-            fields.setdefault("source", "reader")
-        if len(label) > base.MOST_LETTERS:
-            raise UserError(f"the label {label[:40]!r} has {len(label)} letters: give at most {base.MOST_LETTERS}")
-        super().__init__({"yours": model} if model else base.readers(), label=label, **fields)
-        if self.source == "reader":
-            self.sample = self.sample or label
-            self._read()
-        elif self.source == "uniform":
-            self.symbols = self.symbols or "".join(dict.fromkeys(label + "abcdefghijklmn"))[: len(set(label)) + 2]
-            K = len(self.symbols) + 1
-            self.matrix = np.full((self.steps, K), 1 / K).tolist()
-        unknown = set(label) - set(self.symbols) if self.matrix else set()
+            options |= {"source": "matrix", "matrix": matrix}
+        elif options.get("sample"):
+            options.setdefault("source", "reader")
+        label = options.get("sample") or "ab" if label is None else label
+        super().__init__(base.readers(model), label=label, **options)
+        {"reader": self._read, "matrix": self._take}.get(self.source, self._make_up)()
+        unknown = sorted(set(self.label) - set(self.symbols))
         if unknown:
-            raise UserError(f"the label {label!r} holds {sorted(unknown)}, and the matrix is about {self.symbols!r}")
+            raise UserError(f"the label {self.label!r} holds {unknown}, and the matrix is about {self.symbols!r}")
 
     def _read(self) -> None:
-        path = source.SAMPLES / f"{self.sample}.png"
-        if not path.is_file():
-            raise UserError(f"there is no sample {self.sample!r}")
+        """The first reader's matrix of the sample, which the label may name."""
+        self.sample = self.sample or self.label
         reader = self._models[self.readers[0]]
-        image = images.standardise(images.load_grey(path), reader.config.height, reader.config.width)
-        with torch.no_grad():
-            self.symbols, self.matrix = reader.config.alphabet, reader(image[None])[0].exp().double().tolist()
+        grey = images.load_grey(assets.SAMPLES[self.sample])
+        image = images.standardise(grey, reader.config.height, reader.config.width)
+        log_probs = base.stages_of(reader, image[None])["log_probs"][0]
+        self.symbols, self.matrix = reader.config.alphabet, log_probs.double().exp().tolist()
         self.steps = len(self.matrix)
 
+    def _take(self) -> None:
+        """The given matrix, each row made to sum to exactly 1."""
+        rows, symbols = np.array(self.matrix), self.symbols
+        if not rows.size:
+            raise UserError("Lab: give a matrix, or choose another source")
+        twice_or_odd = len(set(symbols)) < len(symbols) or max(symbols, default="") > "\uffff"
+        if rows.shape[1] != len(symbols) + 1 or twice_or_odd:
+            raise UserError(
+                f"a matrix of shape {rows.shape} does not fit the symbols {symbols!r}: "
+                "give each of its columns one symbol of its own (up to U+FFFF), the first column is the blank's"
+            )
+        self.steps, self.matrix = len(rows), (rows / rows.sum(1, keepdims=True)).tolist()
+
+    def _make_up(self) -> None:
+        """The letters of a matrix that the page makes, as `symbolsFor` in lab_state.js; an even one is made here."""
+        low, high = STEPS
+        if not low <= self.steps <= high:
+            raise UserError(f"Lab: steps must be from {low} to {high} where no reader and no matrix is given")
+        self.symbols = self.symbols or "".join(dict.fromkeys(self.label + "abcdefghijklmn"))[: len(set(self.label)) + 2]
+        odd = [c for c in self.symbols if c == "-" or c.isspace() or c > "\uffff"]
+        if odd or len(set(self.symbols)) < len(self.symbols):
+            raise UserError(
+                f"Lab: the letters {self.symbols!r} must all differ, without white space, - and symbols beyond U+FFFF"
+            )
+        if self.source == "uniform":
+            K = len(self.symbols) + 1
+            self.matrix = np.full((self.steps, K), 1 / K).tolist()
+
+    def _state(self) -> dict[str, Any]:
+        state = super()._state()
+        return state if self.source == "matrix" else {name: state[name] for name in state if name != "matrix"}
+
     def baked(self) -> str:
-        """The lattice's occupancy as a picture, for a static page: the page goes on with its own arithmetic."""
-        names = ("label", "source", "sample", "steps", "seed", "symbols")
-        state = {name: getattr(self, name) for name in names}
-        if self.source == "matrix":
-            state["matrix"] = self.matrix
-        target = [self.symbols.index(c) + 1 for c in self.label] if self.matrix else []
-        log_probs = torch.tensor(self.matrix or [[1.0]] * self.steps, dtype=torch.float64).log()
+        """The lattice as a picture, for a static page: with its occupancy where the matrix is known here."""
+        if self.matrix and len(self.matrix[0]) == len(self.symbols) + 1 and set(self.label) <= set(self.symbols):
+            through, words = self._occupancy()
+            words = f": the darker a cell, the more of the label's probability passes through it. {words}"
+        else:
+            through = np.zeros((self.steps, 2 * len(self.label) + 1))
+            words = f", still empty: the page makes the {self.source} matrix, by script"
+        alt = f"The lattice of the label {self.label!r} over {len(through)} time steps{words}."
+        return base.mount(self.kind, self._state(), _picture(through, self.label), alt)
+
+    def _occupancy(self) -> tuple[np.ndarray, str]:
+        """Each cell's share of the label's probability (T, 2U + 1), and count and loss in words."""
+        target = [self.symbols.index(c) + 1 for c in self.label]
+        log_probs = torch.tensor(self.matrix, dtype=torch.float64).log()
         through = (ctc.forward(log_probs, target) + ctc.backward(log_probs, target)).exp().numpy()
         loss = ctc.ctc_loss(log_probs, target)
-        alt = (
-            f"The lattice of the label {self.label!r} over {len(log_probs)} time steps: the darker a cell, the more of "
-            f"the label's probability passes through it. {ctc.count_alignments(target, len(log_probs)):,} alignments, "
-            f"loss {loss:.3f}."
-        )
-        return base.mount(self.kind, state, _picture(through / max(float(np.exp(-loss)), 1e-300), self.label), alt)
-
-
-def _checked(rows: np.ndarray, symbols: str) -> list[list[float]]:
-    if rows.ndim != 2 or rows.shape[1] != len(symbols) + 1 or len(set(symbols)) < len(symbols):
-        raise UserError(
-            f"a matrix of shape {rows.shape} does not fit the symbols {symbols!r}: one column each, the blank's first"
-        )
-    if not (rows >= 0).all() or not np.allclose(rows.sum(1), 1, atol=1e-4):
-        raise UserError("each row of the matrix must hold probabilities that sum to 1")
-    return (rows / rows.sum(1, keepdims=True)).tolist()
+        count = ctc.count_alignments(target, len(log_probs))
+        return through / max(float(np.exp(-loss)), 1e-300), f"{count:,} alignments, loss {loss:.3f}"
 
 
 def _picture(through: np.ndarray, label: str) -> np.ndarray:

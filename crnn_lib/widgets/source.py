@@ -10,7 +10,6 @@ from pathlib import Path
 from crnn_lib import assets, images, skeletons
 
 FOLDER = Path(__file__).parent
-SAMPLES = assets.HERE / "samples"
 IMPORT = re.compile(r"^import\b[^;]*;\n", re.MULTILINE)
 FROM = re.compile(r'^import\b[^;]*"\./(\w+)\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?function\b|const\b|let\b|class\b)", re.MULTILINE)

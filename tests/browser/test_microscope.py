@@ -11,7 +11,7 @@ from visits import Visit, served
 
 pytest.importorskip("anywidget")
 
-from crnn_lib import ctc, images, metrics, strokes, synth
+from crnn_lib import assets, ctc, images, metrics, strokes, synth
 from crnn_lib.widgets import base, microscope, source, weights
 
 ALL = "image maps columns states probabilities path"
@@ -114,7 +114,7 @@ class Seen:
 
 
 def sample(name="2b7xy"):
-    return images.load_grey(source.SAMPLES / f"{name}.png")
+    return images.load_grey(assets.SAMPLES[name])
 
 
 def stages_of(reader, grey):
@@ -204,7 +204,7 @@ def test_pictures_typed_drawn_and_handed_over(open_widget):
         assert seen.part("text") == (said or "(nothing)")
 
     seen.do(lambda: seen.root.get_by_label("Type").fill("n7x"))
-    agrees(strokes.render(base.typed("n7x")))
+    agrees(strokes.image(base.typed("n7x")))
     seen.root.get_by_label("Type").fill("é")
     assert "cannot be drawn" in seen.part("message")
     seen.root.get_by_text("Draw a text of your own").click()
@@ -216,7 +216,7 @@ def test_pictures_typed_drawn_and_handed_over(open_widget):
             seen.page.keyboard.press(key)
 
     seen.do(draw)
-    agrees(strokes.render([[[20, 16], [20, 20], [20, 24], [21, 24], [22, 24], [23, 24]]]))
+    agrees(strokes.image([[[20, 16], [20, 20], [20, 24], [21, 24], [22, 24], [23, 24]]]))
     hand = """pixels => document.dispatchEvent(new CustomEvent("crnn-picture", {detail: {
         grey: {data: Float32Array.from(pixels), height: 50, width: 200}, drawn: false}}))"""
     seen.do(lambda: seen.page.evaluate(hand, sample("c3f8n").flatten().tolist()))

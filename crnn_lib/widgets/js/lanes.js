@@ -2,7 +2,7 @@
 // the text line stands above and below each other in all of them, and one mark goes through all.
 import { fromBase64 } from "./engine.js";
 import { standardise } from "./images.js";
-import { renderStrokes } from "./strokes.js";
+import { renderStrokes, strokesImage } from "./strokes.js";
 import { placeText } from "./write.js";
 import { loadFile, loadSample } from "./pad.js";
 import { element, greyCanvas, setText } from "./dom.js";
@@ -127,8 +127,7 @@ export function chooser({ model, onpicture, message, pen = false }) {
       say(error);
     }
   };
-  const ink = (strokes) => ({ data: Float32Array.from(renderStrokes(strokes, 2)), height: 32, width: 128 });
-  const drawing = (strokes, name) => attempt(() => ({ grey: ink(strokes), drawn: true, name }));
+  const drawing = (strokes, name) => attempt(() => ({ grey: strokesImage(strokes), drawn: true, name }));
   const sample = (name) => attempt(async () => ({ grey: await loadSample(name), drawn: false, name, truth: name }));
   const samples = element("select", { onchange: () => samples.value && sample(samples.value) }, element("option", { value: "" }, "choose…"));
   samples.append(...Object.keys(SAMPLES).map((name) => element("option", { value: name }, name)));
@@ -136,7 +135,7 @@ export function chooser({ model, onpicture, message, pen = false }) {
   typed.addEventListener("input", () => attempt(() => {
     const text = typed.value.toLowerCase().replace(/\s/g, "");
     samples.value = "";
-    return { grey: ink(placeText(text)), drawn: true, name: `the typed "${text}"`, truth: text };
+    return { grey: strokesImage(placeText(text)), drawn: true, name: `the typed "${text}"`, truth: text };
   }));
   const file = element("input", { type: "file", accept: "image/png,image/jpeg,image/gif,image/bmp,image/webp" });
   file.addEventListener("change", () => file.files[0] && attempt(async () => {

@@ -2,7 +2,7 @@
 import { fromBase64 } from "./engine.js";
 import { beamSearch, greedyDecode, labelLogProb } from "./decode.js";
 import { HEIGHT, WIDTH, blur, fromRGBA, resize, rotate, standardise } from "./images.js";
-import { normalise, renderStrokes } from "./strokes.js";
+import { renderStrokes, strokesImage } from "./strokes.js";
 import { placeText } from "./write.js";
 import { element, greyCanvas, latest, percent, setText, slider } from "./dom.js";
 
@@ -11,7 +11,6 @@ const MAX_BYTES = 40_000_000;
 const MAX_PIXELS = 40_000_000;
 const MIN_SIDE = 4;
 const BEAM = 8;
-const PEN = "strokes"; // the reader that was trained on normalised drawings, and is shown such
 
 /** The grey levels of an image file, or a clear error. @param {File} file @returns {Promise<Grey>} */
 export async function loadFile(file) {
@@ -268,17 +267,17 @@ export async function mountPad({ root, model, backend }) {
 
   async function readOnce() {
     const drawn = sheet;
-    const ink = (strokes) => ({ data: Float32Array.from(renderStrokes(strokes, settings.thickness)), height: HEIGHT, width: WIDTH });
-    const grey = spoil(drawn.picture ?? ink(drawn.strokes), settings);
-    const seenBy = (name) => (drawn.picture || name !== PEN ? grey : spoil(ink(normalise(drawn.strokes)), settings));
-    picture = Uint8Array.from(resize(grey, HEIGHT, WIDTH).data, (value) => Math.round(value));
+    const ink = () => ({ data: Float32Array.from(renderStrokes(drawn.strokes, settings.thickness)), height: HEIGHT, width: WIDTH });
+    const shown = spoil(drawn.picture ?? ink(), settings);
+    const grey = drawn.picture ? shown : spoil(strokesImage(drawn.strokes, settings.thickness), settings); // as a model sees it
+    picture = Uint8Array.from(resize(shown, HEIGHT, WIDTH).data, (value) => Math.round(value));
     show();
     const fitting = drawn.picture ? backend.readers[0] : backend.readers[backend.readers.length - 1];
-    const handed = { grey: seenBy(fitting), drawn: !drawn.picture, from: root };
+    const handed = { grey, drawn: !drawn.picture, from: root };
     if (!drawn.example) document.dispatchEvent(new CustomEvent("crnn-picture", { detail: handed }));
     const name = chosen === "auto" ? fitting : chosen;
     const { config } = await backend.reader(name);
-    const stages = await backend.infer(name, standardise(seenBy(name), config.height, config.width), config.height, config.width, ["log_probs"]);
+    const stages = await backend.infer(name, standardise(grey, config.height, config.width), config.height, config.width, ["log_probs"]);
     const K = config.alphabet.length + 1;
     const logProbs = stages.log_probs.data;
     const letters = (classes) => classes.map((c) => config.alphabet[c - 1]).join("");

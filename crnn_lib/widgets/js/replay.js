@@ -184,7 +184,7 @@ function createChoice(name, options, value, onchange) {
 
 /**
  * Put a replay into `root`. The model's fields: `recording`, like data/results/replay.json (empty: that one); where
- * `trainable`, a run that `running` starts and stops, and `status` tells about.
+ * `trainable`, a run that `running` starts and stops, and `finished` and `status` tell about.
  * @param {{root: HTMLElement, model: any, backend: any}} surroundings
  */
 export async function mountReplay({ root, model, backend }) {
@@ -277,10 +277,10 @@ export async function mountReplay({ root, model, backend }) {
   function tell() {
     film.hidden = !runs.length;
     beside.node.hidden = runs.length < 2;
-    if (train) setText(train, model.get("running") ? "Stop training" : "Start training");
+    if (train) setText(train, model.get("running") ? "Stop training" : model.get("finished") ? "Start afresh" : "Start training");
     setText(status, model.get("status") ?? "");
   }
-  const listeners = { "change:recording": grown, "change:running": tell, "change:status": tell };
+  const listeners = { "change:recording": grown, "change:running": tell, "change:finished": tell, "change:status": tell };
   Object.entries(listeners).forEach(([event, listener]) => model.on(event, listener));
   tell();
   show();

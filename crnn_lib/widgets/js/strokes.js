@@ -77,6 +77,14 @@ export function renderStrokes(strokes, thickness, H = 32, W = 128) {
   });
 }
 
+/**
+ * The picture of a drawing as a model sees it: normalised, then rendered, as crnn_lib.strokes.image.
+ * @param {Strokes} strokes @param {number} [thickness] in pixels @returns {Grey}
+ */
+export function strokesImage(strokes, thickness = 2, H = 32, W = 128) {
+  return { data: Float32Array.from(renderStrokes(normalise(strokes, H, W), thickness, H, W)), height: H, width: W };
+}
+
 /** The pixels [first, last + 1) along one axis that a segment from `a` to `b` can darken. */
 function span(a, b, reach, size) {
   const first = Math.max(Math.floor(Math.min(a, b) - reach), 0);

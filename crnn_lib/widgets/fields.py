@@ -1,0 +1,214 @@
+"""What a widget may be given. Each field knows which values it takes, and refuses any other in one line.
+
+A field is a traitlet that is also sent to the page. Limits may depend on the widget, for example on its model's number
+of time steps: then a function of the widget stands in place of the number.
+"""
+
+import json
+import numbers
+from collections.abc import Callable, Sequence
+from copy import copy
+from math import inf
+from typing import Any
+
+import numpy as np
+import traitlets
+from torch import Tensor
+
+from crnn_lib import assets, images, strokes
+from crnn_lib.errors import UserError, plain
+
+MOST_POINTS = 20_000  # of a drawing
+
+
+class Refused(UserError, traitlets.TraitError):
+    """A value that a field does not take. As a TraitError it makes traitlets restore what was set along with it."""
+
+
+class Field(traitlets.TraitType):
+    """A traitlet that is sent to the page and refuses a wrong value with a UserError."""
+
+    def __init__(self, default: Any) -> None:
+        super().__init__(default)
+        self.tag(sync=True)
+
+    def default(self, obj: Any = None) -> Any:
+        """The default, a new one for each widget."""
+        return copy(self.default_value)
+
+    def takes(self, widget: Any) -> str:
+        """The values that the field takes, in words."""
+        raise NotImplementedError
+
+    def refuse(self, widget: Any, value: Any) -> None:
+        """Raise Refused, with the name of the field, what it takes, and what it got."""
+        raise Refused(f"{type(widget).__name__}: {self.name} must be {self.takes(widget)}, not {_shown(value)}")
+
+    def from_string(self, s: str) -> Any:
+        """The value that a page's author writes as `s`: JSON, unless the field holds text. Raises UserError."""
+        try:
+            return json.loads(s)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{self.name}: {plain(s, 40)!r} is not a number or a list, as JSON writes them") from error
+
+
+class Number(Field):
+    """A number from `low` to `high`, kept as a float."""
+
+    abstract, concrete, words = numbers.Real, float, "a number"
+
+    def __init__(self, default: float, low: float, high: float | Callable[[Any], float]) -> None:
+        super().__init__(default)
+        self.low, self._high = low, high
+
+    def high(self, widget: Any) -> float:
+        """The largest value that the field takes."""
+        return self._high(widget) if callable(self._high) else self._high
+
+    def default(self, obj: Any = None) -> Any:
+        """The default, or the largest value where that is smaller."""
+        return self.default_value if obj is None else min(self.default_value, self.high(obj))
+
+    def takes(self, widget: Any) -> str:
+        """See Field."""
+        return f"{self.words} from {self.low:,} to {self.high(widget):,}"
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """The value. Raises Refused for another type, and for a value out of bounds."""
+        fits = isinstance(value, self.abstract) and not isinstance(value, bool)
+        return self.concrete(value) if fits and self.low <= value <= self.high(obj) else self.refuse(obj, value)
+
+
+class Whole(Number):
+    """A whole number from `low` to `high`."""
+
+    abstract, concrete, words = numbers.Integral, int, "a whole number"
+
+
+class Text(Field):
+    """Text of at most `most` characters, no lone surrogates among them."""
+
+    def __init__(self, default: str, most: int) -> None:
+        super().__init__(default)
+        self.most = most
+
+    def takes(self, widget: Any) -> str:
+        """See Field."""
+        return f"text of at most {self.most} characters"
+
+    def validate(self, obj: Any, value: Any) -> str:
+        """The value. Raises Refused for anything else."""
+        fits = isinstance(value, str) and len(value) <= self.most
+        return value if fits and not any("\ud800" <= c <= "\udfff" for c in value) else self.refuse(obj, value)
+
+    def from_string(self, s: str) -> str:
+        """The text itself."""
+        return s
+
+
+class Choice(Field):
+    """One of some names, or, where `several`, any of them with spaces between."""
+
+    def __init__(
+        self, default: str, names: Sequence[str] | Callable[[Any], Sequence[str]], several: bool = False
+    ) -> None:
+        super().__init__(default)
+        self._names, self.several = names, several
+
+    def names(self, widget: Any) -> Sequence[str]:
+        """What there is to choose from."""
+        return self._names(widget) if callable(self._names) else self._names
+
+    def takes(self, widget: Any) -> str:
+        """See Field."""
+        what = "names with spaces between, of" if self.several else "one of"
+        return f"{what} {', '.join(name for name in self.names(widget) if name)}"
+
+    def validate(self, obj: Any, value: Any) -> str:
+        """The value. Raises Refused for anything else."""
+        chosen = (value.split() if self.several else [value]) if isinstance(value, str) else [None]
+        return value if set(chosen) <= set(self.names(obj)) else self.refuse(obj, value)
+
+    def from_string(self, s: str) -> str:
+        """The name itself."""
+        return s
+
+
+class Sample(Choice):
+    """One of the embedded sample images; none, too, where that is the default."""
+
+    def __init__(self, default: str) -> None:
+        super().__init__(default, [*assets.SAMPLES, *[""][: not default]])
+
+
+class Drawing(Field):
+    """Strokes: lists of points [x, y] in pixels, kept on the grid of `strokes.quantise`."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+
+    def takes(self, widget: Any) -> str:
+        """See Field."""
+        return f"a list of strokes, lists of points [x, y], with at most {MOST_POINTS:,} points"
+
+    def validate(self, obj: Any, value: Any) -> list[list[list[float]]]:
+        """The strokes on the grid. Raises Refused for anything else."""
+        try:
+            drawing = strokes.quantise(value)
+        except UserError as error:
+            raise Refused(f"{type(obj).__name__}: {self.name}: {error}") from error
+        return drawing if sum(map(len, drawing)) <= MOST_POINTS else self.refuse(obj, value)
+
+
+class Dictionary(Field):
+    """A dictionary, empty by default."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def takes(self, widget: Any) -> str:
+        """See Field."""
+        return "a dictionary"
+
+    def validate(self, obj: Any, value: Any) -> dict[Any, Any]:
+        """The value. Raises Refused for anything else."""
+        return value if isinstance(value, dict) else self.refuse(obj, value)
+
+
+def array_of(value: Any, dtype: type) -> np.ndarray | None:
+    """The numbers of a tensor, an array or nested lists; None where it does not hold numbers, or not evenly."""
+    try:
+        with np.errstate(over="ignore"):  # becomes infinite
+            return np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value, dtype=dtype)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError):
+        return None
+
+
+def image_of(value: Any) -> np.ndarray:
+    """An image as a matrix (h, w) float32, from a tensor, an array or nested lists of shape (h, w) or (1, h, w).
+
+    Raises UserError for another shape, sides below `images.MIN_SIDE`, and numbers that are not finite.
+    """
+    values = array_of(value, np.float32)
+    if values is None:
+        raise UserError(f"an image is a tensor or an array (h, w) of numbers, not {_shown(value)}")
+    shape, values = values.shape, values.squeeze(tuple(i for i, n in enumerate(values.shape[:-2]) if n == 1))
+    if values.ndim != 2 or min(values.shape) < images.MIN_SIDE or values.size > images.MAX_PIXELS:
+        raise UserError(f"an image of shape {shape} cannot be shown: give (h, w), each {images.MIN_SIDE} or more")
+    if not np.abs(values).max() < inf:
+        raise UserError("an image with infinite or undefined pixels cannot be shown")
+    return values
+
+
+def grey_of(value: Any) -> np.ndarray:
+    """An image of grey levels as `image_of`. Raises UserError as that, and for a pixel outside 0 .. 255."""
+    values = image_of(value)
+    if values.min() < 0 or values.max() > 255:
+        raise UserError("an image holds grey levels from 0 to 255")
+    return values
+
+
+def _shown(value: Any) -> str:
+    """A value in a message: in full where that is short."""
+    short = isinstance(value, str | float) or (isinstance(value, int) and abs(value) < 10**12)
+    return plain(repr(value), 60) if short else f"a value of type {type(value).__name__}"

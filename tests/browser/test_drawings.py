@@ -1,0 +1,89 @@
+"""Small writing in a corner of the pad, on a page with pad, microscope, laboratory and a probe: all read the same."""
+
+import numpy as np
+import pytest
+import small_site
+from visits import Visit, served
+
+from crnn_lib import images, metrics, strokes
+from crnn_lib.widgets import base
+
+TEXT = "wax7"
+SMALL = [[[x * 0.4 + 2, y * 0.4 + 17] for x, y in stroke] for stroke in base.typed(TEXT)]
+LAB = "```{crnn-widget} lab\n:source: reader\n:sample: gxxw6\n```\n"
+PAGES = {
+    "index": "# All\n\n```{crnn-widget} pad\n:sample: 2b7xy\n```\n\n```{crnn-widget} microscope\n```\n\n" + LAB,
+    "given": f"# Given\n\n```{{crnn-widget}} microscope\n:strokes: {SMALL}\n```\n",
+    "probe": "# Probe\n\n```{crnn-widget} probe-decoding\n```\n",
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with served(small_site.build(tmp_path_factory.mktemp("drawings"), PAGES)) as address:
+        yield address
+
+
+@pytest.fixture
+def page(chromium, server):
+    def visit(name):
+        seen = Visit(chromium, server, f"{name}.html", height=3000)
+        seen.page.locator("crnn-widget[live]").first.wait_for()
+        visits.append(seen)
+        return seen.page
+
+    visits = []
+    yield visit
+    for seen in visits:
+        seen.context.close()
+        assert (seen.outside, seen.problems) == ([], [])
+
+
+def text_of(page, kind):
+    return page.locator(f'[data-crnn-widget="{kind}"] [data-crnn="text"]')
+
+
+def shows(page, kind, text):
+    """Wait until a widget shows `text`."""
+    page.wait_for_function(
+        "([kind, text]) => document.querySelector(`[data-crnn-widget=${kind}] [data-crnn=text]`)?.textContent === text",
+        arg=[kind, text],
+    )
+
+
+def draw(page, canvas, drawing):
+    box = canvas.bounding_box()
+    for stroke in drawing:
+        for i, (x, y) in enumerate(stroke):
+            page.mouse.move(box["x"] + x / 128 * box["width"], box["y"] + y / 32 * box["height"])
+            if i == 0:
+                page.mouse.down()
+        page.mouse.up()
+
+
+def test_drawn_on_the_pad_it_is_read_by_all(page):
+    seen = page("index")
+    for kind in ("pad", "microscope", "lab"):
+        text_of(seen, kind).wait_for()
+    draw(seen, seen.locator('[data-crnn-widget="pad"] canvas'), SMALL)
+    for kind in ("pad", "microscope", "lab"):
+        shows(seen, kind, TEXT)
+
+
+def test_drawn_in_the_microscope_and_given_to_it(page):
+    seen = page("index")
+    pen = seen.locator('[data-crnn-widget="microscope"]')
+    pen.get_by_text("Draw a text of your own").click()
+    draw(seen, pen.get_by_role("application"), SMALL)
+    shows(seen, "microscope", TEXT)
+    shows(page("given"), "microscope", TEXT)
+
+
+def test_typed_into_a_probe(page):
+    seen = page("probe")
+    seen.locator("crnn-widget").get_by_label("Type").fill("n7x")
+    model = list(base.readers().values())[-1]
+    said = metrics.read(model, images.standardise(strokes.image(base.typed("n7x")))[None])
+    shows(seen, "probe-decoding", said.texts[0])
+    shown = seen.locator('[data-crnn="confidence"]').inner_text()
+    assert np.isclose(float(shown.strip("<> %")), 100 * said.confidences[0], atol=5)
