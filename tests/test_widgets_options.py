@@ -1,10 +1,8 @@
 """Every option of every widget: shown in a notebook and on a page, or refused in one clear line."""
 
 import html
-import importlib.util
 import json
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,14 +21,14 @@ pytest.importorskip("anywidget")
 
 from crnn_lib.widgets import base, fields, knobs, lab, learning, microscope, monitor, source
 
-ROOT = Path(__file__).resolve().parents[1]
 TINY = Config("2b", 16, 40, (2, 3), ((4, 2), (2, 2)), 3, 2)  # 10 time steps
 GREY = synth.render("2b7xy", seed=1)
 LINE = [[[3.0, 3.0], [40.0, 20.0]]]
 ROWS = [[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]]
 FILM = json.loads(base.RECORDINGS["replay"].read_text(encoding="utf-8"))
 FILM["runs"] = FILM["runs"][:1]
-PICTURES = {"sample": ["2b7xy", "p6c7d"], "image": [GREY, torch.randn(1, 32, 128)], "truth": ["", "2b7xy", "É\u3000"]}
+TENSOR = torch.randn(1, 32, 128, generator=torch.Generator().manual_seed(1))
+PICTURES = {"sample": ["2b7xy", "p6c7d"], "image": [GREY, TENSOR], "truth": ["", "2b7xy", "É\u3000"]}
 GOOD = {  # each option at its ends, and in the middle
     base.Pad: {"strokes": [[], LINE], "sample": ["", "c3f8n"], "thickness": [1, 2.5, 6], "rotation": [-20, 20],
                "lines": [0, 6], "blur": [0, 2.0]},
@@ -57,6 +55,11 @@ CASES += [
 CASES += [(microscope.Microscope, {"stage": "pool5", "map": 63})]
 
 
+def named(value):
+    """A short id of a class or of its options: the same on every worker."""
+    return value.__name__ if isinstance(value, type) else " ".join(str(value).split())[:60]
+
+
 @pytest.fixture(scope="module", autouse=True)
 def loaded_once():
     """Reading the weights is most of what making a widget costs."""
@@ -71,9 +74,7 @@ def loaded_once():
 def page():
     """page(kind, options as text) -> the HTML that the directive puts on a page."""
     pytest.importorskip("docutils", reason="needs Sphinx")
-    spec = importlib.util.spec_from_file_location("crnn_widgets", ROOT / "book" / "_ext" / "crnn_widgets.py")
-    crnn_widgets = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(crnn_widgets)
+    import crnn_widgets
 
     def show(kind, options):
         assert set(options) <= set(crnn_widgets.CrnnWidget.option_spec)
@@ -106,7 +107,7 @@ def test_every_option_is_tried():
     assert all(set(options) == set(kind.options) for kind, options in GOOD.items())
 
 
-@pytest.mark.parametrize("kind, options", CASES, ids=str)
+@pytest.mark.parametrize("kind, options", CASES, ids=named)
 def test_a_good_option_is_shown(kind, options, page):
     widget = kind(**options)
     state = state_of(assert_shown(widget))
@@ -194,7 +195,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("kind, options, words", BAD, ids=str)
+@pytest.mark.parametrize("kind, options, words", BAD, ids=named)
 def test_a_bad_option_is_refused_in_a_line(kind, options, words):
     with pytest.raises(UserError, match=words) as refused:
         kind(**options).baked()
