@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ class Config:
     """The shape of a CRNN; everything else follows from it.
 
     `channels[i]` and `pools[i]` (vertical, horizontal) belong to convolution block i; `features` is the size of a
-    column after its projection, `hidden` that of one LSTM direction. Raises UserError for an impossible shape.
+    column after its projection, `hidden` that of one LSTM direction. Any sequences will do; tuples are kept.
+    Raises UserError for an impossible shape.
     """
 
     alphabet: str = CAPTCHA_SYMBOLS
@@ -43,6 +45,14 @@ class Config:
 
     def __post_init__(self) -> None:
         Alphabet(self.alphabet)
+        try:
+            object.__setattr__(self, "channels", tuple(map(index, self.channels)))
+            object.__setattr__(self, "pools", tuple((index(v), index(h)) for v, h in self.pools))
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                "channels must be a sequence of whole numbers, pools one of pairs (vertical, horizontal) of such, "
+                f"not {str(self.channels)[:80]} and {str(self.pools)[:80]}"
+            ) from error
         if not 1 <= len(self.channels) == len(self.pools) <= 64:
             raise UserError(
                 f"{len(self.channels)} channels and {len(self.pools)} pools: give one of each a block, 1 to 64 blocks"
@@ -93,15 +103,19 @@ class Config:
         alphabet = Alphabet(self.alphabet)
         for label in labels:
             alphabet.encode(label)
-            repeats = sum(a == b for a, b in pairwise(label))
-            needed = len(label) + repeats
+            needed = steps_needed(label)
             if needed > self.steps():
                 stride = self.receptive_field().stride_x
                 raise UserError(
-                    f"label {label[:40]!r} needs T >= U + r = {len(label)} + {repeats} = {needed} time steps, but a "
-                    f"width of {self.width} pixels at {stride} pixels a step gives T = {self.steps()}: "
+                    f"label {label[:40]!r} needs T >= U + r = {len(label)} + {needed - len(label)} = {needed} time "
+                    f"steps, but a width of {self.width} pixels at {stride} pixels a step gives T = {self.steps()}: "
                     f"use a width of at least {needed * stride}"
                 )
+
+
+def steps_needed(label: Sequence[Any]) -> int:
+    """U + r, the fewest time steps that a label of U symbols fits: its r adjacent repeats need a blank each."""
+    return len(label) + sum(a == b for a, b in pairwise(label))
 
 
 @dataclass(frozen=True)
@@ -211,7 +225,7 @@ def load(path: str | Path) -> CRNN:
             if metadata.get("format") != FORMAT:
                 raise UserError(f"it holds no reader of this library (format {metadata.get('format')!r})")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            config, provenance = _config_from(json.loads(metadata["config"])), json.loads(metadata["provenance"])
+            config, provenance = Config(**json.loads(metadata["config"])), json.loads(metadata["provenance"])
         with torch.device("meta"):  # allocates nothing: sizes are checked against the file's own tensors
             model = CRNN(config)
         shapes = model.state_dict().items()  # of the process's default dtype, which may be float64
@@ -235,9 +249,3 @@ def _is_pickle(path: str | Path) -> bool:
     """Whether the file begins as pickled tensors do: a zip, or the protocol's mark."""
     with open(path, "rb") as file:
         return file.read(4).startswith((b"PK\3\4", b"\x80"))
-
-
-def _config_from(fields: dict[str, Any]) -> Config:
-    fields["channels"] = tuple(fields["channels"])
-    fields["pools"] = tuple((v, h) for v, h in fields["pools"])
-    return Config(**fields)

@@ -71,7 +71,7 @@ def test_labels_are_composed_characters(tmp_path):
         ("name,text\na.png,a\n", "columns file,label"),
         ("file;label\na.png;a\n", "columns file,label"),
         ("file,label\n", "names no file"),
-        ("file,label\na.png,a\n\n./a.png,a\n", r"line 4.*'a\.png' stands twice"),
+        ("file,label\na.png,a\n\n./a.png,a\n", r"line 4.*'a\.png' is listed twice"),
         ("file,label\na.png,\n", "line 2: the label is empty"),
         ("file,label\na.png\n", "line 2: the label is empty"),
         ("file,label\na.png,  \n", "the label is empty"),

@@ -95,7 +95,7 @@ class TrainingMonitor(Pictured):
     def _train(self) -> None:
         self._tell("training")
         options = {"should_stop": self._stopping.is_set, "on_epoch": lambda record: self._look()}
-        self.fit = fit(*self._what, checkpoint=self.checkpoint, resume=True, **options)
+        self.fit = fit(*self._what, checkpoint=self.checkpoint, **options)
         self._tell("finished" if self.fit.finished else "stopped; Start goes on after the last whole epoch")
 
     def _tell(self, text: str) -> None:
