@@ -68,9 +68,10 @@ def sentences(report: dict[str, Any], kinds: Sequence[str] = tuple(SENTENCES)) -
     for kind in kinds:
         if found := report[kind]:
             what, cure = SENTENCES[kind]
-            shown = "; ".join(map(_in_words, found[:SHOWN])) + "; ..." * (len(found) > SHOWN)
+            shown = "; ".join(map(_in_words, found[:SHOWN]))
+            more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
             first = found[0] if isinstance(found[0], dict) else {}
-            lines.append(f"{what} ({len(found)}): {shown}. Cure: {cure.format(**first)}")
+            lines.append(f"{what} ({len(found)}): {shown}{more}. Cure: {cure.format(**first)}")
     return lines
 
 

@@ -71,7 +71,8 @@ def check_set(a: argparse.Namespace) -> None:
     if a.json:
         print(_json(report))
         return
-    labels = f"{report['distinct_labels']} distinct labels of {' to '.join(map(str, report['lengths']))} characters"
+    lengths = " to ".join(map(str, dict.fromkeys(report["lengths"])))  # one number if both are the same
+    labels = f"{report['distinct_labels']} distinct labels of {lengths or 0} characters"
     print(plain(f"{report['images']} images; {labels}; symbols {report['alphabet']!r}"))
     for line in checks.sentences(report) or ["no problem found"]:
         print(plain(line))
@@ -117,13 +118,13 @@ def _finished(path: Path, asked: dict[str, Any], data: LabelledImages) -> dict[s
     try:
         found = load(path).provenance
     except UserError as error:
-        raise UserError(f"{error}; {cure}") from error
+        raise UserError(f"{path} exists and holds no weights: {cure}") from error
     wanted = json.loads(json.dumps(asked))
     other = [key for key in wanted if found.get(key) != wanted[key]]
     if other == ["data"] and data.is_known_as(found.get("data")):  # by version 1
         other = []
     if other or not is_history(found.get("history")) or not found["history"]:
-        raise UserError(f"{path} is of another training (other {', '.join(other) or 'history'}): {cure}")
+        raise UserError(f"{path} exists, of another training (other {', '.join(other) or 'history'}): {cure}")
     print(f"{plain(str(path))} is finished: nothing is left to do", file=sys.stderr)
     return found
 
@@ -192,7 +193,7 @@ def crossval(a: argparse.Namespace) -> None:
         if a.fresh:
             audit.discard(state)
         elif out.exists() and not state.exists():
-            raise UserError(f"{out} exists, of another run: use --fresh to overwrite it, or another --out")
+            raise UserError(f"{out} exists, of another cross-validation: use --fresh to overwrite it, or another --out")
         rows = audit.crossval(config, data, recipe, a.folds, a.seed, state, device, say)
         finished = out.exists() and out.read_bytes() == audit.as_csv(rows).encode()
         if finished:

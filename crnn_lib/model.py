@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS, Alphabet
 from crnn_lib.errors import UserError
 from crnn_lib.files import atomic_path
+from crnn_lib.images import SD_FLOOR
 
 FORMAT = "crnn_lib 1"
 MOST_NUMBERS = 2**27  # in one stage of one image: half a gigabyte
@@ -168,7 +169,15 @@ class CRNN(nn.Module):
 
         image; conv1.. (N, C, H, W) before and pool1.. after each pooling; columns (N, T, C*H); features (N, T, F);
         states (N, T, 2 * hidden), forward direction first; logits and log_probs (N, T, K).
+        Raises UserError, as `check_images`, for images that the layers refuse.
         """
+        try:
+            return self._stages(images)
+        except (RuntimeError, TypeError, ValueError):  # only then, so that a sound image costs and traces nothing more
+            check_images(self, images)
+            raise
+
+    def _stages(self, images: Tensor) -> dict[str, Tensor]:
         stages = {"image": images}
         x = images
         for i, (block, pool) in enumerate(zip(self.blocks, self.pools, strict=True), 1):
@@ -189,6 +198,25 @@ class CRNN(nn.Module):
     def parameter_count(self) -> int:
         """How many numbers training may change."""
         return sum(p.numel() for p in self.parameters())
+
+
+def check_images(model: nn.Module, images: Any) -> None:
+    """Raise UserError unless `images` are standardised ones (N, 1, H, W) of the height and type that `model` takes."""
+    config, kind = model.config, next(model.parameters()).dtype
+    wanted = f"the model reads a tensor (N, 1, {config.height}, W) of {kind}"
+    if not isinstance(images, Tensor):
+        raise UserError(f"{wanted}, not {type(images).__name__}: use torch.stack or torch.from_numpy")
+    shape = tuple(images.shape)
+    if images.dtype != kind:
+        raise UserError(f"{wanted}, not of {images.dtype}: use images.standardise for grey levels, else images.to")
+    if shape == (1, config.height, shape[-1]):
+        raise UserError(f"{wanted}, not of shape {shape}: add an axis to a single image, image[None]")
+    if len(shape) != 4 or shape[1:3] != (1, config.height) or not shape[0]:
+        raise UserError(f"{wanted}, not of shape {shape}: use images.load or images.standardise, then torch.stack")
+    if not config.steps(shape[3]):
+        raise UserError(f"{wanted}, not of shape {shape}: too narrow for a time step")
+    if images.abs().max() > 1 / SD_FLOOR:
+        raise UserError(f"{wanted}, standardised, not with values up to {images.max():.4g}: use images.standardise")
 
 
 def save(model: CRNN, path: str | Path, provenance: dict[str, Any]) -> None:
