@@ -157,7 +157,7 @@ def dataset(
     images, labels = generate(count, seed, alphabet, lengths, style)
     tensor = torch.stack([standardise(image.astype(np.float32), height, width) for image in images])
     names = tuple(f"{i:05d}_{label}.png" for i, label in enumerate(labels))
-    digests = tuple(hashlib.sha256(f"{style} {seed} {i}".encode()).hexdigest() for i in range(count))
+    digests = tuple(hashlib.sha256(f"{style} {seed} {i}".encode()).hexdigest() for i in range(len(labels)))
     return LabelledImages(tensor, tuple(labels), names, digests)
 
 
