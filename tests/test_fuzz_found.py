@@ -143,7 +143,7 @@ def test_a_recorded_split_that_is_none_is_told(wrong, folder):
 
 
 @pytest.mark.parametrize("history", [None, [], 5, [{}], [{"epoch": 1, "train_loss": [1]}]])
-def test_a_finished_run_with_a_crooked_history_is_trained_again_when_asked_to(history, folder, monkeypatch):
+def test_a_finished_run_with_a_crooked_history_is_trained_again(history, folder, monkeypatch):
     trained = []
 
     def pretended(config, *_, **__):
