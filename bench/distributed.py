@@ -6,7 +6,7 @@
 An example to start from, not a part of the library: model, data and the state of a run are the library's, the loop is
 this file's. One process a GPU (nccl), or one a CPU core (gloo). All processes hold the same weights. Process `rank` of
 `world` takes every world-th image of a batch; DistributedDataParallel averages the gradients, so that all make the same
-step. Process 0 writes FILE.checkpoint after each epoch; --resume goes on from it, with any number of processes.
+step. Process 0 writes FILE.checkpoint after each epoch; the same command goes on from it, with any number of processes.
 """
 
 import argparse
@@ -76,14 +76,14 @@ def epoch(run: Run, network: nn.Module) -> None:
     run.history.append({"epoch": number, "train_loss": total.item() / images})
 
 
-def train(config: Config, data: LabelledImages, recipe: Recipe, device: str, checkpoint: Path, resume: bool) -> Run:
-    """Train in all processes alike; process 0 writes the checkpoint after each epoch."""
+def train(config: Config, data: LabelledImages, recipe: Recipe, device: str, checkpoint: Path, fresh: bool) -> Run:
+    """Train in all processes alike; process 0 writes the checkpoint after each epoch. `fresh` ignores an old one."""
     torch.manual_seed(recipe.seed)  # the same first weights everywhere
     run = Run(CRNN(config), data, recipe, device)
     on_gpu = device.startswith("cuda")
     if on_gpu:  # BatchNorm over the joint batch; it knows GPUs only
         nn.SyncBatchNorm.convert_sync_batchnorm(run.model)
-    if resume and checkpoint.exists():
+    if checkpoint.exists() and not fresh:
         run.restore(checkpoint)
     network = DistributedDataParallel(run.model, [device] if on_gpu else None, forward_sync_buffers=False)
     while len(run.history) < recipe.epochs:
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     parser.add_argument("--epochs", type=int, default=Recipe().epochs)
     parser.add_argument("--batch-size", type=int, default=16, help="images in a joint batch, of all processes together")
-    parser.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint, if there is one")
+    parser.add_argument("--fresh", action="store_true", help="start anew, whatever FILE.checkpoint holds")
     a = parser.parse_args()
     on_gpu = torch.cuda.is_available()
     device = f"cuda:{os.environ['LOCAL_RANK']}" if on_gpu else "cpu"
@@ -118,7 +118,7 @@ def main() -> None:
     recipe = replace(Recipe(), epochs=a.epochs, batch_size=a.batch_size, validation_fraction=0)
     config = Config(alphabet=Alphabet.of(data.labels).symbols)
     checkpoint = a.out.with_name(a.out.name + ".checkpoint")
-    run = train(config, data.subset(kept), recipe, device, checkpoint, a.resume)
+    run = train(config, data.subset(kept), recipe, device, checkpoint, a.fresh)
     if rank == 0:
         provenance = {
             "data": data.fingerprint(), "images": len(data), "train_images": len(kept), "split_seed": 0,

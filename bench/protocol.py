@@ -36,7 +36,7 @@ def train(recipe: str, captchas: Path, seed: int, out: Path) -> dict:
     if record.exists() and out.exists():
         return json.loads(record.read_text())
     command = [sys.executable, "-m", "crnn_lib", "train", "--data", str(captchas), "--out", str(out), "--json"]
-    command += ["--split-seed", str(seed), "--seed", str(seed), "--resume", *OPTIONS[recipe]]
+    command += ["--split-seed", str(seed), "--seed", str(seed), *OPTIONS[recipe]]
     before = os.times()
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     after = os.times()

@@ -19,7 +19,6 @@ data/results/training_cost.json.
 import argparse
 import json
 import math
-import resource
 import statistics
 import subprocess
 import sys
@@ -34,7 +33,7 @@ from torch import Tensor, nn
 from crnn_lib import images, metrics, synth
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS, Alphabet
 from crnn_lib.data import LabelledImages, list_folder, load_folder, split
-from crnn_lib.files import environment, write_text
+from crnn_lib.files import environment, peak_megabytes, write_text
 from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Recipe, Run, tune_process
 
@@ -155,7 +154,7 @@ def train(which: str, seed: int, captchas: Path | None, state: Path) -> None:
         print(json.dumps(run.epoch(lambda: False)), file=sys.stderr, flush=True)
     result = {"recipe": asdict(recipe), "prepare_cpu_seconds": round(prepared, 1), "history": run.history}
     result |= {"parameters": sum(p.numel() for p in model.parameters() if p.requires_grad), "images": len(data)}
-    result |= {"peak_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}  # kB on Linux
+    result |= {"peak_megabytes": peak_megabytes()}
     if test:
         model.load_state_dict(run.best)
         figures, _ = metrics.evaluate(model, test.images, test.labels)

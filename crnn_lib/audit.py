@@ -1,6 +1,7 @@
 """Out-of-fold readings of a data set, and the audit of the labels that they call in question."""
 
 import csv
+import glob
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -39,19 +40,22 @@ def crossval(
     """Read every image by the one of k models that was not trained on it; in the order of `data`.
 
     After each fold the rows so far are written to the JSON file `state`, and within a fold the training checkpoints
-    beside it, so that a killed run goes on where it was. Raises UserError for a `state` of another run.
+    beside it, so that a killed run goes on where it was, and one that `state` has the end of trains nothing.
+    Raises UserError for a `state` of another run.
     """
     state = Path(state)
     identity = json.loads(json.dumps([asdict(config), asdict(recipe), data.fingerprint(), k, seed]))
     dealt = folds(data.labels, k, seed)
     wanted = [(data.names[i], data.labels[i], fold) for fold, (_, test) in enumerate(dealt) for i in test]
     rows = _rows_so_far(state, identity, wanted)
+    if not state.exists():
+        _note(state, identity, rows)
     for fold, (train, test) in enumerate(dealt):
         checkpoint = state.with_name(f"{state.name}.fold{fold}.checkpoint")
         if any(row.fold == fold for row in rows):
             checkpoint.unlink(missing_ok=True)  # killed between the two lines that end a fold
             continue
-        run = fit(config, data.subset(train), recipe, checkpoint=checkpoint, resume=True, device=device)
+        run = fit(config, data.subset(train), recipe, checkpoint=checkpoint, device=device)
         if not run.finished:
             raise KeyboardInterrupt
         held_out = data.subset(test)
@@ -59,11 +63,15 @@ def crossval(
         losses = metrics.sequence_losses(readings.log_probs.double(), held_out.labels, run.model.alphabet).tolist()
         columns = (held_out.names, held_out.labels, readings.texts, readings.confidences, losses)
         rows += [OutOfFold(*row, fold) for row in zip(*columns, strict=True)]
-        write_text(state, json.dumps({"identity": identity, "rows": [asdict(row) for row in rows]}))
+        _note(state, identity, rows)
         checkpoint.unlink(missing_ok=True)
         on_fold(fold, figures)
     order = {name: i for i, name in enumerate(data.names)}
     return sorted(rows, key=lambda row: order[row.file])
+
+
+def _note(state: Path, identity: list[Any], rows: Sequence[OutOfFold]) -> None:
+    write_text(state, json.dumps({"identity": identity, "rows": [asdict(row) for row in rows]}))
 
 
 def _rows_so_far(state: Path, identity: list[Any], wanted: list[tuple[str, str, int]]) -> list[OutOfFold]:
@@ -79,16 +87,29 @@ def _rows_so_far(state: Path, identity: list[Any], wanted: list[tuple[str, str, 
         ):
             raise ValueError("its rows are not those of whole folds")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{state} is damaged; delete it to start anew") from error
+        raise UserError(f"{state} is damaged; delete it or use --fresh to start anew") from error
     if whose != identity:
-        raise UserError(f"{state} belongs to a run with another recipe, model or data; delete it to start anew")
+        raise UserError(
+            f"{state} belongs to a run with another recipe, model or data; delete it or use --fresh to start anew"
+        )
     return rows
 
 
+def discard(state: str | Path) -> None:
+    """Remove what an earlier `crossval` left in `state` and beside it."""
+    state = Path(state)
+    for path in (state, *state.parent.glob(f"{glob.escape(state.name)}.fold*.checkpoint")):
+        path.unlink(missing_ok=True)
+
+
+def as_csv(rows: Sequence[Any]) -> str:
+    """Dataclass instances as CSV, one column a field, numbers to six decimals."""
+    return csv_text([{k: f"{v:.6f}" if isinstance(v, float) else v for k, v in asdict(row).items()} for row in rows])
+
+
 def write_rows(rows: Sequence[Any], path: str | Path) -> None:
-    """Write dataclass instances as CSV, one column a field, numbers to six decimals."""
-    told = [{k: f"{v:.6f}" if isinstance(v, float) else v for k, v in asdict(row).items()} for row in rows]
-    write_text(path, csv_text(told))
+    """Write dataclass instances to a file as in `as_csv`."""
+    write_text(path, as_csv(rows))
 
 
 def read_rows(path: str | Path) -> list[OutOfFold]:

@@ -45,7 +45,7 @@ def restore(run: "Run", path: str | Path) -> None:
         _put_in_place(run, history, tensors)
     except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"cannot resume from {path}: {reason}; delete it to start anew") from error
+        raise UserError(f"cannot resume from {path}: {reason}; delete it or use --fresh to start anew") from error
 
 
 def is_history(found: Any) -> bool:

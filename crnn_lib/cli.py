@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    data = choices.add_parser("data", help="generate, fetch or verify a data set")
+    data = choices.add_parser("data", help="generate, fetch, verify or check a data set")
     verbs = data.add_subparsers(dest="verb", required=True, metavar="VERB")
     p = command("generate", commands.generate, "write generated images, file names and labels.csv", verbs)
     p.add_argument("--out", type=_path, required=True)
@@ -65,15 +65,17 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=_path, default=Path("data/captcha_images"))
     p = command("verify", commands.verify_set, "check a folder against the manifest", verbs)
     p.add_argument("folder", type=_path, metavar="DIR")
+    p = command("check", commands.check_set, "report on images and labels: what would be learned wrong", verbs)
+    p.add_argument("folder", type=_path, metavar="DIR")
+    _add_labels(p)
+    p.add_argument("--json", action="store_true")
 
     p = command("train", commands.train, "train a reader on one part of a folder of labelled images")
     _add_data(p)
     p.add_argument("--out", type=_file, required=True, metavar="FILE")
     p.add_argument("--split-seed", type=_whole(0), default=0)
     p.add_argument("--train-fraction", type=float, default=0.7)
-    p.add_argument("--width", type=_whole(1, 65536), default=images.WIDTH, help="pixels that each image is brought to")
     _add_recipe(p)
-    p.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint, if there is one")
     p = command("evaluate", commands.evaluate, "score a reader")
     _add_data(p)
     _add_weights(p)
@@ -129,6 +131,12 @@ def _file(text: str) -> Path:
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=_path, metavar="DIR", help="default: the embedded generated set")
     parser.add_argument("--skip-bad", action="store_true", help="leave out files that are no sound image")
+    _add_labels(parser)
+
+
+def _add_labels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--label-until", metavar="C", help="the label in a file name ends before C: abc_1.png, with _")
+    parser.add_argument("--fold-spaces", action="store_true", help="any white space in labels counts as one space")
 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
@@ -138,10 +146,14 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
     default = Recipe()
+    parser.add_argument("--width", type=_whole(1, 65536), default=images.WIDTH, help="of the resized images, in pixels")
     parser.add_argument("--seed", type=_whole(0), default=default.seed)
     parser.add_argument("--epochs", type=_whole(1), default=default.epochs)
     parser.add_argument("--optimizer", choices=list(OPTIMIZERS), default=default.optimizer)
     parser.add_argument("--schedule", choices=SCHEDULES, default=default.schedule)
     parser.add_argument("--no-augmentation", action="store_true", help="train on the images as they are")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="has no effect: an interrupted run goes on by itself")
+    again.add_argument("--fresh", action="store_true", help="start anew, and overwrite what another run left")
     parser.add_argument("--json", action="store_true")

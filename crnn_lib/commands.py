@@ -13,10 +13,19 @@ from typing import Any
 import torch
 from PIL import Image
 
-from crnn_lib import audit, fetch, images, metrics, synth
+from crnn_lib import audit, checks, fetch, images, metrics, synth
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.checkpoints import is_history
-from crnn_lib.data import LABELS_CSV, LabelledImages, load_folder, read_labels, split, with_labels
+from crnn_lib.data import (
+    LABELS_CSV,
+    LabelledImages,
+    list_folder,
+    load_files,
+    load_folder,
+    read_labels,
+    split,
+    with_labels,
+)
 from crnn_lib.errors import UserError, plain
 from crnn_lib.files import alone, csv_text, environment, write_text, writing
 from crnn_lib.model import CRNN, Config, load, save
@@ -55,8 +64,25 @@ def verify_set(a: argparse.Namespace) -> None:
     print(report)
 
 
+def check_set(a: argparse.Namespace) -> None:
+    """Report what is in a folder of labelled images, and what would go wrong with it, aloud or silently."""
+    files = list_folder(a.folder, None, a.label_until, a.fold_spaces)
+    report = checks.check(files, *load_files(files))
+    if a.json:
+        print(_json(report))
+        return
+    lengths = " to ".join(map(str, dict.fromkeys(report["lengths"])))  # one number if both are the same
+    labels = f"{report['distinct_labels']} distinct labels of {lengths or 0} characters"
+    print(plain(f"{report['images']} images; {labels}; symbols {report['alphabet']!r}"))
+    for line in checks.sentences(report) or ["no problem found"]:
+        print(plain(line))
+
+
 def train(a: argparse.Namespace) -> None:
-    """Train on one part of the data; the weights, and a checkpoint until they are there."""
+    """Train on one part of the data; the weights, and a checkpoint until they are there.
+
+    An interrupted run goes on from its checkpoint, a finished one is left as it is, and another one is not overwritten.
+    """
     started = time.process_time()
     device, recipe = _device(a.device), _recipe(a)
     tune_process()
@@ -70,27 +96,46 @@ def train(a: argparse.Namespace) -> None:
     }  # fmt: skip
     checkpoint = a.out.with_name(a.out.name + ".checkpoint")
     with alone(a.out):
-        if a.resume and not checkpoint.exists() and a.out.exists():
-            found = load(a.out).provenance
-            same = all(found.get(key) == json.loads(json.dumps(value)) for key, value in asked.items())
-            if same and is_history(found.get("history")) and found["history"]:
-                print(f"{plain(str(a.out))} is finished: nothing to resume", file=sys.stderr)
-                return _report_training(a, found)
-        run = fit(config, part, recipe, checkpoint=checkpoint, resume=a.resume, device=device)
+        if a.fresh:
+            checkpoint.unlink(missing_ok=True)
+        elif a.out.exists() and not checkpoint.exists():
+            return _report_training(a, started, _finished(a.out, asked, data), resumed="finished")
+        run = fit(config, part, recipe, checkpoint=checkpoint, device=device)
         if not run.finished:
-            print(f"stopped after epoch {len(run.history)} of {recipe.epochs}: go on with --resume", file=sys.stderr)
+            again = "the same command without --fresh" if a.fresh else "the same command"
+            print(f"stopped after epoch {len(run.history)} of {recipe.epochs}: {again} goes on", file=sys.stderr)
             raise KeyboardInterrupt
         history = [{k: v for k, v in record.items() if k != "cpu_seconds"} for record in run.history]  # what recurs
         provenance = asked | {"environment": environment(), "device": device, "history": history}
         save(run.model, a.out, provenance)
         checkpoint.unlink(missing_ok=True)
-    _report_training(a, provenance, cpu_seconds=round(time.process_time() - started, 1))
+    return _report_training(a, started, provenance)
 
 
-def _report_training(a: argparse.Namespace, provenance: dict[str, Any], **more: Any) -> None:
+def _finished(path: Path, asked: dict[str, Any], data: LabelledImages) -> dict[str, Any]:
+    """The provenance of the weights in `path`. Raises UserError unless they are those that `asked` would lead to."""
+    cure = "use --fresh to overwrite it, or another --out"
+    try:
+        found = load(path).provenance
+    except UserError as error:
+        raise UserError(f"{path} exists and holds no weights: {cure}") from error
+    wanted = json.loads(json.dumps(asked))
+    other = [key for key in wanted if found.get(key) != wanted[key]]
+    if other == ["data"] and data.is_known_as(found.get("data")):  # by version 1
+        other = []
+    if other or not is_history(found.get("history")) or not found["history"]:
+        raise UserError(f"{path} exists, of another training (other {', '.join(other) or 'history'}): {cure}")
+    print(f"{plain(str(path))} is finished: nothing is left to do", file=sys.stderr)
+    return found
+
+
+def _report_training(a: argparse.Namespace, started: float, provenance: dict[str, Any], **more: Any) -> None:
     kept = min(provenance["history"], key=lambda record: record.get("validation_ctc_loss", -record["epoch"]))
     keys = ("images", "train_images", "split_seed", "train_fraction")
-    _print_scores({"weights": str(a.out), **{k: provenance[k] for k in keys}, **kept, **more}, a.json)
+    spent = round(time.process_time() - started, 1)
+    _print_scores(
+        {"weights": str(a.out), **{k: provenance[k] for k in keys}, **kept, "cpu_seconds": spent, **more}, a.json
+    )
 
 
 def evaluate(a: argparse.Namespace) -> None:
@@ -98,7 +143,9 @@ def evaluate(a: argparse.Namespace) -> None:
     model = load(a.weights)
     data = _load_data(a, model.config.height, model.config.width)
     indices, chosen = _chosen_split(a, model, data)  # by the data's own labels, whatever it is scored against
-    part = (with_labels(data, read_labels(a.labels)) if a.labels else data).subset(indices)
+    if a.labels:
+        data = with_labels(data, read_labels(a.labels, a.fold_spaces))
+    part = data.subset(indices)
     figures, _ = metrics.evaluate(model, part.images, part.labels)
     if chosen != (a.split or "test"):
         print(f"{plain(str(a.weights))} was trained on other data: all of this is scored", file=sys.stderr)
@@ -109,7 +156,7 @@ def _chosen_split(a: argparse.Namespace, model: CRNN, data: LabelledImages) -> t
     """The indices to score, and that part's name: only the very data and split trained with have a test part."""
     trained = model.provenance
     seed, fraction = trained.get("split_seed"), trained.get("train_fraction")
-    same_data = trained.get("data") == data.fingerprint() and type(seed) is int and type(fraction) is float
+    same_data = data.is_known_as(trained.get("data")) and type(seed) is int and type(fraction) is float
     if a.split_seed is not None and a.split_seed != seed:
         raise UserError(
             f"{a.weights} was trained with split seed {seed}: with seed {a.split_seed} "
@@ -125,28 +172,40 @@ def _chosen_split(a: argparse.Namespace, model: CRNN, data: LabelledImages) -> t
 
 
 def crossval(a: argparse.Namespace) -> None:
-    """Read every image by a model that never saw it; the readings as CSV."""
+    """Read every image by a model that never saw it; the readings as CSV.
+
+    What has been done is kept beside it, also after the end, so that the same run is known again, and no other one
+    overwrites it.
+    """
     started = time.process_time()
     device, recipe = _device(a.device), _recipe(a)
     tune_process()
-    data = _load_data(a)
+    data = _load_data(a, width=a.width)
     out = a.out or Path("runs") / "crossval.csv"
     state = out.with_name(out.name + ".state.json")
-    config = Config(alphabet=Alphabet.of(data.labels).symbols)
+    config = Config(alphabet=Alphabet.of(data.labels).symbols, width=a.width)
+    config.check_labels(data.labels)
 
     def say(fold: int, figures: dict[str, Any]) -> None:
         print(f"fold {fold + 1} of {a.folds}: {figures['exact']} of {figures['images']} exact", file=sys.stderr)
 
     with alone(out):
+        if a.fresh:
+            audit.discard(state)
+        elif out.exists() and not state.exists():
+            raise UserError(f"{out} exists, of another cross-validation: use --fresh to overwrite it, or another --out")
         rows = audit.crossval(config, data, recipe, a.folds, a.seed, state, device, say)
-        audit.write_rows(rows, out)
-        state.unlink(missing_ok=True)
+        finished = out.exists() and out.read_bytes() == audit.as_csv(rows).encode()
+        if finished:
+            print(f"{plain(str(out))} is finished: nothing is left to do", file=sys.stderr)
+        else:
+            audit.write_rows(rows, out)
     figures = metrics.scores([r.label for r in rows], [r.reading for r in rows], [r.loss for r in rows])
     figures |= {"folds": a.folds, "seed": a.seed, "out": str(out)}
     figures |= {"cpu_seconds": round(time.process_time() - started, 1)}
     if a.json:
         figures |= {"recipe": asdict(recipe), "data": data.fingerprint(), "environment": environment()}
-    _print_scores(figures, a.json)
+    _print_scores(figures | ({"resumed": "finished"} if finished else {}), a.json)
 
 
 def predict(a: argparse.Namespace) -> int:
@@ -203,7 +262,11 @@ def _device(name: str) -> str:
 def _load_data(a: argparse.Namespace, height: int = images.HEIGHT, width: int = images.WIDTH) -> LabelledImages:
     if a.data is None:
         return synth.dataset(height=height, width=width)
-    return load_folder(a.data, height, width, a.skip_bad)
+    labels = {"label_until": a.label_until, "fold_spaces": a.fold_spaces}
+    data = load_folder(a.data, height, width, a.skip_bad, **labels)
+    for line in checks.sentences(checks.check(list_folder(a.data, **labels), data), checks.SILENT):
+        print(f"warning: {plain(line)}", file=sys.stderr)
+    return data
 
 
 def _print_scores(figures: dict[str, Any], as_json: bool) -> None:

@@ -10,7 +10,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
+from typing import Any
 
+import numpy as np
 import torch
 
 from crnn_lib import images
@@ -22,15 +24,21 @@ LABELS_CSV = "labels.csv"
 
 @dataclass(frozen=True, eq=False)
 class LabelledImages:
-    """Images (N, 1, H, W) float32, standardised, with the label and the file name of each."""
+    """Images (N, 1, H, W) float32, standardised, with the label and the file name of each.
+
+    `digests` has a hash of each image's pixels as they were before resizing; without it the tensors are hashed.
+    """
 
     images: torch.Tensor
     labels: tuple[str, ...]
     names: tuple[str, ...]
+    digests: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.labels) == len(self.names):
             raise ValueError(f"{len(self.images)} images, {len(self.labels)} labels, {len(self.names)} names")
+        if len(self.digests) not in (0, len(self.names)):
+            raise ValueError(f"{len(self.names)} names, {len(self.digests)} digests")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -38,28 +46,48 @@ class LabelledImages:
     def subset(self, indices: Iterable[int]) -> "LabelledImages":
         """The images at `indices`, in that order."""
         at = list(indices)
-        return LabelledImages(self.images[at], tuple(self.labels[i] for i in at), tuple(self.names[i] for i in at))
+        parts = (self.labels, self.names, self.digests)
+        return LabelledImages(self.images[at], *(tuple(part[i] for i in at) if part else () for part in parts))
 
     def fingerprint(self) -> str:
-        """SHA-256 in hex of the sorted (name, label) pairs: which data this is, in whatever order."""
-        return hashlib.sha256(json.dumps(sorted(zip(self.names, self.labels, strict=True))).encode()).hexdigest()
+        """Which data this is, in whatever order: "2:" and the SHA-256 in hex of all names, labels and pixels."""
+        return "2:" + _hash(sorted(zip(self.names, self.labels, self.pixels(), strict=True)))
+
+    def is_known_as(self, fingerprint: object) -> bool:
+        """Whether this is the data with that fingerprint. Those of version 1 cover names and labels only."""
+        return fingerprint in (self.fingerprint(), _hash(sorted(zip(self.names, self.labels, strict=True))))
+
+    def pixels(self) -> Sequence[str]:
+        """A hash of each image's pixels."""
+        return self.digests or [hashlib.sha256(image.cpu().numpy().tobytes()).hexdigest() for image in self.images]
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """An image file, its name relative to its folder (with /), and its label."""
+    """An image file, its name relative to its folder (with /), its label, and the label before it was trimmed."""
 
     path: Path
     name: str
     label: str
+    written: str
 
 
-def read_labels(path: str | Path) -> dict[str, str]:
+def read_labels(path: str | Path, fold_spaces: bool = False) -> dict[str, str]:
     """File name -> label from a CSV with the columns file and label (others are ignored; a BOM and quotes are fine).
 
-    Raises UserError for an unreadable file, a missing column, a file that stands twice, an empty label, or a file name
-    that leads out of the folder.
+    Labels are trimmed and brought to composed characters (NFC); with `fold_spaces` each run of white space within them
+    becomes one space. Raises UserError for an unreadable file, a missing column, a file listed twice, an empty
+    label, or a file name that leads out of the folder.
     """
+    written = _written_labels(path)
+    return {name: tidy(text, fold_spaces) for name, text in written.items()}
+
+
+def _written_labels(path: str | Path) -> dict[str, str]:
     shown, labels = repr(str(path)), {}
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -71,10 +99,10 @@ def read_labels(path: str | Path) -> dict[str, str]:
                 where = f"{shown}, line {reader.line_num}"
                 if None in row:
                     raise UserError(f"{where}: more cells than columns (quote a label that holds a comma)")
-                name, label = _relative_name(row["file"] or "", where), _label(row["label"] or "", where)
+                name, label = _relative_name(row["file"] or "", where), row["label"] or ""
                 if name in labels:
-                    raise UserError(f"{where}: {name!r} stands twice")
-                labels[name] = label
+                    raise UserError(f"{where}: {name!r} is listed twice")
+                labels[name] = _not_empty(label, where)
     except OSError as error:
         raise UserError(f"cannot read {shown}: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -84,11 +112,16 @@ def read_labels(path: str | Path) -> dict[str, str]:
     return labels
 
 
-def _label(text: str, where: str) -> str:
-    label = unicodedata.normalize("NFC", text.strip())  # macOS writes file names decomposed
-    if not label:
+def _not_empty(label: str, where: str) -> str:
+    if not label.strip():
         raise UserError(f"{where}: the label is empty")
     return label
+
+
+def tidy(label: str, fold_spaces: bool = True) -> str:
+    """A label without white space at its ends, in composed characters; each run of it within folded to one space."""
+    label = " ".join(label.split()) if fold_spaces else label.strip()
+    return unicodedata.normalize("NFC", label)  # macOS writes file names decomposed
 
 
 def _relative_name(text: str, where: str) -> str:
@@ -98,12 +131,19 @@ def _relative_name(text: str, where: str) -> str:
     return path.as_posix()
 
 
-def list_folder(folder: str | Path, labels_csv: str | Path | None = None) -> list[LabelledFile]:
+def list_folder(
+    folder: str | Path,
+    labels_csv: str | Path | None = None,
+    label_until: str | None = None,
+    fold_spaces: bool = False,
+) -> list[LabelledFile]:
     """The labelled images of a folder, sorted by name.
 
     With a labels.csv (in the folder, or given as `labels_csv`) it says which files count and what they show; else each
-    image's file name without its extension is its label. Hidden files and other extensions are ignored.
-    Raises UserError for a missing or empty folder, a file of the CSV that is not there, and as `read_labels`.
+    image's file name without its extension is its label, or what comes before `label_until` in it. Hidden files and
+    other extensions are ignored. Labels are treated as in `read_labels`.
+    Raises UserError for a missing or empty folder, a file of the CSV that is not there, a `label_until` that is in no
+    file name, and as `read_labels`.
     """
     folder = Path(folder)
     shown = repr(str(folder))
@@ -112,8 +152,10 @@ def list_folder(folder: str | Path, labels_csv: str | Path | None = None) -> lis
     if labels_csv is None and os.path.exists(folder / LABELS_CSV):
         labels_csv = folder / LABELS_CSV
     if labels_csv is not None:
-        files = [LabelledFile(folder / name, name, label) for name, label in read_labels(labels_csv).items()]
-        missing = [file.name for file in files if not os.path.isfile(file.path)]
+        if label_until:
+            raise UserError(f"the labels are those of {str(labels_csv)!r}, not the file names: omit --label-until")
+        written = _written_labels(labels_csv)
+        missing = [name for name in written if not os.path.isfile(folder / name)]
         if missing:
             raise UserError(f"{str(labels_csv)!r} names files that {shown} does not hold: {shorten(missing)}")
     else:
@@ -121,10 +163,19 @@ def list_folder(folder: str | Path, labels_csv: str | Path | None = None) -> lis
             paths = [p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith(".")]
         except OSError as error:
             raise UserError(f"cannot read the folder {shown}: {error.strerror}") from error
-        files = [LabelledFile(p, p.name, _label(p.stem, repr(str(p)))) for p in paths if not p.is_dir()]
-        if not files:
+        stems = {p.name: unicodedata.normalize("NFC", p.stem) for p in paths if not p.is_dir()}
+        if not stems:
             raise UserError(f"{shown} holds no image ({', '.join(sorted(EXTENSIONS))}) and no {LABELS_CSV}")
-    return sorted(files, key=lambda file: file.name)
+        if label_until and not any(label_until in stem for stem in stems.values()):
+            raise UserError(f"no file name in {shown} holds {label_until!r}: give another --label-until")
+        written = {
+            name: _not_empty(stem.partition(label_until)[0] if label_until else stem, repr(str(folder / name)))
+            for name, stem in stems.items()
+        }
+    return [
+        LabelledFile(folder / name, name, label := tidy(text, fold_spaces), label if fold_spaces else text)
+        for name, text in sorted(written.items())
+    ]
 
 
 def shorten(items: Sequence[str], limit: int = 10) -> str:
@@ -134,27 +185,51 @@ def shorten(items: Sequence[str], limit: int = 10) -> str:
 
 
 def load_folder(
-    folder: str | Path, height: int = images.HEIGHT, width: int = images.WIDTH, skip_bad: bool = False
+    folder: str | Path,
+    height: int = images.HEIGHT,
+    width: int = images.WIDTH,
+    skip_bad: bool = False,
+    label_until: str | None = None,
+    fold_spaces: bool = False,
 ) -> LabelledImages:
     """Read every labelled image of a folder, see `list_folder`, as images (N, 1, height, width).
 
     Files that are no sound image are reported together in one UserError; with `skip_bad` they are named on stderr and
     left out, unless nothing is left.
     """
-    files, tensors, bad = [], [], []
-    for file in list_folder(folder):
-        try:
-            tensors.append(images.load(file.path, height, width))
-            files.append(file)
-        except UserError as error:
-            bad.append(str(error))
-    if bad:
+    files = list_folder(folder, None, label_until, fold_spaces)
+    data, problems = load_files(files, height, width)
+    if problems:
+        bad = list(problems.values())
         more = f"; and {len(bad) - 10} more" if len(bad) > 10 else ""
-        report = f"{len(bad)} of {len(bad) + len(files)} images cannot be used: {'; '.join(bad[:10])}{more}"
-        if not (skip_bad and files):
+        report = f"{len(bad)} of {len(files)} images cannot be used: {'; '.join(bad[:10])}{more}"
+        if not (skip_bad and len(data)):
             raise UserError(report)
         print(f"warning: skipped {report}", file=sys.stderr)
-    return LabelledImages(torch.stack(tensors), tuple(f.label for f in files), tuple(f.name for f in files))
+    return data
+
+
+def load_files(
+    files: Sequence[LabelledFile], height: int = images.HEIGHT, width: int = images.WIDTH
+) -> tuple[LabelledImages, dict[str, str]]:
+    """Those of `files` that are sound images, as (N, 1, height, width), and by name what is wrong with the others."""
+    sound, tensors, digests, problems = [], [torch.empty(0, 1, height, width)], [], {}
+    for file in files:
+        try:
+            grey = images.load_grey(file.path)
+            digests.append(_digest(file.path, grey))
+        except UserError as error:
+            problems[file.name] = str(error)
+            continue
+        tensors.append(images.standardise(grey, height, width)[None])
+        sound.append(file)
+    labels, names = tuple(file.label for file in sound), tuple(file.name for file in sound)
+    return LabelledImages(torch.cat(tensors), labels, names, tuple(digests)), problems
+
+
+def _digest(path: Path, grey: np.ndarray) -> str:
+    """A hash of an image's pixels that every machine finds: decoders of lossy formats differ, so there the file's."""
+    return images.digest(grey) if path.suffix.lower() == ".png" else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def with_labels(data: LabelledImages, mapping: Mapping[str, str]) -> LabelledImages:

@@ -26,11 +26,10 @@ from typing import BinaryIO
 
 from tqdm import tqdm
 
-from crnn_lib import assets
+from crnn_lib import assets, images
 from crnn_lib.data import EXTENSIONS, LABELS_CSV, shorten
 from crnn_lib.errors import UserError
 from crnn_lib.files import alone, writing
-from crnn_lib.images import load_grey
 
 PUBLIC_URL = "https://github.com/AakashKumarNain/CaptchaCracker/raw/master/captcha_images_v2.zip"
 MANIFEST = assets.DATA / "manifest.csv"  # columns file, label, kind, sha256
@@ -70,13 +69,11 @@ class Report:
 def digest(name: str, content: bytes) -> str:
     """SHA-256 in hex that the manifest has for an image file.
 
-    Of a PNG the pixels count, so that it may be packed anew: "HEIGHTxWIDTH:" and the grey levels of `load_grey` as
-    little-endian float32, row by row. Of any other the bytes count, because decoders of JPEG differ.
-    Raises UserError for a PNG that cannot be read.
+    Of a PNG the pixels count (`images.digest`), so that it may be packed anew. Of any other the bytes count, because
+    decoders of JPEG differ. Raises UserError for a PNG that cannot be read.
     """
     if name.endswith(".png"):
-        grey = load_grey(content, name)
-        content = f"{grey.shape[0]}x{grey.shape[1]}:".encode() + grey.astype("<f4").tobytes()
+        return images.digest(images.load_grey(content, name))
     return hashlib.sha256(content).hexdigest()
 
 

@@ -7,6 +7,8 @@ import io
 import os
 import platform
 import secrets
+import stat
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -34,7 +36,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on error it vanishes.
 
     The replacement is synced to disk first, so that a crash leaves the old file or the new one. What a killed process
-    left there is removed by the next that writes `path`. A link stays, and the file that it leads to is replaced.
+    left there is removed by the next that writes `path`. A link stays, and the file that it leads to is replaced. The
+    new file has the permissions of the old one; where there was none, those of the umask.
     Raises UserError when the folder or the old file cannot be written.
     """
     target = Path(os.path.realpath(path))
@@ -42,12 +45,17 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         _make_folder(target.parent)
         if target.exists() and not os.access(target, os.W_OK):  # a rename would not ask
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
         with closing(_new_part(target)) as part:
             temporary = Path(part.name)
             try:
+                if mode is not None:
+                    temporary.chmod(mode | stat.S_IRUSR | stat.S_IWUSR)  # a private file is never readable by others
                 yield temporary
                 with open(temporary, "rb+") as file:
                     os.fsync(file.fileno())
+                if mode is not None:
+                    temporary.chmod(mode)
                 os.replace(temporary, target)
             finally:
                 temporary.unlink(missing_ok=True)
@@ -134,6 +142,14 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def peak_megabytes() -> int:
+    """The most memory that this process has had resident, in megabytes (2**20 bytes). POSIX only."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))  # macOS counts bytes, the others kilobytes
 
 
 def environment() -> dict[str, str]:

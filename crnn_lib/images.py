@@ -4,6 +4,7 @@ The only resampler is `resize`, written out here so that another language can re
 """
 
 import contextlib
+import hashlib
 import io
 import os
 import warnings
@@ -98,6 +99,11 @@ def load_grey(source: str | Path | bytes, name: str | None = None) -> np.ndarray
     except Exception as error:  # Pillow's decoders raise a dozen kinds: the user needs the file, not the kind
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(f"cannot read {name}: {reason}; the file is damaged, or not for you to read") from error
+
+
+def digest(grey: np.ndarray) -> str:
+    """SHA-256 in hex of grey levels (h, w): "HxW:", then the levels as little-endian float32, row by row."""
+    return hashlib.sha256(f"{grey.shape[0]}x{grey.shape[1]}:".encode() + grey.astype("<f4").tobytes()).hexdigest()
 
 
 def _decode(file: io.IOBase, name: str) -> np.ndarray:

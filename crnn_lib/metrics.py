@@ -4,19 +4,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import fsum
+from math import fsum, sqrt
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from rapidfuzz.distance import Levenshtein
-from scipy.stats import binomtest
 from torch import Tensor
 
 from crnn_lib import ctc
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.errors import UserError
-from crnn_lib.model import CRNN, evaluating
+from crnn_lib.model import CRNN, check_images, evaluating
 
 GAP = "∅"  # stands for "no character" in confusions: a deletion's reading, an insertion's truth
 
@@ -31,7 +30,16 @@ class Readings:
 
 
 def sequence_losses(log_probs: Tensor, labels: Sequence[str], alphabet: Alphabet) -> Tensor:
-    """-log p(label) in nats for each of N sequences: (N, T, K) -> (N,); `inf` where a label does not fit."""
+    """-log p(label) in nats for each of N sequences: (N, T, K) -> (N,); `inf` where a label does not fit.
+
+    Raises UserError for log-probabilities of another shape, or labels with a symbol that the alphabet lacks.
+    """
+    shape = tuple(log_probs.shape) if isinstance(log_probs, Tensor) else ()
+    if isinstance(labels, str) or shape != (len(labels) or None, *shape[1:2], len(alphabet)):
+        given = f"shape {shape}" if shape else type(log_probs).__name__
+        second = f"the text {labels[:40]!r}" if isinstance(labels, str) else f"{len(labels)} labels"
+        wanted = f"a tensor (N, T, {len(alphabet)}) of log-probabilities and a list of N labels"
+        raise UserError(f"the losses are of {wanted}, not of {given} and {second}")
     targets = [torch.tensor(alphabet.encode(label), dtype=torch.long) for label in labels]
     lengths = torch.tensor([len(target) for target in targets])
     steps = torch.full_like(lengths, log_probs.shape[1])
@@ -40,7 +48,11 @@ def sequence_losses(log_probs: Tensor, labels: Sequence[str], alphabet: Alphabet
 
 
 def read(model: CRNN, images: Tensor, batch_size: int = 64) -> Readings:
-    """Read standardised `images` (N, 1, H, W) with greedy decoding, in evaluation mode."""
+    """Read standardised `images` (N, 1, H, W) with greedy decoding, in evaluation mode.
+
+    Raises UserError for images of another shape, height or type, or that are not standardised.
+    """
+    check_images(model, images)
     with evaluating(model) as like:
         log_probs = torch.cat([model(part.to(like)).cpu() for part in images.split(batch_size)])
     texts = [model.alphabet.decode(ctc.greedy_decode(one)) for one in log_probs]
@@ -76,8 +88,10 @@ def interval(k: int, n: int) -> tuple[float, float]:
     """Wilson's 95 % interval for k of n (Wilson 1927), as proportions."""
     if not 0 <= k <= n or n < 1:
         raise UserError(f"{k} of {n} is no proportion")
-    found = binomtest(k, n).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
+    z = 1.959963984540054  # standard deviations on either side of the mean that hold 95 % of a normal distribution
+    middle, reach = k + z * z / 2, z * sqrt(k * (n - k) / n + z * z / 4)
+    low, high = (middle - reach) / (n + z * z), (middle + reach) / (n + z * z)
+    return float(low), float(high) if k < n else 1.0  # where rounding might give a little less
 
 
 def scores(labels: Sequence[str], readings: Sequence[str], losses: Sequence[float] | None = None) -> dict[str, Any]:
@@ -111,7 +125,13 @@ def scores(labels: Sequence[str], readings: Sequence[str], losses: Sequence[floa
 
 
 def evaluate(model: CRNN, images: Tensor, labels: Sequence[str]) -> tuple[dict[str, Any], Readings]:
-    """Read `images` (N, 1, H, W) and score them against `labels`: the figures of `scores`, and the readings."""
+    """Read `images` (N, 1, H, W) and score them against `labels`: the figures of `scores`, and the readings.
+
+    Raises UserError as `read` does, and for another number of labels.
+    """
+    check_images(model, images)
+    if isinstance(labels, str):
+        raise UserError(f"give a list of labels, not the text {labels[:40]!r}")
     if not len(images) == len(labels) > 0:
         raise UserError(f"cannot score {len(images)} images against {len(labels)} labels")
     readings = read(model, images)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from crnn_lib import assets
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS, Alphabet
 from crnn_lib.errors import UserError
 from crnn_lib.files import atomic_path
+from crnn_lib.images import SD_FLOOR
 
 FORMAT = "crnn_lib 1"
 NO_FILE = f"no such file, nor a model that ships ({', '.join(assets.WEIGHTS)})"
@@ -33,7 +35,8 @@ class Config:
     """The shape of a CRNN; everything else follows from it.
 
     `channels[i]` and `pools[i]` (vertical, horizontal) belong to convolution block i; `features` is the size of a
-    column after its projection, `hidden` that of one LSTM direction. Raises UserError for an impossible shape.
+    column after its projection, `hidden` that of one LSTM direction. Any sequences will do; tuples are kept.
+    Raises UserError for an impossible shape.
     """
 
     alphabet: str = CAPTCHA_SYMBOLS
@@ -46,6 +49,14 @@ class Config:
 
     def __post_init__(self) -> None:
         Alphabet(self.alphabet)
+        try:
+            object.__setattr__(self, "channels", tuple(map(index, self.channels)))
+            object.__setattr__(self, "pools", tuple((index(v), index(h)) for v, h in self.pools))
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                "channels must be a sequence of whole numbers, pools one of pairs (vertical, horizontal) of such, "
+                f"not {str(self.channels)[:80]} and {str(self.pools)[:80]}"
+            ) from error
         if not 1 <= len(self.channels) == len(self.pools) <= 64:
             raise UserError(
                 f"{len(self.channels)} channels and {len(self.pools)} pools: give one of each a block, 1 to 64 blocks"
@@ -96,15 +107,19 @@ class Config:
         alphabet = Alphabet(self.alphabet)
         for label in labels:
             alphabet.encode(label)
-            repeats = sum(a == b for a, b in pairwise(label))
-            needed = len(label) + repeats
+            needed = steps_needed(label)
             if needed > self.steps():
                 stride = self.receptive_field().stride_x
                 raise UserError(
-                    f"label {label[:40]!r} needs T >= U + r = {len(label)} + {repeats} = {needed} time steps, but a "
-                    f"width of {self.width} pixels at {stride} pixels a step gives T = {self.steps()}: "
+                    f"label {label[:40]!r} needs T >= U + r = {len(label)} + {needed - len(label)} = {needed} time "
+                    f"steps, but a width of {self.width} pixels at {stride} pixels a step gives T = {self.steps()}: "
                     f"use a width of at least {needed * stride}"
                 )
+
+
+def steps_needed(label: Sequence[Any]) -> int:
+    """U + r, the fewest time steps that a label of U symbols fits: its r adjacent repeats need a blank each."""
+    return len(label) + sum(a == b for a, b in pairwise(label))
 
 
 @dataclass(frozen=True)
@@ -157,7 +172,15 @@ class CRNN(nn.Module):
 
         image; conv1.. (N, C, H, W) before and pool1.. after each pooling; columns (N, T, C*H); features (N, T, F);
         states (N, T, 2 * hidden), forward direction first; logits and log_probs (N, T, K).
+        Raises UserError, as `check_images`, for images that the layers refuse.
         """
+        try:
+            return self._stages(images)
+        except (RuntimeError, TypeError, ValueError):  # only then, so that a sound image costs and traces nothing more
+            check_images(self, images)
+            raise
+
+    def _stages(self, images: Tensor) -> dict[str, Tensor]:
         stages = {"image": images}
         x = images
         for i, (block, pool) in enumerate(zip(self.blocks, self.pools, strict=True), 1):
@@ -197,6 +220,25 @@ def evaluating(model: nn.Module) -> Iterator[Tensor]:
             module.training = training
 
 
+def check_images(model: nn.Module, images: Any) -> None:
+    """Raise UserError unless `images` are standardised ones (N, 1, H, W) of the height and type that `model` takes."""
+    config, kind = model.config, next(model.parameters()).dtype
+    wanted = f"the model reads a tensor (N, 1, {config.height}, W) of {kind}"
+    if not isinstance(images, Tensor):
+        raise UserError(f"{wanted}, not {type(images).__name__}: use torch.stack or torch.from_numpy")
+    shape = tuple(images.shape)
+    if images.dtype != kind:
+        raise UserError(f"{wanted}, not of {images.dtype}: use images.standardise for grey levels, else images.to")
+    if shape == (1, config.height, shape[-1]):
+        raise UserError(f"{wanted}, not of shape {shape}: add an axis to a single image, image[None]")
+    if len(shape) != 4 or shape[1:3] != (1, config.height) or not shape[0]:
+        raise UserError(f"{wanted}, not of shape {shape}: use images.load or images.standardise, then torch.stack")
+    if not config.steps(shape[3]):
+        raise UserError(f"{wanted}, not of shape {shape}: too narrow for a time step")
+    if images.abs().max() > 1 / SD_FLOOR:
+        raise UserError(f"{wanted}, standardised, not with values up to {images.max():.4g}: use images.standardise")
+
+
 def save(model: CRNN, path: str | Path, provenance: dict[str, Any]) -> None:
     """Write weights, configuration and `provenance` (JSON-able: data, split, recipe, versions) as safetensors.
 
@@ -233,7 +275,7 @@ def load(source: str | Path) -> CRNN:
             if metadata.get("format") != FORMAT:
                 raise UserError(f"it holds no reader of this library (format {metadata.get('format')!r})")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            config, provenance = _config_from(json.loads(metadata["config"])), json.loads(metadata["provenance"])
+            config, provenance = Config(**json.loads(metadata["config"])), json.loads(metadata["provenance"])
         with torch.device("meta"):  # allocates nothing: sizes are checked against the file's own tensors
             model = CRNN(config)
         shapes = model.state_dict().items()  # of the process's default dtype, which may be float64
@@ -257,9 +299,3 @@ def _is_pickle(path: str | Path) -> bool:
     """Whether the file begins as pickled tensors do: a zip, or the protocol's mark."""
     with open(path, "rb") as file:
         return file.read(4).startswith((b"PK\3\4", b"\x80"))
-
-
-def _config_from(fields: dict[str, Any]) -> Config:
-    fields["channels"] = tuple(fields["channels"])
-    fields["pools"] = tuple((v, h) for v, h in fields["pools"])
-    return Config(**fields)

@@ -7,6 +7,7 @@ libraries SimpleCaptcha and Kaptcha (their `WaterRipple` engine and default nois
 `WaterFilter` of the JH Labs image filters.
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -147,13 +148,17 @@ def dataset(
     height: int = HEIGHT,
     width: int = WIDTH,
 ) -> LabelledImages:
-    """A generated data set, standardised: images (N, 1, height, width); names are 00000_text.png, ..."""
+    """A generated data set, standardised: images (N, 1, height, width); names are 00000_text.png, ...
+
+    `digests` are of what each image is drawn from: another processor may round a few of the drawn pixels differently.
+    """
     if count < 1:
         raise UserError(f"a data set of {count} images is empty: ask for 1 at least")
     images, labels = generate(count, seed, alphabet, lengths, style)
     tensor = torch.stack([standardise(image.astype(np.float32), height, width) for image in images])
     names = tuple(f"{i:05d}_{label}.png" for i, label in enumerate(labels))
-    return LabelledImages(tensor, tuple(labels), names)
+    digests = tuple(hashlib.sha256(f"{style} {seed} {i}".encode()).hexdigest() for i in range(len(labels)))
+    return LabelledImages(tensor, tuple(labels), names, digests)
 
 
 def _pick(rng: np.random.Generator, bounds: Range) -> float:

@@ -211,15 +211,16 @@ def fit(
     recipe: Recipe,
     *,
     checkpoint: str | Path | None = None,
-    resume: bool = False,
+    resume: bool = True,
     device: str = "cpu",
     should_stop: Callable[[], bool] = lambda: False,
     on_epoch: Callable[[dict[str, Any]], None] = lambda record: None,
 ) -> Fit:
     """Train a CRNN of `config` on `data`; keep the weights of the lowest validation loss.
 
-    With `checkpoint`, the state is written there after each epoch, and `resume` goes on from it. `should_stop` is
-    asked before each step; it or Ctrl-C ends the run early, with the history so far. Progress goes to stderr.
+    With `checkpoint`, the state is written there after each epoch, and a run that is already there goes on; without
+    `resume` it starts anew. `should_stop` is asked before each step; it or Ctrl-C ends the run early, with the history
+    so far. Progress goes to stderr. Raises UserError for a checkpoint that is damaged or of another run.
     """
     torch.manual_seed(recipe.seed)
     run = Run(CRNN(config), data, recipe, device)

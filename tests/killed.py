@@ -34,6 +34,7 @@ class Command:
     writes: int  # how many of them at most
     kept: Callable[[Path], int] = lambda scene: 0
     told: Callable[[str], int] = lambda stderr: 0
+    state: str = ""  # the file that it goes on from; without it, what stands there before needs --fresh
 
 
 class SlowHandler(Handler):
@@ -82,7 +83,7 @@ def commands(home, house, url):
     """The five, fetch in two ways."""
     library, data = [sys.executable, "-m", "crnn_lib"], ["--data", str(home / "images")]
     old, each, most = home / "old.txt", EPOCHS // 2, FOLDS * EPOCHS // 2
-    train = [*library, "train", *data, "--epochs", str(EPOCHS), "--resume", "--out", "reader"]
+    train = [*library, "train", *data, "--epochs", str(EPOCHS), "--out", "reader"]
     crossval = [*library, "crossval", *data, "--epochs", str(each), "--folds", str(FOLDS), "--out", "table.csv"]
     weights, part = house / "crnn_lib" / "assets" / "weights" / "captcha.safetensors", home / "part"
     get = [*library, "data", "fetch", "--out", "set", "--from"]
@@ -90,8 +91,10 @@ def commands(home, house, url):
     return [
         Command("fetch", [*get, str(home / "set.zip")], "set", part, ".set.part/*", IMAGES),
         Command("fetch", [*get, url], "set", part, ".set.part/*", IMAGES, lambda scene: size(scene / ".set.zip.part")),
-        Command("train", train, "reader", weights, ".reader*.part", EPOCHS + 1, trained, told),
-        Command("crossval", crossval, "table.csv", old, ".table.csv*.part", most, folded, told_folds),
+        Command("train", train, "reader", weights, ".reader*.part", EPOCHS + 1, trained, told,
+                "reader.checkpoint"),
+        Command("crossval", crossval, "table.csv", old, ".table.csv*.part", most, folded, told_folds,
+                "table.csv.state.json"),
         Command("export", [*library, "export", "--out", "x.onnx"], "x.onnx", old, ".x.onnx*.part", 1),
         Command("execute", notebook, "short.ipynb", home / "short.ipynb", ".short.ipynb*.part", 1),
     ]  # fmt: skip

@@ -6,7 +6,8 @@ Its name keeps it out of pytest's run, since it takes minutes. Each of fetch (fr
 train, crossval, export and execute is run undisturbed first. Then it starts from the same earlier files, and its
 process group is killed: two times of three at a moment of the undisturbed duration, all parts of which get their turn,
 else up to 20 ms after its first, second, ... temporary file comes to sight. The same command follows, may be killed
-again, and at last runs to its end.
+again, and at last runs to its end. Training and cross-validation get --fresh until they have something to go on from,
+since they would not overwrite the earlier file.
 
 After a kill something is *lost* if the earlier output is neither whole nor replaced by the whole new one, or if work
 that the run had told of (an epoch, a fold) or kept before (a byte of the download) is not kept. The epoch, fold or
@@ -81,9 +82,12 @@ class Torture:
 
     def start(self):
         self.runs += 1
+        state = self.command.state
+        fresh = state and not (self.scene / state).exists() and read(self.scene / self.command.output) == self.old
+        arguments = [*self.command.arguments, *["--fresh"] * bool(fresh)]
         with open(self.log, "wb") as log:
             return subprocess.Popen(
-                self.command.arguments, cwd=self.scene, env=self.environment, start_new_session=True,
+                arguments, cwd=self.scene, env=self.environment, start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
             )  # fmt: skip
 

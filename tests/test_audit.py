@@ -67,9 +67,10 @@ def test_the_rows_are_what_the_fold_s_model_says(data, undisturbed):
 MOMENTS = {
     "in the first fold": ("fit", 1, False),
     "in the second fold": ("fit", 2, False),
-    "with a fold trained but not yet noted": ("write_text", 2, False),
-    "with a fold noted but its checkpoint still there": ("write_text", 2, True),
-    "with the last fold noted": ("write_text", 3, True),
+    "before anything is noted": ("write_text", 1, False),
+    "with a fold trained but not yet noted": ("write_text", 3, False),
+    "with a fold noted but its checkpoint still there": ("write_text", 3, True),
+    "with the last fold noted": ("write_text", 4, True),
 }
 
 
@@ -81,7 +82,8 @@ def test_killed_at_any_moment_it_goes_on_without_repeating_a_finished_fold(
     with monkeypatch.context() as patch, pytest.raises(Killed):
         die(patch, audit, name, call, after)
         crossval(CONFIG, data, RECIPE, 3, 0, tmp_path / "x.json")
-    finished = call if after else call - 1
+    begun = call if after else call - 1
+    finished = max(begun - 1, 0) if name == "write_text" else begun  # the first note is of no fold
     state = tmp_path / "x.json"
     assert len({row["fold"] for row in json.loads(state.read_text())["rows"]} if state.exists() else ()) == finished
     trained = []
@@ -166,8 +168,8 @@ def test_a_table_comes_back_to_six_decimals(tmp_path_factory, rows):
     again = read_rows(path)
     assert [(r.file, r.label, r.reading, r.fold) for r in again] == [(r.file, r.label, r.reading, r.fold) for r in rows]
     for new, old in zip(again, rows, strict=True):
-        assert new.confidence == pytest.approx(old.confidence, abs=5e-7)
-        assert new.loss == pytest.approx(old.loss, abs=5e-7)
+        assert new.confidence == pytest.approx(old.confidence, abs=5.1e-7)
+        assert new.loss == pytest.approx(old.loss, abs=5.1e-7)
     write_rows(again, path)
     assert read_rows(path) == again
 

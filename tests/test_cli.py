@@ -1,5 +1,6 @@
 import argparse
 import csv
+import hashlib
 import io
 import json
 import os
@@ -206,11 +207,11 @@ def test_each_verb_works_without_data(embedded, tmp_path, say, monkeypatch):
     assert told["images"] == 20 and Path(told["out"]) == Path("runs/crossval.csv") and len(rows(told["out"])) == 20
 
 
-def test_training_again_gives_the_same_reader_and_takes_nothing_from_an_old_checkpoint(folder, reader, tmp_path, call):
+def test_training_afresh_gives_the_same_reader_and_takes_nothing_from_an_old_checkpoint(folder, reader, tmp_path, call):
     out = tmp_path / "r"
     (tmp_path / "r.checkpoint").write_text("something old")
     out.write_text("something older")
-    assert call("train", "--data", folder, "--out", out, *QUICK, "--split-seed", 5)[0] == 0
+    assert call("train", "--data", folder, "--out", out, *QUICK, "--split-seed", 5, "--fresh")[0] == 0
     assert weights_of(out) == weights_of(reader)
     assert os.listdir(tmp_path) == ["r"]
 
@@ -223,11 +224,11 @@ def test_the_test_part_is_not_trained_on(folder, reader, copy, tmp_path, call):
     assert weights_of(tmp_path / "r") == weights_of(reader)
 
 
-# --- resume ---
+# --- going on, and what is not overwritten ---
 
 
-def test_ctrl_c_stops_and_resume_ends_like_an_undisturbed_run(folder, reader, tmp_path, call, monkeypatch):
-    arguments = ("train", "--data", folder, "--out", tmp_path / "r", *QUICK, "--split-seed", 5)
+def ctrl_c_after_an_epoch(monkeypatch, module, call, *arguments):
+    """Run one command that is interrupted after the first epoch of a training."""
 
     def interrupted(*positional, **options):
         def stop(record):
@@ -236,43 +237,93 @@ def test_ctrl_c_stops_and_resume_ends_like_an_undisturbed_run(folder, reader, tm
         return training.fit(*positional, **options, on_epoch=stop)
 
     with monkeypatch.context() as patch:
-        patch.setattr(commands, "fit", interrupted)
+        patch.setattr(module, "fit", interrupted)
         code, out, err = call(*arguments, "--json")
-    assert (code, out) == (130, "") and "go on with --resume" in err and "stopped" in err
+    assert (code, out) == (130, "") and "stopped" in err
+    return err
+
+
+@pytest.mark.parametrize("again", [(), ("--resume",)])
+def test_after_ctrl_c_the_same_command_ends_like_an_undisturbed_run(again, folder, reader, tmp_path, call, monkeypatch):
+    arguments = ("train", "--data", folder, "--out", tmp_path / "r", *QUICK, "--split-seed", 5)
+    assert "the same command goes on" in ctrl_c_after_an_epoch(monkeypatch, commands, call, *arguments)
     assert os.listdir(tmp_path) == ["r.checkpoint"]
-    assert call(*arguments, "--resume")[0] == 0
+    epochs = []
+    original = training.Run.epoch
+    monkeypatch.setattr(training.Run, "epoch", lambda run, stop: epochs.append(1) or original(run, stop))
+    assert call(*arguments, *again)[0] == 0
+    assert len(epochs) == 2, "the first epoch is not repeated"
     assert weights_of(tmp_path / "r") == weights_of(reader) and os.listdir(tmp_path) == ["r"]
 
 
-def test_resume_after_the_end_has_nothing_to_do(folder, reader, say, call, untrained):
-    arguments = ("train", "--data", folder, "--out", reader, *QUICK, "--split-seed", 5, "--resume")
-    before = reader.read_bytes()
-    told = say(*arguments)
-    assert reader.read_bytes() == before and told["weights"] == str(reader) and told["train_images"] == 20
-    assert "nothing to resume" in call(*arguments)[2]
+def test_a_fresh_run_that_was_interrupted_goes_on_over_an_older_file(folder, reader, tmp_path, call, monkeypatch):
+    out = tmp_path / "r"
+    out.write_text("something older")
+    arguments = ("train", "--data", folder, "--out", out, *QUICK, "--split-seed", 5)
+    err = ctrl_c_after_an_epoch(monkeypatch, commands, call, *arguments, "--fresh")
+    assert "the same command without --fresh goes on" in err
+    assert call(*arguments)[0] == 0 and weights_of(out) == weights_of(reader)
 
 
-def test_resume_of_other_things_trains(folder, reader, tmp_path, call):
-    out = Path(shutil.copy(reader, tmp_path / "r"))
-    assert call("train", "--data", folder, "--out", out, "--width", 40, "--epochs", 1, "--resume")[0] == 0
-    assert weights_of(out) != weights_of(reader)
-    assert len(model.load(out).provenance["history"]) == 1
-    # nothing is there yet
-    assert call("train", "--data", folder, "--out", tmp_path / "new", *QUICK, "--split-seed", 5, "--resume")[0] == 0
-    assert weights_of(tmp_path / "new") == weights_of(reader)
+@pytest.mark.parametrize("again", [(), ("--resume",)])
+def test_a_finished_training_is_left_as_it_is(again, folder, tmp_path, say, call, monkeypatch, request):
+    arguments = ("train", "--data", folder, "--out", tmp_path / "r", *QUICK)
+    first, before = say(*arguments), (tmp_path / "r").read_bytes()
+    request.getfixturevalue("untrained")
+    second = say(*arguments, *again)
+    assert "is finished" in call(*arguments, *again)[2]
+    assert second | {"cpu_seconds": 0} == first | {"cpu_seconds": 0, "resumed": "finished"}
+    assert (tmp_path / "r").read_bytes() == before and os.listdir(tmp_path) == ["r"]
 
 
-def test_resume_of_another_run_or_a_damaged_one_is_refused(folder, reader, tmp_path, refused, monkeypatch):
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [(("--epochs", 1), "recipe"), (("--seed", 1), "recipe"), (("--split-seed", 6), "split_seed"),
+     (("--train-fraction", 0.6), "train_fraction"), (("--width", 48), "config"), (("--no-augmentation",), "recipe")],
+)  # fmt: skip
+def test_the_weights_of_another_training_are_not_overwritten(
+    other, named, folder, reader, tmp_path, refused, untrained
+):
+    shutil.copy(reader, tmp_path / "r")
+    message = refused("train", "--data", folder, "--out", "r", *QUICK, "--split-seed", 5, *other)
+    assert "r exists, of another training" in message and named in message and "--fresh" in message
+
+
+def test_weights_of_other_pixels_or_labels_are_not_overwritten(copy, reader, tmp_path, refused, untrained):
+    shutil.copy(reader, tmp_path / "r")
+    path = next(copy.glob("*.png"))
+    Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
+    assert "(other data)" in refused("train", "--data", copy, "--out", "r", *QUICK, "--split-seed", 5)
+
+
+def test_a_file_that_holds_no_weights_is_not_overwritten(folder, tmp_path, refused, call, untrained):
+    (tmp_path / "r").write_text("a letter")
+    assert "holds no weights: use --fresh" in refused("train", "--data", folder, "--out", "r", *QUICK)
+
+
+def test_the_checkpoint_of_another_run_or_a_damaged_one_is_refused(folder, reader, tmp_path, refused, monkeypatch):
     out, checkpoint = tmp_path / "r", tmp_path / "r.checkpoint"
-    arguments = ("train", "--data", folder, "--out", out, *QUICK, "--resume")
-    checkpoint.write_bytes(reader.read_bytes())
-    assert "delete it to start anew" in refused(*arguments)
-    checkpoint.write_bytes(b"")
-    assert "delete it to start anew" in refused(*arguments)
+    arguments = ("train", "--data", folder, "--out", out, *QUICK)
     data = load_folder(folder, width=40).subset(range(20))
     config = model.Config(alphabet="".join(sorted(set("".join(data.labels)))), width=40)
     training.fit(config, data, training.Recipe(epochs=1), checkpoint=checkpoint)
-    assert "another recipe, model or data" in refused(*arguments)
+    message = refused(*arguments)
+    assert "another recipe, model or data" in message and "--fresh" in message
+    for content in (reader.read_bytes(), b"", checkpoint.read_bytes()[:500]):
+        checkpoint.write_bytes(content)
+        assert "--fresh to start anew" in refused(*arguments)
+
+
+def test_weights_and_splits_of_version_1_are_recognised(folder, reader, tmp_path, say, untrained):
+    """It wrote a fingerprint of names and labels."""
+    network, data = model.load(reader), load_folder(folder)
+    pairs = sorted(zip(data.names, data.labels, strict=True))
+    old = network.provenance | {"data": hashlib.sha256(json.dumps(pairs).encode()).hexdigest()}
+    model.save(network, tmp_path / "r", old)
+    told = say("evaluate", "--data", folder, "--weights", tmp_path / "r", "--split", "test")
+    assert (told["split"], told["images"]) == ("test", 8)
+    told = say("train", "--data", folder, "--out", tmp_path / "r", *QUICK, "--split-seed", 5)
+    assert told["resumed"] == "finished"
 
 
 KILLED = """
@@ -300,7 +351,7 @@ def test_killed_within_an_epoch_and_resumed_a_run_ends_like_an_undisturbed_one(f
     original = training.Run.epoch
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training.Run, "epoch", lambda self, stop: shown.append(1) or original(self, stop))
-        assert call(*arguments, "--resume")[0] == 0
+        assert call(*arguments)[0] == 0
     assert len(shown) == 2, "the first epoch is not repeated"
     assert os.listdir(tmp_path) == ["r"]
     assert weights_of(tmp_path / "r") == weights_of(reader)
@@ -583,7 +634,68 @@ def test_crossval_reads_every_image_and_goes_on_after_an_interruption(folder, tm
     rows = audit.read_rows(tmp_path / "c.csv")
     assert [row.file for row in rows] == list(load_folder(folder).names) and {row.fold for row in rows} == {0, 1}
     assert told["exact"] == sum(row.label == row.reading for row in rows)
-    assert os.listdir(tmp_path) == ["c.csv"]
+    assert sorted(os.listdir(tmp_path)) == ["c.csv", "c.csv.state.json"]
+
+
+def test_a_cross_validation_has_a_width(folder, tmp_path, say, refused, untrained):
+    arguments = ("crossval", "--data", folder, "--folds", 2, "--epochs", 1, "--out", tmp_path / "c.csv", "--width")
+    assert "use a width of at least" in refused(*arguments, 16)  # before it trains anything
+    asked = []
+
+    def fit(config, part, *_, **__):
+        asked.append((config.width, part.images.shape[-1]))
+        return training.Fit(model.CRNN(config).eval(), [], True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audit, "fit", fit)
+        assert say(*arguments, 48)["images"] == 28
+    assert asked == [(48, 48)] * 2
+
+
+@pytest.fixture
+def validated(folder, tmp_path, say):
+    """The arguments and the result of a finished cross-validation into c.csv."""
+    arguments = ("crossval", "--data", folder, "--folds", 2, "--epochs", 2, "--out", tmp_path / "c.csv")
+    return arguments, say(*arguments)
+
+
+@pytest.mark.parametrize("again", [(), ("--resume",)])
+def test_a_finished_cross_validation_is_left_as_it_is(again, validated, tmp_path, say, call, untrained):
+    arguments, first = validated
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.iterdir()}
+    second = say(*arguments, *again)
+    assert "is finished" in call(*arguments)[2]
+    assert second | {"cpu_seconds": 0} == first | {"cpu_seconds": 0, "resumed": "finished"}
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.iterdir()} == before
+
+
+def test_the_table_of_another_cross_validation_is_not_overwritten(validated, tmp_path, refused, call, say, untrained):
+    arguments, _ = validated
+    for other in (("--epochs", 3), ("--seed", 1), ("--folds", 3), ("--width", 64)):
+        assert "--fresh" in refused(*arguments, *other)
+    (tmp_path / "c.csv.state.json").rename(tmp_path / "kept")
+    message = refused(*arguments)  # a table of version 1, or a file that is none
+    assert "c.csv exists, of another cross-validation" in message and "--fresh" in message
+    (tmp_path / "c.csv.state.json").write_text("{")
+    assert "--fresh" in refused(*arguments)
+
+
+def test_a_fresh_cross_validation_takes_nothing_from_an_earlier_one(validated, tmp_path, say, call, monkeypatch):
+    arguments, first = validated
+    ctrl_c_after_an_epoch(monkeypatch, audit, call, *arguments, "--seed", 1, "--fresh")
+    assert len(os.listdir(tmp_path)) == 3, "the old table, and the state and a checkpoint of the new run"
+    told = say(*arguments, "--seed", 1)  # and goes on over the old table
+    assert "resumed" not in told and told["seed"] == 1
+    assert say(*arguments, "--fresh") | {"cpu_seconds": 0} == first | {"cpu_seconds": 0}
+    assert sorted(os.listdir(tmp_path)) == ["c.csv", "c.csv.state.json"]
+
+
+def test_a_table_that_was_removed_is_written_again_from_the_state(validated, tmp_path, say, untrained):
+    arguments, first = validated
+    table = (tmp_path / "c.csv").read_bytes()
+    (tmp_path / "c.csv").unlink()
+    assert say(*arguments) | {"cpu_seconds": 0} == first | {"cpu_seconds": 0}
+    assert (tmp_path / "c.csv").read_bytes() == table
 
 
 # --- usage ---
@@ -599,7 +711,8 @@ def test_crossval_reads_every_image_and_goes_on_after_an_interruption(folder, tm
         "data generate --out d --seed ٣",
         "train --out r --epochs 0", "train --out r --epochs 1.5", "train --out r --optimizer sgd",
         "train --out r --schedule cosine", "train --out r --width 0", "train --out r --width 2000000000",
-        "train --out r --width 65537", "train --out r --train-fraction x", "crossval --folds 1", "crossval --seed -3",
+        "train --out r --width 65537", "crossval --width 0", "train --out r --resume --fresh", "data check",
+        "train --out r --train-fraction x", "crossval --folds 1", "crossval --seed -3",
     ],
 )  # fmt: skip
 def test_wrong_usage_is_one_line(arguments, refused, embedded, untrained):
@@ -630,8 +743,8 @@ def all_commands(parser, so_far=()):
 
 def test_every_command_has_help(capsys):
     found = [(), *all_commands(cli._parser())]
-    assert {("data", "generate"), ("data", "fetch"), ("data", "verify"), ("train",), ("evaluate",), ("crossval",),
-            ("predict",), ("export",), ("doctor",)} <= set(found)  # fmt: skip
+    assert {("data", "generate"), ("data", "fetch"), ("data", "verify"), ("data", "check"), ("train",),
+            ("evaluate",), ("crossval",), ("predict",), ("export",), ("doctor",)} <= set(found)  # fmt: skip
     for command in found:
         with pytest.raises(SystemExit) as caught:
             main([*command, "--help"])

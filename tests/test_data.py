@@ -1,4 +1,6 @@
+import hashlib
 import random
+import re
 
 import pytest
 import torch
@@ -71,7 +73,7 @@ def test_labels_are_composed_characters(tmp_path):
         ("name,text\na.png,a\n", "columns file,label"),
         ("file;label\na.png;a\n", "columns file,label"),
         ("file,label\n", "names no file"),
-        ("file,label\na.png,a\n\n./a.png,a\n", r"line 4.*'a\.png' stands twice"),
+        ("file,label\na.png,a\n\n./a.png,a\n", r"line 4.*'a\.png' is listed twice"),
         ("file,label\na.png,\n", "line 2: the label is empty"),
         ("file,label\na.png\n", "line 2: the label is empty"),
         ("file,label\na.png,  \n", "the label is empty"),
@@ -156,9 +158,41 @@ def test_subset_and_fingerprint(labelled):
     assert len(part) == 2 and part.labels == ("wyx", "22c") and part.names == ("3.png", "0.png")
     assert part.images.flatten().tolist() == [3, 0]
     assert labelled.subset([4, 3, 2, 1, 0]).fingerprint() == labelled.fingerprint() != part.fingerprint()
-    assert len(labelled.fingerprint()) == 64
+    assert re.fullmatch("2:[0-9a-f]{64}", labelled.fingerprint())
     with pytest.raises(ValueError, match="5 images, 4 labels"):
         data.LabelledImages(labelled.images, labelled.labels[:4], labelled.names)
+
+
+def test_the_fingerprint_covers_pixels_as_well(labelled):
+    blank = data.LabelledImages(torch.zeros_like(labelled.images), labelled.labels, labelled.names)
+    assert blank.fingerprint() != labelled.fingerprint()
+    digests = tuple("abcde")
+    one = data.LabelledImages(labelled.images, labelled.labels, labelled.names, digests)
+    same = data.LabelledImages(blank.images, labelled.labels, labelled.names, digests)  # say, at another size
+    assert one.fingerprint() == same.fingerprint() != labelled.fingerprint()
+    assert one.subset([1, 3]).digests == ("b", "d") and one.subset(range(4, -1, -1)).fingerprint() == one.fingerprint()
+    with pytest.raises(ValueError, match="5 names, 2 digests"):
+        data.LabelledImages(labelled.images, labelled.labels, labelled.names, digests[:2])
+
+
+def test_a_folder_has_the_same_fingerprint_at_every_size_and_in_other_packing(tmp_path):
+    write_images(tmp_path, ["22c.png", "d5x.jpg"])
+    before = data.load_folder(tmp_path)
+    assert before.fingerprint() == data.load_folder(tmp_path, 16, 64).fingerprint()
+    Image.open(tmp_path / "22c.png").convert("RGB").save(tmp_path / "22c.png", compress_level=0)
+    assert before.fingerprint() == data.load_folder(tmp_path).fingerprint()
+    assert before.digests[1] == hashlib.sha256((tmp_path / "d5x.jpg").read_bytes()).hexdigest(), "decoders differ"
+    image = Image.open(tmp_path / "22c.png").convert("L")
+    image.putpixel((0, 0), 254)
+    image.save(tmp_path / "22c.png")
+    assert before.fingerprint() != data.load_folder(tmp_path).fingerprint()
+
+
+def test_version_1_s_fingerprint_of_names_and_labels_is_known(labelled):
+    old = "52e83c6bd5ae40d461434ce14332452f470f954d09a1b895b82d8fc10fb1e7c1"  # as version 1.0.0 printed it
+    assert labelled.is_known_as(labelled.fingerprint()) and labelled.is_known_as(old)
+    for other in (None, "", [], 5, old[::-1], labelled.subset([0]).fingerprint()):
+        assert not labelled.is_known_as(other)
 
 
 def test_with_labels_replaces_by_name(labelled):

@@ -57,7 +57,7 @@ def process(folder):
     network = nn.parallel.DistributedDataParallel(run.model, forward_sync_buffers=False).eval()
     part = distributed.gradients(run, network, UNEVEN, torch.Generator())
     gradient = [p.grad for p in run.model.parameters()]
-    trained = distributed.train(CONFIG, few(), RECIPE, "cpu", folder / "checkpoint", resume=False)
+    trained = distributed.train(CONFIG, few(), RECIPE, "cpu", folder / "checkpoint", fresh=True)
     found = {"part": part, "gradient": gradient, "state": trained.model.state_dict(), "history": trained.history}
     torch.save(found, folder / f"{rank}.pt")
     dist.destroy_process_group()
@@ -106,7 +106,7 @@ def test_both_processes_end_with_the_same_weights_and_a_lower_loss(both):
 def test_a_killed_process_ends_the_run_and_the_next_goes_on(tmp_path):
     data, out = tmp_path / "data", tmp_path / "reader.safetensors"
     assert cli.main(["data", "generate", "--out", str(data), "--count", "24"]) == 0
-    command = (SCRIPT, "--data", data, "--out", out, "--epochs", 8, "--batch-size", 8, "--resume")
+    command = (SCRIPT, "--data", data, "--out", out, "--epochs", 8, "--batch-size", 8)
     log = []
     killed = start(*command)
     for line in killed.stderr:

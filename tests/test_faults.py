@@ -71,8 +71,8 @@ def verbs(made, **out):
     calls = {
         "generate": (library, ["data", "generate", "--count", "3", "--out", out.get("generate", "new")]),
         "fetch": (library, ["data", "fetch", "--from", source, "--out", out.get("fetch", "set")]),
-        "train": (library, ["train", *data, *SMALL, "--out", out.get("train", "reader.old")]),
-        "crossval": (library, ["crossval", *data, "--folds", "2", "--epochs", "1", "--out",
+        "train": (library, ["train", *data, *SMALL, "--fresh", "--out", out.get("train", "reader.old")]),
+        "crossval": (library, ["crossval", *data, "--folds", "2", "--epochs", "1", "--fresh", "--out",
                                out.get("crossval", "table.old")]),
         "export": (library, ["export", "--weights", str(made / "reader"), "--out", out.get("export", "graph.old")]),
         "execute": (execute.main, [out.get("execute", "short.ipynb")]),

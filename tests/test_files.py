@@ -148,3 +148,32 @@ def test_where_files_cannot_be_locked_they_are_written_all_the_same(how, tmp_pat
     with files.alone(tmp_path / "x"), files.alone(tmp_path / "x"):
         files.write_text(tmp_path / "x", "new")
     assert (tmp_path / "x").read_text() == "new" and names(tmp_path) == [".x.0123abcd.part", "x"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o755])
+def test_a_file_that_is_replaced_keeps_its_permissions(mode, tmp_path):
+    path = tmp_path / "x"
+    path.write_text("old")
+    path.chmod(mode)
+    with files.atomic_path(path) as temporary:
+        assert stat.S_IMODE(temporary.stat().st_mode) == mode, "nor is what will replace a private file readable"
+        temporary.write_text("new")
+    assert path.read_text() == "new" and stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_behind_a_link_the_permissions_of_the_file_itself_count(tmp_path):
+    (tmp_path / "far").write_text("old")
+    (tmp_path / "far").chmod(0o600)
+    (tmp_path / "link").symlink_to("far")
+    files.write_text(tmp_path / "link", "new")
+    assert stat.S_IMODE((tmp_path / "far").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(("system", "unit"), [("linux", 2**10), ("darwin", 2**20)])
+def test_the_peak_of_memory_is_in_megabytes_on_every_system(system, unit, monkeypatch):
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(files.sys, "platform", system)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert files.peak_megabytes() == pytest.approx(peak / unit, abs=peak / unit / 50 + 1)

@@ -18,11 +18,12 @@ from crnn_lib.errors import UserError
 from crnn_lib.files import atomic_path
 from crnn_lib.training import Fit
 
-VERBS = [["data", "generate"], ["data", "fetch"], ["data", "verify"], ["train"], ["evaluate"], ["crossval"],
-         ["predict"], ["export"], ["doctor"], ["data"], []]  # fmt: skip
-FLAGS = ["--json", "--skip-bad", "--resume", "--no-augmentation", "--help", "-h", "--"]
+VERBS = [["data", "generate"], ["data", "fetch"], ["data", "verify"], ["data", "check"], ["train"], ["evaluate"],
+         ["crossval"], ["predict"], ["export"], ["doctor"], ["data"], []]  # fmt: skip
+FLAGS = ["--json", "--skip-bad", "--fold-spaces", "--resume", "--fresh", "--no-augmentation", "--help", "-h", "--"]
 OPTIONS = ["--out", "--count", "--seed", "--from", "--data", "--split-seed", "--train-fraction", "--width", "--epochs",
-           "--optimizer", "--schedule", "--device", "--weights", "--split", "--labels", "--folds", "--o"]  # fmt: skip
+           "--optimizer", "--schedule", "--device", "--weights", "--split", "--labels", "--folds", "--label-until",
+           "--o"]  # fmt: skip
 FILES = ["set", "set/labels.csv", "reader", "other", "a.png", "bad.png", "empty", "missing", "out", "new/out", "..",
          "a.png/x", "out.", "x" * 300, "http://127.0.0.1:9/x", "ftp://x", "https://[", "set/\u202e.png"]  # fmt: skip
 VALUES = ["0", "1", "2", "3", "-1", "1e9", "nan", "inf", "0.5", "9" * 5000, str(2**31), "adam", "plateau", "cpu", "all",
@@ -40,7 +41,8 @@ PLAIN = {  # what each verb needs: most vectors get past the parser by it
     "generate": ["--out out", "--out new/out --count 2"],
     "fetch": ["--out out", "--from set --out out"],
     "verify": ["set", "empty"],
-    "train": ["--data set --out out", "--data set --out reader --resume"],
+    "check": ["set", "set --json"],
+    "train": ["--data set --out out", "--data set --out reader --fresh"],
     "evaluate": ["--weights reader --data set", "--weights other --data set --split test"],
     "crossval": ["--data set --folds 2 --out out"],
     "predict": ["a.png --weights reader", "bad.png a.png"],

@@ -79,7 +79,7 @@ RECORD = {"epoch": 1, "train_loss": 1.0, "validation_ctc_loss": 1.0}
 )  # fmt: skip
 def test_a_checkpoint_with_a_crooked_history_is_refused(history, labelled, stopped, tmp_path):
     path = changed(stopped, tmp_path / "checkpoint", history=history)
-    with pytest.raises(UserError, match="its history is damaged; delete it"):
+    with pytest.raises(UserError, match="its history is damaged; delete it or use --fresh"):
         fit(SMALL, labelled, RECIPE, checkpoint=path, resume=True)
 
 
@@ -103,7 +103,7 @@ def test_a_state_of_a_cross_validation_that_lacks_rows_or_types_is_refused(label
     crooked += [[row | {"fold": 9} for row in rows], [row | {"reading": None} for row in rows]]
     for wrong in crooked:
         state.write_text(json.dumps(sound | {"rows": wrong}))
-        with pytest.raises(UserError, match="is damaged; delete it"):
+        with pytest.raises(UserError, match="is damaged; delete it or use --fresh"):
             audit.crossval(SMALL, labelled, Recipe(epochs=1), 2, 0, state)
 
 
@@ -151,11 +151,13 @@ def test_a_finished_run_with_a_crooked_history_is_trained_again(history, folder,
         return Fit(model.CRNN(config).eval(), [{"epoch": 1, "train_loss": 1.0}], True)
 
     monkeypatch.setattr(commands, "fit", pretended)
-    arguments = ["train", "--data", str(folder), "--out", str(folder / "reader"), "--resume", "--json"]
+    arguments = ["train", "--data", str(folder), "--out", str(folder / "reader"), "--json"]
     assert call(arguments)[0] == 0 and call(arguments)[0] == 0 and len(trained) == 1
     found = model.load(folder / "reader")
     model.save(found, folder / "reader", found.provenance | {"history": history})
-    assert call(arguments)[0] == 0 and len(trained) == 2
+    code, out, err = call(arguments)
+    assert (code, out, len(trained)) == (2, "", 1) and "other history" in err and "--fresh" in err
+    assert call([*arguments, "--fresh"])[0] == 0 and len(trained) == 2
 
 
 def test_probabilities_that_are_no_numbers_are_told(folder):

@@ -70,7 +70,8 @@ def test_file_names_reach_the_terminal_as_text(label, sample, tmp_path, monkeypa
     own = ["--data", str(folder)]
     commands = [["predict", *here, label], ["predict", *here, label, "--json"], ["predict", "x", "--weights", weights],
                 ["evaluate", *own, "--skip-bad"], ["evaluate", "--data", label], ["evaluate", *own, "--labels", label],
-                ["data", "verify", str(folder)], ["data", "verify", label], ["data", "fetch", "--from", f"ftp://{label}"],
+                ["data", "verify", str(folder)], ["data", "verify", label], ["data", "check", str(folder)],
+                ["evaluate", *own, "--label-until", label], ["data", "fetch", "--from", f"ftp://{label}"],
                 ["data", "fetch", "--from", str(folder), "--out", "out"], ["crossval", *own], ["train", label], [label],
                 ["train", "--data", label, "--out", "out"], ["train", *own, "--out", label], ["data", label],
                 ["export", "--weights", weights, "--out", "x"], ["train", "--device", label, "--out", "x"]]  # fmt: skip
@@ -92,6 +93,11 @@ def test_labels_reach_the_terminal_as_text(label, sample, tmp_path):
         code, out, err = call([*command, "--data", str(tmp_path)])
         assert (code, out) == (2, "")
         assert_plain(err)
+    code, out, err = call(["data", "check", str(tmp_path)])
+    assert code == (0 if len(label) < 100_000 else 2)  # more than a cell of a CSV may hold
+    assert_plain(out), assert_plain(err)
+    if code == 0:
+        assert json.loads(call(["data", "check", str(tmp_path), "--json"])[1])["images"] == 1
 
 
 @pytest.mark.parametrize("symbols", ["\x1b", "\u202e", "\n", "\0", "<", "$", "é", "\x7f"])

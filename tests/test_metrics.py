@@ -1,3 +1,4 @@
+import copy
 import math
 from collections import Counter
 from functools import cache
@@ -7,10 +8,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from crnn_lib import ctc, metrics
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.errors import UserError
+from crnn_lib.images import SD_FLOOR, standardise
 from crnn_lib.metrics import GAP
 from crnn_lib.model import CRNN, Config
 
@@ -99,18 +102,14 @@ def test_confusion_by_hand():
 # --- the interval ---
 
 
-def wilson(k, n, z=1.959963984540054):
-    centre, spread = (k + z * z / 2) / (n + z * z), z / (n + z * z) * math.sqrt(k * (n - k) / n + z * z / 4)
-    return centre - spread, centre + spread
-
-
 @settings(deadline=None)
 @given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_the_interval_is_wilson_s_formula(pair):
     k, n = pair
     low, high = metrics.interval(k, n)
-    assert (low, high) == pytest.approx(wilson(k, n), abs=1e-9)
-    assert -1e-12 <= low <= k / n <= high <= 1 + 1e-12
+    expected = binomtest(k, n).proportion_ci(method="wilson")
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert 0 <= low <= k / n <= high <= 1
     assert (1 - high, 1 - low) == pytest.approx(metrics.interval(n - k, n), abs=1e-9)
 
 
@@ -144,7 +143,7 @@ def test_scores_are_the_definitions(rows):
     assert figures["images"] == n
     assert figures["exact"] == sum(a == b for a, b in zip(labels, readings, strict=True))
     assert figures["exact_accuracy"] == figures["exact"] / n
-    assert figures["exact_interval"] == pytest.approx(wilson(figures["exact"], n), abs=1e-9)
+    assert figures["exact_interval"] == list(metrics.interval(figures["exact"], n))
     assert figures["edits"] == sum(map(distance, labels, readings))
     assert figures["characters"] == len("".join(labels))
     assert figures["cer"] == figures["edits"] / max(1, figures["characters"])
@@ -257,3 +256,67 @@ def test_evaluating_what_does_not_go_together_is_an_error(n, labels, model, imag
 
 def test_means_are_rounded_once_on_every_python():
     assert metrics.scores("a" * 10, "a" * 10, [0.1] * 10)["ctc_loss"] == 0.1  # sum() gives 0.0999... before Python 3.12
+
+
+# --- slips of shape, height and type ---
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        (lambda x: x[0], r"not of shape \(1, 8, 16\): add an axis to a single image, image\[None\]"),
+        (lambda x: x[0, 0], r"not of shape \(8, 16\)"),
+        (lambda x: x[:, :, 1:], r"\(N, 1, 8, W\).*not of shape \(7, 1, 7, 16\)"),
+        (lambda x: x.expand(-1, 3, -1, -1), r"not of shape \(7, 3, 8, 16\)"),
+        (lambda x: x[:0], r"not of shape \(0, 1, 8, 16\)"),
+        (lambda x: x[..., :1], "too narrow for a time step"),
+        (lambda x: x.numpy(), "not ndarray: use torch.stack or torch.from_numpy"),
+        (list, "not list: use torch.stack"),
+        (lambda x: x.double(), r"of torch\.float32, not of torch\.float64"),
+        (lambda x: (x * 9 + 99).byte(), r"not of torch\.uint8: use images\.standardise for grey levels"),
+        (lambda x: (x * 9 + 99).clamp(0, 255), r"standardised, not with values up to \d+.*: use images\.standardise"),
+    ],
+)
+def test_a_common_slip_gets_a_sentence(slip, said, model, images):
+    labels = ["ab"] * 7
+    for act in (lambda x: metrics.read(model, x), lambda x: metrics.evaluate(model, x, labels)):
+        with pytest.raises(UserError, match=said) as caught:
+            act(slip(images))
+        assert "the model reads a tensor (N, 1, 8, W)" in str(caught.value) and len(str(caught.value)) < 200
+
+
+def test_what_standardise_makes_is_never_taken_for_grey_levels():
+    for width in (4, 128, 2000):
+        dot, sheet = torch.full((2, 32, width), 255.0)
+        dot[16, width // 2] = 0
+        for grey in (dot, 255 - dot, sheet, 255 * torch.eye(32, width)):
+            assert standardise(grey.numpy(), 32, width).abs().max() <= 1 / SD_FLOOR
+
+
+def test_a_model_of_another_type_reads_images_of_that_type(model, images):
+    double = copy.deepcopy(model).double()
+    assert metrics.read(double, images.double()).texts == metrics.read(model, images).texts
+    with pytest.raises(UserError, match=r"of torch\.float64, not of torch\.float32"):
+        metrics.read(double, images)
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        (lambda x, labels: (x[0], labels[:1]), r"not of shape \(6, 4\) and 1 labels"),
+        (lambda x, labels: (x, labels[:2]), r"not of shape \(3, 6, 4\) and 2 labels"),
+        (lambda x, labels: (x, "ab2"), "and the text 'ab2'"),
+        (lambda x, labels: (x[..., :3], labels), r"\(N, T, 4\).*not of shape \(3, 6, 3\)"),
+        (lambda x, labels: (x.numpy(), labels), "not of ndarray and 3 labels"),
+        (lambda x, labels: (x[:0], []), "and 0 labels"),
+    ],
+)
+def test_losses_of_what_does_not_go_together_are_an_error(slip, said):
+    log_probs = torch.randn(3, 6, 4).log_softmax(-1)
+    with pytest.raises(UserError, match=said):
+        metrics.sequence_losses(*slip(log_probs, ["a", "b", "2"]), Alphabet("ab2"))
+
+
+def test_a_text_is_no_list_of_labels(model, images):
+    with pytest.raises(UserError, match="give a list of labels, not the text 'ababab2'"):
+        metrics.evaluate(model, images, "ababab2")

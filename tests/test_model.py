@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -409,3 +410,51 @@ def test_weights_load_whatever_the_default_dtype(tmp_path):
     finally:
         torch.set_default_dtype(torch.float32)
     assert next(loaded.parameters()).dtype == torch.float32
+
+
+# --- slips ---
+
+
+@pytest.mark.parametrize("wrong", ["one image", "a matrix", "bytes", "an array", "height", "double", "narrow"])
+def test_images_that_the_layers_refuse_get_a_sentence(wrong, small):
+    image = torch.zeros(2, 1, 16, 24)
+    given = {
+        "one image": image[0], "a matrix": image[0, 0], "bytes": image.byte(), "an array": image.numpy(),
+        "height": torch.zeros(2, 1, 40, 24), "double": image.double(), "narrow": image[..., :1],
+    }[wrong]  # fmt: skip
+    for act in (small, small.stages):
+        with pytest.raises(UserError, match=r"the model reads a tensor \(N, 1, 16, W\) of torch\.float32, not "):
+            act(given)
+
+
+def test_a_fault_of_the_layers_themselves_is_told_as_it_is(small):
+    small.classify = nn.Linear(3, 4)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        small(torch.zeros(2, 1, 16, 24))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_model_can_be_traced_and_exported(small):
+    image = torch.randn(2, 1, 16, 24)
+    traced = torch.jit.trace(small, image)
+    exported = torch.export.export(small, (image,)).module()
+    assert torch.equal(traced(image), small(image)) and torch.allclose(exported(image), small(image))
+
+
+def test_any_sequences_make_a_shape():
+    expected = Config(channels=(3, 4), pools=((2, 2), (2, 1)))
+    for channels, pools in (
+        ([3, 4], [[2, 2], [2, 1]]), ((3, 4), [(2, 2), (2, 1)]), (np.array([3, 4]), np.array([[2, 2], [2, 1]]))
+    ):  # fmt: skip
+        config = Config(channels=channels, pools=pools)
+        assert config == expected and hash(config) == hash(expected)
+        assert json.loads(json.dumps(asdict(config))) == json.loads(json.dumps(asdict(expected)))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"channels": 3}, {"pools": 2}, {"pools": [2, 2]}, {"pools": [[2, 2, 2]] * 5}, {"channels": None},
+              {"channels": (1.5,) * 5}, {"channels": "12345"}, {"pools": [("2", "2")] * 5}]
+)  # fmt: skip
+def test_what_is_no_sequence_of_sizes_is_an_error(wrong):
+    with pytest.raises(UserError, match=r"sequence of whole numbers, pools one of pairs \(vertical, horizontal\)"):
+        Config(**wrong)

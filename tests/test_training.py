@@ -316,9 +316,9 @@ def test_killed_at_any_moment_and_resumed_a_run_ends_like_an_undisturbed_one(
 def test_without_resume_a_checkpoint_is_written_anew(data, undisturbed, tmp_path):
     path = tmp_path / "checkpoint"
     path.write_text("something else")
-    run = fit(CONFIG, data, recipe_of(KINDS[0]), checkpoint=path)
+    run = fit(CONFIG, data, recipe_of(KINDS[0]), checkpoint=path, resume=False)
     assert_same_run(run, path, undisturbed[KINDS[0]])
-    again = fit(CONFIG, data, recipe_of(KINDS[0]), checkpoint=path, resume=True)  # nothing is left to do
+    again = fit(CONFIG, data, recipe_of(KINDS[0]), checkpoint=path)  # nothing is left to do
     assert_same_run(again, path, undisturbed[KINDS[0]])
     assert again.history == run.history
 
@@ -378,7 +378,7 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_checkpoint_is_refused(damage, data, checkpoint):
     DAMAGE[damage](checkpoint)
-    with pytest.raises(UserError, match="delete it to start anew") as caught:
+    with pytest.raises(UserError, match="--fresh to start anew") as caught:
         fit(CONFIG, data, recipe_of(KINDS[0]), checkpoint=checkpoint, resume=True)
     assert str(checkpoint) in str(caught.value)
 

@@ -82,7 +82,7 @@ class TrainingMonitor(Background, Pictured):
             self._look()
         self._tell("Training.")
         options = {"should_stop": self._stopping.is_set, "on_epoch": lambda record: self._look()}
-        self.fit = fit(*self._what, checkpoint=self.checkpoint, resume=True, **options)
+        self.fit = fit(*self._what, checkpoint=self.checkpoint, **options)
         self._tell(self._standing(len(self.fit.history)))
 
     def _look(self) -> None:
