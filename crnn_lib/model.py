@@ -221,14 +221,14 @@ def evaluating(model: nn.Module) -> Iterator[Tensor]:
 
 
 def check_images(model: nn.Module, images: Any) -> None:
-    """Raise UserError unless `images` are standardised ones (N, 1, H, W) of the height and type that `model` takes."""
-    config, kind = model.config, next(model.parameters()).dtype
-    wanted = f"the model reads a tensor (N, 1, {config.height}, W) of {kind}"
+    """Raise UserError unless `images` are standardised ones (N, 1, H, W) of the height that `model` takes."""
+    config = model.config
+    wanted = f"the model reads a floating-point tensor (N, 1, {config.height}, W)"
     if not isinstance(images, Tensor):
         raise UserError(f"{wanted}, not {type(images).__name__}: use torch.stack or torch.from_numpy")
     shape = tuple(images.shape)
-    if images.dtype != kind:
-        raise UserError(f"{wanted}, not of {images.dtype}: use images.standardise for grey levels, else images.to")
+    if not images.is_floating_point():
+        raise UserError(f"{wanted}, not of {images.dtype}: use images.standardise for grey levels")
     if shape == (1, config.height, shape[-1]):
         raise UserError(f"{wanted}, not of shape {shape}: add an axis to a single image, image[None]")
     if len(shape) != 4 or shape[1:3] != (1, config.height) or not shape[0]:
