@@ -6,6 +6,7 @@ the centre of pixel (row, column) lies at (column + 0.5, row + 0.5). The list is
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 
@@ -31,7 +32,8 @@ def quantise(strokes: Sequence[Stroke]) -> list[list[list[float]]]:
 
 
 def _on_grid(point: Sequence[float]) -> list[float]:
-    if len(point) != 2 or not all(-FARTHEST <= v <= FARTHEST for v in point):
+    numbers = len(point) == 2 and all(isinstance(v, Real) and not isinstance(v, bool) for v in point)
+    if not numbers or not all(-FARTHEST <= v <= FARTHEST for v in point):
         raise UserError(f"point {str(list(point))[:60]} is no [x, y] within {FARTHEST:.0f} pixels")
     return [math.floor(v * STEP + 0.5) / STEP for v in point]
 

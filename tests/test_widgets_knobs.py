@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from crnn_lib import synth
+from crnn_lib.errors import UserError
 from crnn_lib.widgets.knobs import KNOBS, SPREAD, GeneratorKnobs
 
 
@@ -99,3 +100,9 @@ def test_every_control_has_a_name_of_its_own():
     names = [control.description for control in controls]
     assert all(names)
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("arguments", [{"text": 5}, {"seed": "one"}, {"seed": -1}, {"seed": 2**31}, {"seed": 1.5}])
+def test_a_text_and_a_seed_of_another_kind_are_refused(arguments):
+    with pytest.raises(UserError, match="give the knobs a text, and as seed a whole number from 0 to 2,147,483,647"):
+        GeneratorKnobs(**arguments)

@@ -138,6 +138,8 @@ BAD = [
     (base.Pad, {"strokes": 5}, "a drawing is a list of strokes"),
     (base.Pad, {"strokes": [[[0, 1e9]]]}, "within 4096 pixels"),
     (base.Pad, {"strokes": [[[1, 1]] * 20_001]}, "at most 20,000 points"),
+    (base.Pad, {"strokes": np.zeros((1, 1, 2, 0))}, "no .x, y. within"),
+    (lab.Lab, {"sample": np.zeros(0)}, "sample must be one of"),
     (base.Pad, {"picture": b""}, "Pad has no option 'picture': it takes model, strokes, sample"),
     (base.Pad, {"model": "captcha"}, "a model is a CRNN"),
     (base.Pad, {"model": 0}, "a model is a CRNN"),

@@ -4,6 +4,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from crnn_lib.data import LabelledImages
@@ -70,7 +71,8 @@ class Background:
 
     def _work(self) -> None:
         while wanted := self._begin():
-            self._guarded(self._afresh if wanted[0] else self._train)
+            with suppress(KeyboardInterrupt):  # of `run`: what there is is kept
+                self._guarded(self._afresh if wanted[0] else self._train)
 
     def _afresh(self) -> None:
         self.checkpoint.unlink(missing_ok=True)
@@ -79,7 +81,7 @@ class Background:
     def _guarded(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except (Exception, KeyboardInterrupt) as error:  # of whatever kind: in a thread, nobody else would tell
+        except Exception as error:  # of whatever kind: in a thread, nobody else would tell
             self._tell(plain(f"{type(error).__name__}: {error}"))
 
     def _begin(self) -> list[bool]:

@@ -26,7 +26,11 @@ class Refused(UserError, traitlets.TraitError):
 
 
 class Field(traitlets.TraitType):
-    """A traitlet that is sent to the page and refuses a wrong value with a UserError."""
+    """A traitlet that is sent to the page and refuses a wrong value with a UserError.
+
+    Each kind has `_accept`, which gives the value as it is kept, or None for one that does not fit, and `_takes`, which
+    says in words what fits.
+    """
 
     def __init__(self, default: Any) -> None:
         super().__init__(default)
@@ -36,13 +40,12 @@ class Field(traitlets.TraitType):
         """The default, a new one for each widget."""
         return copy(self.default_value)
 
-    def takes(self, widget: Any) -> str:
-        """The values that the field takes, in words."""
-        raise NotImplementedError
-
-    def refuse(self, widget: Any, value: Any) -> None:
-        """Raise Refused, with the name of the field, what it takes, and what it got."""
-        raise Refused(f"{type(widget).__name__}: {self.name} must be {self.takes(widget)}, not {_shown(value)}")
+    def validate(self, obj: Any, value: Any) -> Any:
+        """The value as it is kept. Raises Refused, which names the field, what it takes, and what it got."""
+        kept = self._accept(obj, value)
+        if kept is None:
+            raise Refused(f"{type(obj).__name__}: {self.name} must be {self._takes(obj)}, not {_shown(value)}")
+        return kept
 
     def from_string(self, s: str) -> Any:
         """The value that a page's author writes as `s`: JSON, unless the field holds text. Raises UserError."""
@@ -51,11 +54,17 @@ class Field(traitlets.TraitType):
         except (ValueError, RecursionError) as error:
             raise UserError(f"{self.name}: {plain(s, 40)!r} is not a number or a list, as JSON writes them") from error
 
+    def _accept(self, widget: Any, value: Any) -> Any:
+        raise NotImplementedError
+
+    def _takes(self, widget: Any) -> str:
+        raise NotImplementedError
+
 
 class Number(Field):
     """A number from `low` to `high`, kept as a float."""
 
-    abstract, concrete, words = numbers.Real, float, "a number"
+    _abstract, _concrete, _words = numbers.Real, float, "a number"
 
     def __init__(self, default: float, low: float, high: float | Callable[[Any], float]) -> None:
         super().__init__(default)
@@ -69,20 +78,18 @@ class Number(Field):
         """The default, or the largest value where that is smaller."""
         return self.default_value if obj is None else min(self.default_value, self.high(obj))
 
-    def takes(self, widget: Any) -> str:
-        """See Field."""
-        return f"{self.words} from {self.low:,} to {self.high(widget):,}"
+    def _accept(self, widget: Any, value: Any) -> Any:
+        fits = isinstance(value, self._abstract) and not isinstance(value, bool)
+        return self._concrete(value) if fits and self.low <= value <= self.high(widget) else None
 
-    def validate(self, obj: Any, value: Any) -> Any:
-        """The value. Raises Refused for another type, and for a value out of bounds."""
-        fits = isinstance(value, self.abstract) and not isinstance(value, bool)
-        return self.concrete(value) if fits and self.low <= value <= self.high(obj) else self.refuse(obj, value)
+    def _takes(self, widget: Any) -> str:
+        return f"{self._words} from {self.low:,} to {self.high(widget):,}"
 
 
 class Whole(Number):
     """A whole number from `low` to `high`."""
 
-    abstract, concrete, words = numbers.Integral, int, "a whole number"
+    _abstract, _concrete, _words = numbers.Integral, int, "a whole number"
 
 
 class Text(Field):
@@ -92,18 +99,16 @@ class Text(Field):
         super().__init__(default)
         self.most = most
 
-    def takes(self, widget: Any) -> str:
-        """See Field."""
-        return f"text of at most {self.most} characters"
-
-    def validate(self, obj: Any, value: Any) -> str:
-        """The value. Raises Refused for anything else."""
-        fits = isinstance(value, str) and len(value) <= self.most
-        return value if fits and not any("\ud800" <= c <= "\udfff" for c in value) else self.refuse(obj, value)
-
     def from_string(self, s: str) -> str:
         """The text itself."""
         return s
+
+    def _accept(self, widget: Any, value: Any) -> str | None:
+        fits = isinstance(value, str) and len(value) <= self.most
+        return value if fits and not any("\ud800" <= c <= "\udfff" for c in value) else None
+
+    def _takes(self, widget: Any) -> str:
+        return f"text of at most {self.most} characters"
 
 
 class Choice(Field):
@@ -113,32 +118,31 @@ class Choice(Field):
         self, default: str, names: Sequence[str] | Callable[[Any], Sequence[str]], several: bool = False
     ) -> None:
         super().__init__(default)
-        self._names, self.several = names, several
+        self._names, self._several = names, several
 
     def names(self, widget: Any) -> Sequence[str]:
         """What there is to choose from."""
         return self._names(widget) if callable(self._names) else self._names
 
-    def takes(self, widget: Any) -> str:
-        """See Field."""
-        what = "names with spaces between, of" if self.several else "one of"
-        return f"{what} {', '.join(name for name in self.names(widget) if name)}"
-
-    def validate(self, obj: Any, value: Any) -> str:
-        """The value. Raises Refused for anything else."""
-        chosen = (value.split() if self.several else [value]) if isinstance(value, str) else [None]
-        return value if set(chosen) <= set(self.names(obj)) else self.refuse(obj, value)
-
     def from_string(self, s: str) -> str:
         """The name itself."""
         return s
 
+    def _accept(self, widget: Any, value: Any) -> str | None:
+        if not isinstance(value, str):
+            return None
+        return value if set(value.split() if self._several else [value]) <= set(self.names(widget)) else None
+
+    def _takes(self, widget: Any) -> str:
+        what = "names with spaces between, of" if self._several else "one of"
+        return f"{what} {', '.join(filter(None, self.names(widget)))}"
+
 
 class Sample(Choice):
-    """One of the embedded sample images; none, too, where that is the default."""
+    """One of the embedded sample images; also none, where that is the default."""
 
     def __init__(self, default: str) -> None:
-        super().__init__(default, [*assets.SAMPLES, *[""][: not default]])
+        super().__init__(default, list(assets.SAMPLES) if default else ["", *assets.SAMPLES])
 
 
 class Drawing(Field):
@@ -147,17 +151,15 @@ class Drawing(Field):
     def __init__(self) -> None:
         super().__init__([])
 
-    def takes(self, widget: Any) -> str:
-        """See Field."""
-        return f"a list of strokes, lists of points [x, y], with at most {MOST_POINTS:,} points"
-
-    def validate(self, obj: Any, value: Any) -> list[list[list[float]]]:
-        """The strokes on the grid. Raises Refused for anything else."""
+    def _accept(self, widget: Any, value: Any) -> list[list[list[float]]] | None:
         try:
             drawing = strokes.quantise(value)
         except UserError as error:
-            raise Refused(f"{type(obj).__name__}: {self.name}: {error}") from error
-        return drawing if sum(map(len, drawing)) <= MOST_POINTS else self.refuse(obj, value)
+            raise Refused(f"{type(widget).__name__}: {self.name}: {error}") from error
+        return drawing if sum(map(len, drawing)) <= MOST_POINTS else None
+
+    def _takes(self, widget: Any) -> str:
+        return f"a list of strokes, lists of points [x, y], with at most {MOST_POINTS:,} points"
 
 
 class Dictionary(Field):
@@ -166,13 +168,11 @@ class Dictionary(Field):
     def __init__(self) -> None:
         super().__init__({})
 
-    def takes(self, widget: Any) -> str:
-        """See Field."""
-        return "a dictionary"
+    def _accept(self, widget: Any, value: Any) -> dict[Any, Any] | None:
+        return value if isinstance(value, dict) else None
 
-    def validate(self, obj: Any, value: Any) -> dict[Any, Any]:
-        """The value. Raises Refused for anything else."""
-        return value if isinstance(value, dict) else self.refuse(obj, value)
+    def _takes(self, widget: Any) -> str:
+        return "a dictionary"
 
 
 def array_of(value: Any, dtype: type) -> np.ndarray | None:

@@ -24,18 +24,16 @@ class Probabilities(fields.Field):
     def __init__(self) -> None:
         super().__init__([])
 
-    def takes(self, widget: Any) -> str:
-        """See Field."""
-        return f"rows of probabilities that sum to 1 in each row, at most {MOST} rows and columns"
-
-    def validate(self, obj: Any, value: Any) -> list[list[float]]:
-        """The rows as lists. Raises fields.Refused for anything else."""
+    def _accept(self, widget: Any, value: Any) -> list[list[float]] | None:
         rows = fields.array_of(value, np.float64)
         if rows is not None and not rows.size:
             return []
         if rows is None or rows.ndim != 2 or max(rows.shape) > MOST or not (rows >= 0).all():
-            return self.refuse(obj, value)
-        return rows.tolist() if np.allclose(rows.sum(1), 1, atol=1e-4) else self.refuse(obj, value)
+            return None
+        return rows.tolist() if np.allclose(rows.sum(1), 1, atol=1e-4) else None
+
+    def _takes(self, widget: Any) -> str:
+        return f"rows of probabilities that sum to 1 in each row, at most {MOST} rows and columns"
 
 
 class Lab(base.Widget):
@@ -60,12 +58,13 @@ class Lab(base.Widget):
     def __init__(
         self, label: str | None = None, model: models.CRNN | None = None, matrix: Any = None, **options: Any
     ) -> None:
-        if matrix is not None:
-            options |= {"source": "matrix", "matrix": matrix}
-        elif options.get("sample"):
-            options.setdefault("source", "reader")
-        label = options.get("sample") or "ab" if label is None else label
-        super().__init__(base.readers(model), label=label, **options)
+        named = {} if label is None else {"label": label}
+        given = {} if matrix is None else {"matrix": matrix, "source": "matrix"}
+        super().__init__(base.readers(model), **options | named | given)
+        if label is None and self.sample:
+            self.label = self.sample
+        if self.sample and not {"source", "matrix"} & {*options, *given}:
+            self.source = "reader"
         {"reader": self._read, "matrix": self._take}.get(self.source, self._make_up)()
         unknown = sorted(set(self.label) - set(self.symbols))
         if unknown:

@@ -241,6 +241,9 @@ def test_a_run_in_progress_is_followed(replay):
     live.button("Stop training").click()
     assert replay.page.evaluate("model.get('running')") is False
     assert live.root.get_by_label("Beside it").is_hidden()
+    replay.page.evaluate("model.set('finished', true)")
+    live.button("Start afresh").click()
+    assert replay.page.evaluate("model.get('running')") is True
 
 
 @pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
