@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=_path, default=Path("data/captcha_images"))
     p = command("verify", commands.verify_set, "check a folder against the manifest", verbs)
     p.add_argument("folder", type=_path, metavar="DIR")
-    p = command("check", commands.check_set, "report on images and labels: what would be learned wrong", verbs)
+    p = command("check", commands.check_set, "report what is wrong with a folder of labelled images", verbs)
     p.add_argument("folder", type=_path, metavar="DIR")
     _add_labels(p)
     p.add_argument("--json", action="store_true")

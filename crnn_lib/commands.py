@@ -65,7 +65,7 @@ def verify_set(a: argparse.Namespace) -> None:
 
 
 def check_set(a: argparse.Namespace) -> None:
-    """Report what is in a folder of labelled images, and what would go wrong with it, aloud or silently."""
+    """Report what a folder of labelled images holds and what is wrong with it."""
     files = list_folder(a.folder, None, a.label_until, a.fold_spaces)
     report = checks.check(files, *load_files(files))
     if a.json:
@@ -174,8 +174,7 @@ def _chosen_split(a: argparse.Namespace, model: CRNN, data: LabelledImages) -> t
 def crossval(a: argparse.Namespace) -> None:
     """Read every image by a model that never saw it; the readings as CSV.
 
-    What has been done is kept beside it, also after the end, so that the same run is known again, and no other one
-    overwrites it.
+    The state file stays beside the table: by it the same run is recognised as finished, and no other overwrites it.
     """
     started = time.process_time()
     device, recipe = _device(a.device), _recipe(a)
@@ -186,16 +185,21 @@ def crossval(a: argparse.Namespace) -> None:
     config = Config(alphabet=Alphabet.of(data.labels).symbols, width=a.width)
     config.check_labels(data.labels)
 
+    trained = []
+
     def say(fold: int, figures: dict[str, Any]) -> None:
+        trained.append(fold)
         print(f"fold {fold + 1} of {a.folds}: {figures['exact']} of {figures['images']} exact", file=sys.stderr)
 
     with alone(out):
         if a.fresh:
             audit.discard(state)
         elif out.exists() and not state.exists():
-            raise UserError(f"{out} exists, of another cross-validation: use --fresh to overwrite it, or another --out")
+            raise UserError(
+                f"{out} exists, and no {state.name} says of which run: use --fresh to overwrite it, or another --out"
+            )
         rows = audit.crossval(config, data, recipe, a.folds, a.seed, state, device, say)
-        finished = out.exists() and out.read_bytes() == audit.as_csv(rows).encode()
+        finished = not trained and out.exists() and out.read_bytes() == audit.as_csv(rows).encode()
         if finished:
             print(f"{plain(str(out))} is finished: nothing is left to do", file=sys.stderr)
         else:

@@ -675,7 +675,7 @@ def test_the_table_of_another_cross_validation_is_not_overwritten(validated, tmp
         assert "--fresh" in refused(*arguments, *other)
     (tmp_path / "c.csv.state.json").rename(tmp_path / "kept")
     message = refused(*arguments)  # a table of version 1, or a file that is none
-    assert "c.csv exists, of another cross-validation" in message and "--fresh" in message
+    assert "c.csv exists, and no c.csv.state.json says" in message and "--fresh" in message
     (tmp_path / "c.csv.state.json").write_text("{")
     assert "--fresh" in refused(*arguments)
 
@@ -686,6 +686,7 @@ def test_a_fresh_cross_validation_takes_nothing_from_an_earlier_one(validated, t
     assert len(os.listdir(tmp_path)) == 3, "the old table, and the state and a checkpoint of the new run"
     told = say(*arguments, "--seed", 1)  # and goes on over the old table
     assert "resumed" not in told and told["seed"] == 1
+    assert "resumed" not in say(*arguments, "--seed", 1, "--fresh"), "it was trained again, with the same result"
     assert say(*arguments, "--fresh") | {"cpu_seconds": 0} == first | {"cpu_seconds": 0}
     assert sorted(os.listdir(tmp_path)) == ["c.csv", "c.csv.state.json"]
 
