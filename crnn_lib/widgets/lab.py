@@ -78,7 +78,8 @@ class Lab(base.Widget):
             f"the label's probability passes through it. {ctc.count_alignments(target, len(log_probs)):,} alignments, "
             f"loss {loss:.3f}."
         )
-        return base.mount(self.kind, state, _picture(through / max(float(np.exp(-loss)), 1e-300), self.label), alt)
+        grey = _picture(through / max(float(np.exp(-loss)), 1e-300), self.label)
+        return base.mount(self.kind, state, grey, alt, width=grey.shape[1])
 
 
 def _checked(rows: np.ndarray, symbols: str) -> list[list[float]]:

@@ -126,6 +126,7 @@ class Replay(base.Widget):
     trainable = traitlets.Bool(False).tag(sync=True)
     running = traitlets.Bool(False).tag(sync=True)
     status = traitlets.Unicode("").tag(sync=True)
+    _recordings = ("replay",)
 
     @staticmethod
     def follow(
@@ -237,6 +238,7 @@ class Quiz(base.Widget):
 
     kind = traitlets.Unicode("quiz").tag(sync=True)
     name = traitlets.Unicode("alignments").tag(sync=True)
+    _recordings = ("replay",)
 
     def __init__(self, name: str = "alignments") -> None:
         if name not in QUESTIONS:

@@ -72,7 +72,7 @@ export function createSession({ model, backend }) {
     const grey = picture?.grey ?? (await loadSample(sample));
     const reader = backend.readers[picture?.drawn ? backend.readers.length - 1 : 0];
     const { config } = await backend.reader(reader);
-    const { log_probs: { data, dims } } = await backend.infer(reader, standardise(grey, config.height, config.width), config.height, config.width, ["log_probs"]);
+    const { log_probs: { data, dims } } = await backend.infer(reader, standardise(grey, config.height, config.width), config.height, config.width);
     const [, T, K] = dims;
     const logProbs = logSoftmax(Array.from({ length: T }, (_, t) => Array.from(data.subarray(t * K, (t + 1) * K))));
     const reading = greedyDecode(data, K).map((c) => config.alphabet[c - 1]).join("");

@@ -13,6 +13,10 @@ const MIN_SIDE = 4;
 const BEAM = 8;
 const PEN = "strokes"; // the reader that was trained on normalised drawings, and is shown such
 
+/** Who is handed a pad's picture: the widgets of its page, or in a notebook of its kernel, since these share this module.
+ *  @type {Set<(picture: {grey: Grey, drawn: boolean}) => void>} */
+export const receivers = new Set();
+
 /** The grey levels of an image file, or a clear error. @param {File} file @returns {Promise<Grey>} */
 export async function loadFile(file) {
   const name = `"${file.name}"`;
@@ -274,11 +278,10 @@ export async function mountPad({ root, model, backend }) {
     picture = Uint8Array.from(resize(grey, HEIGHT, WIDTH).data, (value) => Math.round(value));
     show();
     const fitting = drawn.picture ? backend.readers[0] : backend.readers[backend.readers.length - 1];
-    const handed = { grey: seenBy(fitting), drawn: !drawn.picture, from: root };
-    if (!drawn.example) document.dispatchEvent(new CustomEvent("crnn-picture", { detail: handed }));
+    if (!drawn.example) for (const receive of receivers) receive({ grey: seenBy(fitting), drawn: !drawn.picture });
     const name = chosen === "auto" ? fitting : chosen;
     const { config } = await backend.reader(name);
-    const stages = await backend.infer(name, standardise(seenBy(name), config.height, config.width), config.height, config.width, ["log_probs"]);
+    const stages = await backend.infer(name, standardise(seenBy(name), config.height, config.width), config.height, config.width);
     const K = config.alphabet.length + 1;
     const logProbs = stages.log_probs.data;
     const letters = (classes) => classes.map((c) => config.alphabet[c - 1]).join("");
@@ -289,7 +292,7 @@ export async function mountPad({ root, model, backend }) {
     setText(text, reading);
     setText(confidence, percent(p));
     setText(runners, others.slice(0, 2).map(([other, q]) => `${other || "(nothing)"} ${percent(q)}`).join(", "));
-    setText(knows, `The reader knows ${config.alphabet}. It runs in ${backend.where() === "kernel" ? "the kernel" : "this page"}.`);
+    setText(knows, `The reader knows ${config.alphabet}. It runs in this page.`);
     root.dataset.crnnRead = String(Number(root.dataset.crnnRead ?? 0) + 1);
     save({ reading, confidence: p, picture: new DataView(picture.slice().buffer) });
   }

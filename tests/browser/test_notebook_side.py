@@ -1,0 +1,121 @@
+"""The widgets as anywidget mounts them, without JupyterLab: two notebooks in one document, whose kernels never answer."""
+
+import base64
+
+import pytest
+from visits import Visit, served
+
+pytest.importorskip("anywidget")
+
+from crnn_lib.widgets import base, shared, source, weights
+
+KINDS = ["pad", "lab", "replay", "quiz", "microscope", "probe-convolution", "probe-pooling", "probe-columns"]
+KINDS += ["probe-context", "probe-decoding", "probe-robustness"]
+# A notebook: models of its own, and a view of each in the document. A message to the kernel would be an error.
+NOTEBOOK = """([loader, files]) => {
+    const blob = (text) => URL.createObjectURL(new Blob([text], {type: "text/javascript"}));
+    const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+    const references = Object.fromEntries(Object.keys(files).map((name) => [name, `IPY_MODEL_${name}`]));
+    window.notebook = (keepsBytes = true) => {
+        const held = Object.fromEntries(Object.entries(files).map(([name, text]) => [name, {get: () => (keepsBytes ? bytes(text) : {})}]));
+        const widget_manager = {get_model: async (name) => held[name]};
+        const made = (state) => {
+            const listeners = {};
+            const values = {readers: ["captcha", "strokes"], files: references, ...state};
+            return {
+                widget_manager, values, listeners,
+                get: (name) => values[name], set: (name, value) => (values[name] = value), save_changes() {},
+                on: (event, callback) => (listeners[event] ??= new Set()).add(callback),
+                off: (event, callback) => listeners[event].delete(callback),
+            };
+        };
+        const view = async (model) => {
+            const el = document.createElement("div");
+            document.querySelector("main").append(el);
+            const {render} = (await import(blob(loader))).default;
+            return {el, model, takeDown: await render({model, el})};
+        };
+        return {made, view};
+    };
+}"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("notebook")
+    page = (
+        "<!doctype html><html lang=en><title>Notebooks</title><link rel=icon href=data:,><style>{}</style><main></main>"
+    )
+    (folder / "index.html").write_text(page.format(source.style()))
+    with served(folder) as found:
+        yield found
+
+
+@pytest.fixture
+def page(chromium, address):
+    files = {name: weights.to_bytes(reader) for name, reader in base.readers().items()}
+    files |= {"script": source.module().encode(), "replay": base.RECORDINGS["replay"].read_bytes()}
+    with Visit(chromium, address, "index.html") as visit:
+        encoded = {name: base64.b64encode(content).decode() for name, content in files.items()}
+        visit.page.evaluate(NOTEBOOK, [shared.LOADER, encoded])
+        yield visit.page
+        assert visit.problems == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_state_alone_brings_a_widget_to_life(page, kind):
+    """Without one question to the kernel; and nothing listens when the view is gone."""
+    found = page.evaluate(
+        """async (kind) => {
+            const {made, view} = notebook();
+            const model = made({kind, sample: "55dne", name: "plateau"});
+            const {el, takeDown} = await view(model);
+            takeDown();
+            const {listeners, values} = model;
+            const left = Object.keys(listeners).filter((name) => listeners[name].size);
+            return {root: el.firstChild.dataset.crnnWidget, alarm: el.querySelector('[role="alert"]')?.textContent, left, values};
+        }""",
+        kind,
+    )
+    assert (found["root"], found["left"]) == (kind, []) and not found.get("alarm")
+    if kind in ("pad", "microscope"):
+        assert found["values"]["reading"] == "55dne" and 0.5 < found["values"]["confidence"] <= 1
+
+
+def test_two_views_of_one_model_and_its_step(page):
+    said = page.evaluate("""async () => {
+        const {made, view} = notebook();
+        const model = made({kind: "microscope", sample: "55dne"});
+        const views = await Promise.all([view(model), view(model)]);
+        model.set("step", 5);
+        model.listeners["change:step"].forEach((f) => f());
+        return views.map(({el}) => ['text', 'answer'].map((name) => el.querySelector(`[data-crnn="${name}"]`).textContent));
+    }""")
+    assert said[0] == said[1] and said[0][0] == "55dne" and said[0][1].startswith("Step 5 ")
+
+
+def test_a_picture_stays_in_its_notebook(page):
+    """What is drawn on a pad goes to the widgets of its own kernel, and to no other's in the same document."""
+    page.evaluate("""async () => {
+        const [one, other] = [notebook(), notebook()];
+        const mount = ({made, view}, kind) => view(made({kind, sample: "2b7xy"}));
+        window.pad = await mount(one, "pad");
+        window.scopes = await Promise.all([mount(one, "microscope"), mount(other, "microscope")]);
+        const field = pad.el.querySelector('input[type="text"]');
+        field.value = "n7x";
+        field.dispatchEvent(new Event("input"));
+    }""")
+    read = "() => scopes.map(({el}) => el.querySelector('[data-crnn=\"text\"]').textContent).join()"
+    page.wait_for_function(f"{read.removeprefix('() => ')} !== '2b7xy,2b7xy'")
+    page.wait_for_timeout(500)
+    assert page.evaluate(read) == "n7x,2b7xy"
+
+
+def test_a_saved_notebook_without_bytes_leaves_the_view_empty(page):
+    assert (
+        page.evaluate("""async () => {
+        const {made, view} = notebook(false);
+        return (await view(made({kind: "quiz", name: "count"}))).el.innerHTML;
+    }""")
+        == ""
+    )
