@@ -356,3 +356,90 @@ def test_turning_and_blurring_leave_the_picture_whole(js):
     lined = spoilt(lines=4)
     assert (lined <= picture).all() and (lined < picture).sum() > 60
     assert np.array_equal(spoilt(lines=4), lined)
+
+
+# --- symbols beyond U+FFFF, which JavaScript holds as two halves ---
+
+CLEF, SMILE = "\U0001d11e", "\U0001f600"
+ALPHABET = f"a{CLEF}{SMILE}b"
+
+
+def certain(text):
+    """A reader of ALPHABET that reads `text`, one symbol, whatever it is shown."""
+    reader = random_model(alphabet=ALPHABET)
+    with torch.no_grad():
+        reader.classify.weight.zero_()
+        reader.classify.bias.zero_()
+        reader.classify.bias[1 + ALPHABET.index(text)] = 9
+    return reader
+
+
+CLEF_READER = """
+const clefBackend = {
+  readers: ["clef"], reader: async () => readers.clef, infer: async (_, image, H, W) => readers.clef.infer(image, H, W),
+};
+const blankPicture = { grey: { data: new Float32Array(4096), height: 32, width: 128 }, drawn: false };
+var inspected = null, kept = null;
+async function look() {
+  const { K, symbols, spell } = await inspect(clefBackend, blankPicture);
+  inspected = { K, symbols, text: spell([2, 3]) };
+}
+async function begun(fields, then) {
+  const set = (name, value) => { fields[name] = value; };
+  const model = { get: (name) => fields[name], set, save_changes() {} };
+  const session = createSession({ model, backend: clefBackend });
+  await session.begin();
+  await then(session);
+  session.save();
+  kept = { ...fields, K: session.state.logProbs[0].length, why: session.complaint("\\u{1f601}") };
+}
+0
+"""
+
+
+@pytest.fixture(scope="module")
+def clef(js):
+    assert add(js, "clef", certain(CLEF))["alphabet"] == ALPHABET
+    js.eval(CLEF_READER)
+    return js
+
+
+def after(js, action, name):
+    """What is kept under `name` when the promise of `action` has settled."""
+    js.eval(f"{action}; 0")
+    for _ in range(3):
+        js.eval("0")
+    return json.loads(js.eval(f"JSON.stringify({name})"))
+
+
+def test_symbols_of_two_halves_are_read(clef):
+    seen = after(clef, "look()", "inspected")
+    assert seen == {"K": 5, "symbols": ["-", *ALPHABET], "text": CLEF + SMILE}
+
+
+def session(js, state, then):
+    """The laboratory's fields after `then` was done to a session that began with the fields `state`."""
+    return after(js, f"begun({json.dumps(state)}, {then})", "kept")
+
+
+def test_the_laboratory_knows_symbols_of_two_halves(clef):
+    read = session(clef, {"label": "a"}, "(s) => s.remake({ source: 'reader', picture: blankPicture })")
+    assert (read["label"], read["symbols"], read["K"]) == (CLEF, ALPHABET, 5)
+    assert f"it knows {ALPHABET}." in read["why"]
+    typed = session(clef, {"label": "ab"}, f"(s) => s.relabel({json.dumps(SMILE + CLEF + SMILE)})")
+    assert (typed["label"], typed["symbols"]) == (SMILE + CLEF + SMILE, f"{SMILE}{CLEF}ab") and typed["why"] == ""
+    given = {"label": CLEF, "source": "matrix", "symbols": f"{SMILE}{CLEF}", "matrix": [[0.2, 0.3, 0.5]], "steps": 1}
+    assert session(clef, given, "() => {}")["matrix"] == [pytest.approx([0.2, 0.3, 0.5])]
+
+
+def test_lengths_and_reasons_count_symbols_not_halves(js):
+    label = SMILE + SMILE + CLEF
+    assert js.call("neededSteps", label) == 4
+    assert js.call("textOf", f"{SMILE}{SMILE}-{CLEF}") == SMILE + CLEF
+    assert js.call("reasonForPath", f"{SMILE}-{CLEF}", SMILE + CLEF).endswith(f"that is {SMILE}{CLEF}.")
+    js.eval("function right(label, T) { return reasonForCount(countAlignments([1, 1, 2], T), label, T); }")
+    assert js.call("right", label, 6) is None
+    frame = {"step": 0, "loss": 3.0, "blank": 1.0, "exact": 0, "gradient": None, "texts": [SMILE]}
+    run = {"what": "x", "samples": ["a"], "shape": [1, 1, 1, 3], "validation_images": 4, "frames": [frame]}
+    run["posteriors"] = base64.b64encode(bytes(3)).decode()
+    assert js.call("isRecording", {"symbols": SMILE + CLEF, "runs": [run]}) is True

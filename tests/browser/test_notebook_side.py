@@ -3,10 +3,12 @@
 import base64
 
 import pytest
+import torch
 from visits import Visit, served
 
 pytest.importorskip("anywidget")
 
+from crnn_lib import model
 from crnn_lib.widgets import base, shared, source, weights
 
 KINDS = ["pad", "lab", "replay", "quiz", "microscope", "probe-convolution", "probe-pooling", "probe-columns"]
@@ -15,10 +17,12 @@ KINDS += ["probe-context", "probe-decoding", "probe-robustness"]
 NOTEBOOK = """([loader, files]) => {
     const blob = (text) => URL.createObjectURL(new Blob([text], {type: "text/javascript"}));
     const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-    const references = Object.fromEntries(Object.keys(files).map((name) => [name, `IPY_MODEL_${name}`]));
-    window.notebook = (keepsBytes = true) => {
-        const held = {};
-        for (const [name, text] of Object.entries(files)) held[name] = {get: () => (keepsBytes ? bytes(text) : {})};
+    window.notebook = (keepsBytes = true, more = {}) => {
+        const [held, references] = [{}, {}];
+        for (const [name, text] of Object.entries({...files, ...more})) {
+            held[name] = {get: () => (keepsBytes ? bytes(text) : {})};
+            references[name] = `IPY_MODEL_${name}`;
+        }
         const widget_manager = {get_model: async (name) => held[name]};
         const made = (state) => {
             const listeners = {};
@@ -122,3 +126,25 @@ def test_a_saved_notebook_without_bytes_leaves_the_view_empty(page):
     }""")
         == ""
     )
+
+
+def test_symbols_beyond_the_first_plane(page):
+    """The pad and the microscope read them, as the kernel does."""
+    torch.manual_seed(0)
+    reader = model.CRNN(model.Config(alphabet="a\U0001d11e\U0001f600")).eval()
+    with torch.no_grad():
+        reader.classify.bias[2] += 3
+    pad = base.Pad(reader, strokes=base.typed("n7x"))
+    assert "\U0001d11e" in pad.text
+    state = {"strokes": pad.strokes, "text": base64.b64encode(weights.to_bytes(reader)).decode()}
+    found = page.evaluate(
+        """async ({strokes, text}) => {
+            const {made, view} = notebook(true, {yours: text});
+            const models = ["pad", "microscope"].map((kind) => made({kind, strokes, readers: ["yours"]}));
+            const views = await Promise.all(models.map(view));
+            const shown = (el) => el.querySelector('[data-crnn="text"]').textContent;
+            return views.map(({el, model}) => [model.values.reading, shown(el)]);
+        }""",
+        state,
+    )
+    assert found == [[pad.text, pad.text]] * 2

@@ -282,9 +282,10 @@ export async function mountPad({ root, model, backend }) {
     const name = chosen === "auto" ? fitting : chosen;
     const { config } = await backend.reader(name);
     const stages = await backend.infer(name, standardise(seenBy(name), config.height, config.width), config.height, config.width);
-    const K = config.alphabet.length + 1;
+    const symbols = ["-", ...config.alphabet];
+    const K = symbols.length;
     const logProbs = stages.log_probs.data;
-    const letters = (classes) => classes.map((c) => config.alphabet[c - 1]).join("");
+    const letters = (classes) => classes.map((c) => symbols[c]).join("");
     const classes = greedyDecode(logProbs, K);
     const reading = letters(classes);
     const p = Math.min(Math.exp(labelLogProb(logProbs, K, classes)), 1);

@@ -276,7 +276,8 @@ export async function mountColumns({ root, model, backend }) {
     lane.show(inkCanvas(image, own.height, width), [{ from: first / width, to: (last + 1) / width, style: "strip" }, ...borders, { from: (t * stride) / width, to: ((t + 1) * stride) / width, style: "step" }]);
     setText(answer, `T = ${T} steps, one every ${stride} pixels. Step ${t} sees pixel columns ${first} to ${last}; its full field is ${size} columns wide and ${high} rows high.${rows < 1 ? " But these pools leave no row of the image: such a reader cannot be built." : ""}`);
     const need = neededSteps(label.value);
-    setText(fits, `"${label.value}" needs U + r = ${label.value.length} + ${need - label.value.length} = ${need} steps: ${need <= T ? `it fits T = ${T}` : `it does not fit T = ${T}, no path spells it`}.`);
+    const U = [...label.value].length;
+    setText(fits, `"${label.value}" needs U + r = ${U} + ${need - U} = ${need} steps: ${need <= T ? `it fits T = ${T}` : `it does not fit T = ${T}, no path spells it`}.`);
   }, false);
   root.append(lane.node, tune.node, view.answer, element("div", { class: "crnn-controls" }, ...selects, reset, element("label", { class: "crnn-field" }, element("span", {}, "Label"), label)),
     note("A pool is written rows × columns: only its second number makes T smaller."), fits, view.message);

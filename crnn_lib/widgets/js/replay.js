@@ -113,7 +113,7 @@ export function isRecording(recording) {
     typeof r?.what === "string" && typeof r.posteriors === "string" && number(r.validation_images) && words(r.samples) &&
     Array.isArray(r.floors ?? []) && (r.floors ?? []).every(number) && Array.isArray(r.frames) && r.frames.length > 0 &&
     r.frames.every((f) => frame(f, r.samples)) && Array.isArray(r.shape) && r.shape.length === 4 && r.shape.every((n) => number(n) && n >= 0) &&
-    r.shape[0] === r.frames.length && r.shape[1] === r.samples.length && r.shape[3] === recording.symbols.length + 1 &&
+    r.shape[0] === r.frames.length && r.shape[1] === r.samples.length && r.shape[3] === [...recording.symbols].length + 1 &&
     r.posteriors.length === 4 * Math.ceil(r.shape.reduce((a, b) => a * b, 1) / 3);
   return typeof recording?.symbols === "string" && Array.isArray(recording.runs) && recording.runs.every(run);
 }
