@@ -5,7 +5,7 @@ import { standardise } from "./images.js";
 import { renderStrokes } from "./strokes.js";
 import { placeText } from "./write.js";
 import { loadFile, loadSample, receivers } from "./pad.js";
-import { element, greyCanvas, setText } from "./dom.js";
+import { element, greyCanvas, onPoint, setText } from "./dom.js";
 import { colourOf } from "./sight.js";
 
 const ACROSS = 768; // a lane's canvas pixels; the page stretches them
@@ -40,12 +40,10 @@ export function createLane({ label, height, css, rows = [], onplace }) {
   const node = element("div", { class: "crnn-lane" }, gutter, canvas);
   let base = null;
   function point(event) {
-    if (event.type === "pointermove" && event.pointerType !== "mouse" && !event.buttons) return;
     const box = canvas.getBoundingClientRect();
-    onplace?.(Math.min(Math.max((event.clientX - box.left) / box.width, 0), 0.9999));
+    onplace(Math.min(Math.max((event.clientX - box.left) / box.width, 0), 0.9999));
   }
-  canvas.addEventListener("pointermove", point);
-  canvas.addEventListener("pointerdown", point);
+  if (onplace) onPoint(canvas, point, true);
 
   /** `marks`: {from, to, top, bottom} in parts of the width and height; style "step" (outlined), "strip" (all else dimmed), "span" (bars at the rims),
    *  "cell" (a line at its end), "cover" (outlined in another colour). */
