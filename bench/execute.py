@@ -57,6 +57,8 @@ def neutral(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 if key in holder:
                     for pattern, replacement in VARYING:
                         holder[key] = pattern.sub(replacement, holder[key])
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
     return notebook
 
 

@@ -147,6 +147,13 @@ def test_pages_load_only_the_scripts_that_they_need(pages):
     assert "searchindex.js" in (HTML / "search.html").read_text(encoding="utf-8")
 
 
+def test_no_page_asks_a_browser_to_fetch_another_ahead(pages):
+    """Firefox does so for `next` too, and the policy of the page forbids it: an error in its console."""
+    for path, page in pages.items():
+        ahead = [a for tag, a in page.tags if tag == "link" and a.get("rel") in ("next", "prefetch", "prerender")]
+        assert ahead == [], path.name
+
+
 def test_pictures_keep_their_place_and_wait_their_turn(pages):
     for path, page in pages.items():
         own = [image for image in page.images if image["src"].startswith("../_images/")]

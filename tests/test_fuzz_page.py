@@ -4,7 +4,6 @@ import base64
 import json
 import math
 
-import numpy as np
 import pytest
 import torch
 from fuzzing import answer, crooked, damaged, fuzz, json_values, numbers, safetensors, texts
@@ -139,36 +138,6 @@ def test_any_answer_to_an_exercise_gets_a_reason(page, path, label):
 
 
 # --- the kernel's side ---
-
-
-@pytest.fixture(scope="module")
-def asked():
-    """asked(question, buffers) -> the answer that goes to the page."""
-    widget, sent = base.Pad(CRNN(SMALL).eval()), []
-    widget.send = lambda content, buffers=None: sent.append((content, buffers))
-
-    def ask(question, buffers):
-        sent.clear()
-        widget._answer(None, question, buffers)
-        assert len(sent) == 1
-        return sent[0]
-
-    return ask
-
-
-QUESTION = {"id": 3, "kind": "infer", "reader": "yours", "H": 8, "W": 16, "want": ["log_probs"]}
-
-
-@fuzz
-@given(crooked(QUESTION) | json_values, st.lists(st.binary(max_size=64) | st.just(bytes(512)), max_size=2))
-def test_any_question_of_a_page_is_answered(asked, question, buffers):
-    content, data = asked(question, [memoryview(b) for b in buffers])
-    json.dumps(content)
-    if "error" in content:
-        assert content["error"].isprintable() and len(content["error"]) < 500
-    elif "names" in content:
-        sizes = [4 * int(np.prod(dims)) for dims in content["dims"]]
-        assert sizes == [len(part) for part in data]
 
 
 @pytest.fixture(scope="module")

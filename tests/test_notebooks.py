@@ -127,6 +127,7 @@ def test_execution_is_repeatable_and_neutral(tmp_path, capsys):
             "import sys\nprint('a', flush=True)\nprint('b')\nprint('c', file=sys.stderr)\nobject()",
             "def f():\n    pass\nprint(f.__code__.co_filename, hash('text'), sorted({'b', 'a'}))",
             "import crnn_lib\ncrnn_lib.__name__",
+            "from crnn_lib.widgets.learning import Quiz\nQuiz('count')",
         ),
         path,
     )
@@ -139,6 +140,7 @@ def test_execution_is_repeatable_and_neutral(tmp_path, capsys):
     assert faults(notebook) == []
     assert notebook.cells[1].outputs[0].text == "a\nb\n"
     assert "object at 0x0" in notebook.cells[1].outputs[-1]["data"]["text/plain"]
+    assert [list(output["data"]) for output in notebook.cells[-1].outputs] == [["text/html"]]  # no live view
 
 
 @pytest.mark.slow

@@ -358,52 +358,88 @@ def test_turning_and_blurring_leave_the_picture_whole(js):
     assert np.array_equal(spoilt(lines=4), lined)
 
 
-# --- who computes ---
+# --- symbols beyond U+FFFF, which JavaScript holds as two halves ---
 
-KERNEL = """
-var timers = [];
-globalThis.setTimeout = (f) => timers.push(f) - 1;
-globalThis.clearTimeout = (i) => { timers[i] = () => {}; };
-var sent = [], heard = null, log = [];
-const fake = { on(_, f) { heard = f; }, send(content, _, buffers) { sent.push([content, buffers]); } };
-const ask = kernelOf(fake);
-const kernelBackend = createBackend({ readers: ["captcha16"], ask, load: async () => fromBase64(captchaText) });
-const answer = (number) => {
-  const bytes = new Uint8Array(new Float32Array([0, number, 0]).buffer);
-  const view = new DataView(bytes.buffer, 4, 4);
-  heard({ id: sent.at(-1)[0].id, names: ["logits"], dims: [[1]] }, [view]);
+CLEF, SMILE = "\U0001d11e", "\U0001f600"
+ALPHABET = f"a{CLEF}{SMILE}b"
+
+
+def certain(text):
+    """A reader of ALPHABET that reads `text`, one symbol, whatever it is shown."""
+    reader = random_model(alphabet=ALPHABET)
+    with torch.no_grad():
+        reader.classify.weight.zero_()
+        reader.classify.bias.zero_()
+        reader.classify.bias[1 + ALPHABET.index(text)] = 9
+    return reader
+
+
+CLEF_READER = """
+const clefBackend = {
+  readers: ["clef"], reader: async () => readers.clef, infer: async (_, image, H, W) => readers.clef.infer(image, H, W),
 };
-async function question() {
-  log.push("asked");
-  try {
-    const stages = await kernelBackend.infer("captcha16", new Float32Array(4096).fill(1), 32, 128, ["logits"]);
-    log.push(stages.logits.data.length + " from the " + kernelBackend.where());
-  } catch (error) { log.push(error.message); }
+const blankPicture = { grey: { data: new Float32Array(4096), height: 32, width: 128 }, drawn: false };
+var inspected = null, kept = null;
+async function look() {
+  const { K, symbols, spell } = await inspect(clefBackend, blankPicture);
+  inspected = { K, symbols, text: spell([2, 3]) };
 }
+async function begun(fields, then) {
+  const set = (name, value) => { fields[name] = value; };
+  const model = { get: (name) => fields[name], set, save_changes() {} };
+  const session = createSession({ model, backend: clefBackend });
+  await session.begin();
+  await then(session);
+  session.save();
+  kept = { ...fields, K: session.state.logProbs[0].length, why: session.complaint("\\u{1f601}") };
+}
+0
 """
 
 
-def test_a_silent_kernel_is_replaced_by_the_page_until_it_answers(captcha):
-    racer = py_mini_racer.MiniRacer()
-    racer.eval(source.joined() + GLUE + f"var captchaText = {base64.b64encode(weights.to_bytes(captcha)).decode()!r};")
-    racer.eval(KERNEL + "0")
+@pytest.fixture(scope="module")
+def clef(js):
+    assert add(js, "clef", certain(CLEF))["alphabet"] == ALPHABET
+    js.eval(CLEF_READER)
+    return js
 
-    def log():
-        return json.loads(racer.eval("JSON.stringify(log.splice(0))"))
 
-    def step(text):
-        racer.eval(text + "; 0")
-        racer.eval("0")  # promises settle in between
-        return log()
+def after(js, action, name):
+    """What is kept under `name` when the promise of `action` has settled."""
+    js.eval(f"{action}; 0")
+    for _ in range(3):
+        js.eval("0")
+    return json.loads(js.eval(f"JSON.stringify({name})"))
 
-    assert step("question()") == ["asked"]
-    assert racer.eval("[sent.length, sent[0][0].kind, sent[0][1][0].byteLength].join()") == "1,infer,16384"
-    assert step("answer(5)") == ["1 from the kernel"]
-    assert step("question(); heard({id: sent.at(-1)[0].id, error: 'KeyError: no'}, [])") == ["asked", "KeyError: no"]
-    assert step("question()") == ["asked"]
-    assert step("timers.at(-1)()") == ["640 from the page"]
-    assert step("question()") == ["asked", "640 from the page"]  # not asked again
-    assert racer.eval("sent.length") == 3
-    step("answer(7)")  # the late answer: it is back
-    assert step("question()") == ["asked"] and step("answer(8)") == ["1 from the kernel"]
-    assert step("fake.send = () => { throw new Error('Cannot send'); }; question()") == ["asked", "640 from the page"]
+
+def test_symbols_of_two_halves_are_read(clef):
+    seen = after(clef, "look()", "inspected")
+    assert seen == {"K": 5, "symbols": ["-", *ALPHABET], "text": CLEF + SMILE}
+
+
+def session(js, state, then):
+    """The laboratory's fields after `then` was done to a session that began with the fields `state`."""
+    return after(js, f"begun({json.dumps(state)}, {then})", "kept")
+
+
+def test_the_laboratory_knows_symbols_of_two_halves(clef):
+    read = session(clef, {"label": "a"}, "(s) => s.remake({ source: 'reader', picture: blankPicture })")
+    assert (read["label"], read["symbols"], read["K"]) == (CLEF, ALPHABET, 5)
+    assert f"it knows {ALPHABET}." in read["why"]
+    typed = session(clef, {"label": "ab"}, f"(s) => s.relabel({json.dumps(SMILE + CLEF + SMILE)})")
+    assert (typed["label"], typed["symbols"]) == (SMILE + CLEF + SMILE, f"{SMILE}{CLEF}ab") and typed["why"] == ""
+    given = {"label": CLEF, "source": "matrix", "symbols": f"{SMILE}{CLEF}", "matrix": [[0.2, 0.3, 0.5]], "steps": 1}
+    assert session(clef, given, "() => {}")["matrix"] == [pytest.approx([0.2, 0.3, 0.5])]
+
+
+def test_lengths_and_reasons_count_symbols_not_halves(js):
+    label = SMILE + SMILE + CLEF
+    assert js.call("neededSteps", label) == 4
+    assert js.call("textOf", f"{SMILE}{SMILE}-{CLEF}") == SMILE + CLEF
+    assert js.call("reasonForPath", f"{SMILE}-{CLEF}", SMILE + CLEF).endswith(f"that is {SMILE}{CLEF}.")
+    js.eval("function right(label, T) { return reasonForCount(countAlignments([1, 1, 2], T), label, T); }")
+    assert js.call("right", label, 6) is None
+    frame = {"step": 0, "loss": 3.0, "blank": 1.0, "exact": 0, "gradient": None, "texts": [SMILE]}
+    run = {"what": "x", "samples": ["a"], "shape": [1, 1, 1, 3], "validation_images": 4, "frames": [frame]}
+    run["posteriors"] = base64.b64encode(bytes(3)).decode()
+    assert js.call("isRecording", {"symbols": SMILE + CLEF, "runs": [run]}) is True

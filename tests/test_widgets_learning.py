@@ -20,7 +20,7 @@ from crnn_lib.training import Recipe, Run
 
 pytest.importorskip("anywidget")
 
-from crnn_lib.widgets import base, learning, source
+from crnn_lib.widgets import base, learning, shared, source
 from crnn_lib.widgets.film import Film, moments
 from crnn_lib.widgets.learning import Quiz, Replay
 
@@ -212,17 +212,9 @@ def test_what_goes_wrong_is_told(live, monkeypatch):
         Replay.follow(Config(), synth.dataset(count=4, height=32, width=32), RECIPE)
 
 
-def ask(widget, monkeypatch, question):
-    said = []
-    monkeypatch.setattr(widget, "send", lambda content, buffers=None: said.append(content))
-    widget._answer(widget, question, [])
-    return said[0]
-
-
-def test_the_kernel_hands_out_the_recording(monkeypatch):
-    stored = json.loads(base.RECORDINGS["replay"].read_text(encoding="utf-8"))
-    assert ask(Quiz("plateau"), monkeypatch, {"kind": "data", "name": "replay", "id": 3}) == {"id": 3, "data": stored}
-    assert "error" in ask(Replay(), monkeypatch, {"kind": "data", "name": "../secret", "id": 4})
+def test_the_page_gets_the_recording():
+    stored = shared.reference(base.RECORDINGS["replay"].read_bytes())
+    assert Quiz("plateau").files["replay"] == Replay().files["replay"] == stored
 
 
 def state_of(baked):

@@ -21,6 +21,8 @@ NEEDS = {
 SEARCH = r'<script src="[^"]*\b(?:searchtools|language_data|searchindex)\.js[^"]*"></script>\s*'
 REPAIRS = [
     (r'<script type="text/x-thebe-config">.*?</script>', ""),
+    # Firefox would fetch that page ahead, which the policy forbids: an error in the console of each page.
+    (r'<link rel="next"[^>]*>\s*', ""),
     (r"<script>kernelName = .*?</script>", ""),
     # Icons come as a font too: 150 kB that nobody waits for, instead of a script of 540 kB.
     (r'<script defer src="[^"]*/fontawesome\.js[^"]*"></script>', ""),

@@ -1,4 +1,4 @@
-"""The widgets as a notebook sees them: the page's JavaScript, with the kernel's model behind it."""
+"""The widgets as a notebook sees them: the page's JavaScript, and what the kernel gives it to compute with."""
 
 import base64
 import html
@@ -8,7 +8,6 @@ from typing import Any
 
 import anywidget
 import numpy as np
-import torch
 import traitlets
 from PIL import Image
 from torch import Tensor
@@ -16,10 +15,17 @@ from torch import Tensor
 from crnn_lib import assets, images, metrics, skeletons, strokes
 from crnn_lib import model as models
 from crnn_lib.errors import UserError, plain
-from crnn_lib.widgets import fields, source, weights
+from crnn_lib.widgets import fields, shared, source, weights
+from crnn_lib.widgets.picture import OUTPUT, show
 
 RECORDINGS = assets.RECORDINGS
 MOST_LETTERS = 64
+WIDE = 700  # CSS pixels: about as wide as the live view
+# Hidden in a notebook: the picture beside its live view, and what JupyterLab says while there is no such view.
+HIDE = (
+    f"<style>{OUTPUT}:has(+ * .crnn-widget) crnn-widget, "
+    ".jp-OutputArea-child:has(crnn-widget) + * > .lm-Panel:not(:has(*)) { display: none; }</style>"
+)
 MARGIN, WRITTEN = 12, 15.0  # pixels: free space about typed text in all, and its height where it fits
 
 
@@ -52,13 +58,16 @@ def typed(text: str) -> list[list[list[float]]]:
     return strokes.quantise([[[x + left, y + base] for x, y in stroke] for stroke in written])
 
 
-def mount(kind: str, state: dict[str, Any], grey: np.ndarray, alt: str) -> str:
-    """`<crnn-widget>` for a page, and in it the picture `grey` (h, w), seen until the live view stands there."""
+def mount(kind: str, state: dict[str, Any], grey: np.ndarray, alt: str, width: int = WIDE) -> str:
+    """`<crnn-widget>` for a page, and in it the picture `grey` (h, w), seen until the live view stands there.
+
+    `width` is that of the picture where no style sheet is, in CSS pixels.
+    """
     file, alt = io.BytesIO(), plain(alt)
     Image.fromarray(grey.round().astype(np.uint8)).save(file, "PNG")
     data = base64.b64encode(file.getvalue()).decode("ascii")
     attributes = f'kind="{html.escape(kind)}" state="{html.escape(json.dumps(state, sort_keys=True))}"'
-    picture = f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}">'
+    picture = f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" width="{width}">'
     return f'<crnn-widget {attributes}><div class="crnn-baked">{picture}<p>{html.escape(alt)}</p></div></crnn-widget>'
 
 
@@ -80,16 +89,20 @@ class Pixels(traitlets.Bytes):
 
 
 class Widget(anywidget.AnyWidget):
-    """What all widgets share: the module, its style, and a kernel that answers for `models`, readers by name.
+    """What all widgets share: the page's script and style, and `models`, readers by name, for its engine.
 
-    `options` names what a caller or a page's author may give, in the order in which it is checked.
+    The page computes, from the weights that each model has when the widget is made. `options` names what a caller or a
+    page's author may give, in the order in which it is checked. Raises UserError for other options, and for weights
+    that the page's 16-bit numbers cannot hold.
     """
 
     options: tuple[str, ...] = ()
     _made: tuple[str, ...] = ()  # further fields that the page needs to start
-    _esm, _css = source.module(), source.style()
+    _recordings: tuple[str, ...] = ()  # names of RECORDINGS that the page needs
+    _esm, _css = shared.LOADER, source.style()
     kind = traitlets.Unicode().tag(sync=True)
     readers = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    files = traitlets.Dict().tag(sync=True)  # script, weights and recordings by name, as `shared` refers to them
 
     def __init__(self, models: dict[str, models.CRNN] | None = None, **options: Any) -> None:
         unknown = [name for name in options if name not in self.options]
@@ -98,29 +111,11 @@ class Widget(anywidget.AnyWidget):
             raise UserError(f"{type(self).__name__} has no option {plain(unknown[0], 40)!r}: it takes {known}")
         self._models = models or {}
         in_order = {name: options[name] for name in self.options if name in options}
-        super().__init__(readers=list(self._models), **in_order)
-        self.on_msg(self._answer)
-
-    def _answer(self, _: Any, question: dict[str, Any], buffers: list[Any]) -> None:
-        """Answer one message of the page: `data`, `weights` or `infer`. An error is an answer too."""
-        answer: dict[str, Any] = {}
-        try:
-            answer["id"] = question["id"]
-            if question["kind"] == "data":
-                self.send({**answer, "data": json.loads(RECORDINGS[question["name"]].read_text(encoding="utf-8"))})
-                return
-            reader = self._models[question["reader"]]
-            if question["kind"] == "weights":
-                self.send(answer, [weights.to_bytes(reader)])
-                return
-            shape = (1, 1, question["H"], question["W"])
-            image = torch.frombuffer(bytearray(buffers[0]), dtype=torch.float32).reshape(shape)
-            stages = stages_of(reader, image)
-            chosen = {name: stages[name].contiguous() for name in question.get("want") or stages}
-            answer |= {"names": list(chosen), "dims": [list(tensor.shape) for tensor in chosen.values()]}
-            self.send(answer, [tensor.numpy().tobytes() for tensor in chosen.values()])
-        except Exception as error:  # the page must hear of it, whatever it is
-            self.send({**answer, "error": plain(f"{type(error).__name__}: {error}", 400)})
+        files = {"script": source.module().encode()}
+        files |= {name: weights.to_bytes(model) for name, model in self._models.items()}
+        files |= {name: RECORDINGS[name].read_bytes() for name in self._recordings}
+        references = {name: shared.reference(content) for name, content in files.items()}
+        super().__init__(readers=list(self._models), files=references, **in_order)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take the fields that the page sends. What they cannot hold leaves them as they are."""
@@ -139,7 +134,10 @@ class Widget(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         data, metadata = super()._repr_mimebundle_(**kwargs)
-        return {**data, "text/html": self.baked()}, metadata
+        return {**data, "text/html": self.baked() + HIDE}, metadata
+
+    def _ipython_display_(self) -> None:
+        show(self._repr_mimebundle_()[0], "text/html")
 
 
 class Pad(Widget):

@@ -85,11 +85,10 @@ class Lab(base.Widget):
         rows, symbols = np.array(self.matrix), self.symbols
         if not rows.size:
             raise UserError("Lab: give a matrix, or choose another source")
-        twice_or_odd = len(set(symbols)) < len(symbols) or max(symbols, default="") > "\uffff"
-        if rows.shape[1] != len(symbols) + 1 or twice_or_odd:
+        if rows.shape[1] != len(symbols) + 1 or len(set(symbols)) < len(symbols):
             raise UserError(
                 f"a matrix of shape {rows.shape} does not fit the symbols {symbols!r}: "
-                "give each of its columns one symbol of its own (up to U+FFFF), the first column is the blank's"
+                "give each of its columns one symbol of its own, the first column is the blank's"
             )
         self.steps, self.matrix = len(rows), (rows / rows.sum(1, keepdims=True)).tolist()
 
@@ -99,10 +98,10 @@ class Lab(base.Widget):
         if not low <= self.steps <= high:
             raise UserError(f"Lab: steps must be from {low} to {high} where no reader and no matrix is given")
         self.symbols = self.symbols or "".join(dict.fromkeys(self.label + "abcdefghijklmn"))[: len(set(self.label)) + 2]
-        odd = [c for c in self.symbols if c == "-" or c.isspace() or c > "\uffff"]
+        odd = [c for c in self.symbols if c == "-" or c.isspace()]
         if odd or len(set(self.symbols)) < len(self.symbols):
             raise UserError(
-                f"Lab: the letters {self.symbols!r} must all differ, without white space, - and symbols beyond U+FFFF"
+                f"Lab: the letters {self.symbols!r} must all differ, and hold neither white space nor the blank's sign -"
             )
         if self.source == "uniform":
             K = len(self.symbols) + 1
@@ -121,7 +120,8 @@ class Lab(base.Widget):
             through = np.zeros((self.steps, 2 * len(self.label) + 1))
             words = f", still empty: the page makes the {self.source} matrix, by script"
         alt = f"The lattice of the label {self.label!r} over {len(through)} time steps{words}."
-        return base.mount(self.kind, self._state(), _picture(through, self.label), alt)
+        grey = _picture(through, self.label)
+        return base.mount(self.kind, self._state(), grey, alt, width=grey.shape[1])
 
     def _occupancy(self) -> tuple[np.ndarray, str]:
         """Each cell's share of the label's probability (T, 2U + 1), and count and loss in words."""

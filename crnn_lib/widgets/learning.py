@@ -54,6 +54,7 @@ class Replay(base.Widget):
     running = traitlets.Bool(False).tag(sync=True)
     finished = traitlets.Bool(False).tag(sync=True)
     status = traitlets.Unicode("").tag(sync=True)
+    _recordings = ("replay",)
 
     @staticmethod
     def follow(
@@ -166,6 +167,7 @@ class Quiz(base.Widget):
     options = ("name",)
     kind = traitlets.Unicode("quiz").tag(sync=True)
     name = fields.Choice("alignments", list(QUESTIONS))
+    _recordings = ("replay",)
 
     def __init__(self, name: str = "alignments", **options: Any) -> None:
         super().__init__(name=name, **options)

@@ -1,13 +1,30 @@
-"""A kernel widget that leaves a picture behind: where no kernel answers, its last state is seen, not a blank."""
+"""What a widget leaves behind where no kernel answers: a picture of its last state."""
 
 from base64 import b64encode
 from typing import Any
 
 import ipywidgets
+from IPython.display import display
+
+LIVE = "application/vnd.jupyter.widget-view+json"
+# Of one output JupyterLab shows the live view alone, and an error where its kernel is gone. So the view follows its
+# picture as an output of its own, and hides it by a style sheet: selectors of JupyterLab and VS Code.
+OUTPUT = ":is(.jp-OutputArea-child, .output_container)"
+
+
+def show(data: dict[str, Any], kind: str) -> None:
+    """Two outputs of a cell from one MIME bundle: the picture, of type `kind`, and the live view."""
+    for part in (kind, LIVE):
+        display({part: data[part]}, raw=True)
 
 
 class Pictured(ipywidgets.VBox):
-    """A box of controls whose stored output also holds a PNG: the page, GitHub and print show that one."""
+    """A box of controls that is stored with a PNG: the page, GitHub and print show that one."""
+
+    def __init__(self, children: list[ipywidgets.Widget]) -> None:
+        style = ipywidgets.HTML(f"<style>{OUTPUT}:has(+ * .crnn-pictured) img {{ display: none; }}</style>")
+        super().__init__([*children, style])
+        self.add_class("crnn-pictured")
 
     def picture(self) -> bytes:
         """The widget's present state as a PNG file. Each kind draws its own."""
@@ -16,3 +33,6 @@ class Pictured(ipywidgets.VBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         """The live view for a notebook, and the picture for everything else."""
         return {**super()._repr_mimebundle_(**kwargs), "image/png": b64encode(self.picture()).decode("ascii")}
+
+    def _ipython_display_(self) -> None:
+        show(self._repr_mimebundle_(), "image/png")

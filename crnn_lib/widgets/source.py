@@ -1,6 +1,7 @@
 """The widgets' JavaScript as one text: readable modules in `js/`, joined in order, without a bundler."""
 
 import base64
+import functools
 import json
 import re
 import zlib
@@ -44,6 +45,7 @@ def _samples() -> dict[str, dict[str, int | str]]:
     return result
 
 
+@functools.cache
 def module() -> str:
     """One ES module for anywidget, with `export default { render }`."""
     return joined() + "\nexport default { render };\n"
@@ -51,7 +53,8 @@ def module() -> str:
 
 def script(readers: Sequence[str]) -> str:
     """The same as a classic script, which runs from a file too: it defines `<crnn-widget>`, with `readers` to load."""
-    start = f"globalThis.crnn = {{ render, createReader, fromBase64 }};\ndefineElement({json.dumps(list(readers))});"
+    start = "globalThis.crnn = { render, createReader, fromBase64, receivers };\n"
+    start += f"defineElement({json.dumps(list(readers))});"
     return f'(() => {{\n"use strict";\n{joined()}\n{start}\n}})();\n'
 
 

@@ -389,9 +389,7 @@ def test_an_image_file_and_the_pad_s_picture(lab):
     before = int(lab.root.get_attribute("data-crnn-read"))
     grey = images.load_grey(assets.SAMPLES["c3f8n"])
     detail = {"height": grey.shape[0], "width": grey.shape[1], "data": grey.round().astype(int).flatten().tolist()}
-    lab.page.evaluate(
-        "grey => document.dispatchEvent(new CustomEvent('crnn-picture', {detail: {grey, drawn: false}}))", detail
-    )
+    lab.page.evaluate("grey => crnn.receivers.forEach((receive) => receive({grey, drawn: false}))", detail)
     lab.wait(before)
     assert lab.part("text") == "c3f8n"
 

@@ -217,8 +217,8 @@ def test_pictures_typed_drawn_and_handed_over(open_widget):
 
     seen.do(draw)
     agrees(strokes.image([[[20, 16], [20, 20], [20, 24], [21, 24], [22, 24], [23, 24]]]))
-    hand = """pixels => document.dispatchEvent(new CustomEvent("crnn-picture", {detail: {
-        grey: {data: Float32Array.from(pixels), height: 50, width: 200}, drawn: false}}))"""
+    hand = """pixels => crnn.receivers.forEach((receive) => receive(
+        {grey: {data: Float32Array.from(pixels), height: 50, width: 200}, drawn: false}))"""
     seen.do(lambda: seen.page.evaluate(hand, sample("c3f8n").flatten().tolist()))
     assert seen.part("text") == "c3f8n"
     seen.do(lambda: seen.root.get_by_label("Sample").select_option("55dne"))
@@ -397,54 +397,3 @@ def test_without_javascript_there_is_a_picture(chromium, lab):
         assert picture.is_visible() and html.unescape(picture.get_attribute("alt")).startswith("Example: ")
         assert picture.evaluate("image => image.naturalWidth") >= 400
     context.close()
-
-
-FAKE_KERNEL = """async ([kind, state]) => {
-    const bytes = crnn.fromBase64(crnnWeights.captcha);
-    const reader = crnn.createReader(bytes);
-    const listeners = {};
-    const values = {kind, readers: ["yours"], ...state};
-    let asked = 0;
-    const answer = ({id, kind, H, W, want}, buffers) => {
-        if (kind === "weights") return [{id}, [new DataView(bytes.buffer)]];
-        asked++;
-        const stages = reader.infer(new Float32Array(buffers[0]), H, W);
-        const names = want ?? Object.keys(stages);
-        const views = names.map((n) => new DataView(stages[n].data.buffer));
-        return [{id, names, dims: names.map((n) => stages[n].dims)}, views];
-    };
-    const model = {
-        get: (name) => values[name], set: (name, value) => (values[name] = value), save_changes() {},
-        on: (event, callback) => (listeners[event] ??= new Set()).add(callback),
-        off: (event, callback) => listeners[event].delete(callback),
-        send: (message, _, buffers) => setTimeout(() => {
-            for (const listener of listeners["msg:custom"]) listener(...answer(message, buffers));
-        }),
-    };
-    const el = document.createElement("div");
-    document.querySelector("main").replaceChildren(el);
-    const takeDown = await crnn.render({model, el});
-    model.set("step", 5);
-    listeners["change:step"]?.forEach((f) => f());
-    const said = el.querySelector('[data-crnn="answer"]').textContent;
-    takeDown();
-    const left = Object.keys(listeners).filter((name) => name !== "msg:custom" && listeners[name].size);
-    return {said, asked, values, left, text: el.querySelector('[data-crnn="text"]')?.textContent ?? ""};
-}"""
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_kernel_that_answers(chromium, lab_server, kind):
-    """anywidget's side, with the engine in the kernel's place: questions, fields, and nothing left behind."""
-    with Visit(chromium, lab_server, "probe-columns.html") as visit:
-        Seen(visit, "probe-columns")  # the weights are there
-        state = {"sample": "55dne", "unfold": ALL} if kind == "microscope" else {"sample": "55dne"}
-        found = visit.page.evaluate(FAKE_KERNEL, [kind, state])
-        assert found["left"] == [] and len(found["said"]) > 20
-        if kind not in ("probe-convolution", "probe-pooling"):
-            assert found["asked"] >= 1
-        if kind == "microscope":
-            assert found["said"].startswith("Step 5 ")
-            assert found["values"]["reading"] == found["text"] == "55dne"
-            assert 0.5 < found["values"]["confidence"] <= 1
-        assert visit.problems == []

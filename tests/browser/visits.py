@@ -35,11 +35,11 @@ def served(folder):
 class Visit:
     """One page in one window; everything it asked for and complained about is noted, nothing leaves the machine."""
 
-    def __init__(self, browser, base, page, scheme="light", width=1280, height=900):
+    def __init__(self, browser, base, page, scheme="light", width=1280, height=900, **more):
         self.requests, self.problems, self.outside = [], [], []
         self.base = base
         self.context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce", **more
         )
         self.context.route("**/*", self._gate)
         self.context.add_init_script(TELL)

@@ -1,6 +1,6 @@
 // Probes of chapter 2: a convolution and a pooling turned by hand, window by window, over numbers from a picture.
 import { HEIGHT, WIDTH, resize } from "./images.js";
-import { element, greyCanvas, setText, slider } from "./dom.js";
+import { element, greyCanvas, onPoint, setText, slider } from "./dom.js";
 import { chooser, createLane } from "./lanes.js";
 import { colourOf, poolPairs, slideKernel, windowAt } from "./sight.js";
 
@@ -28,18 +28,17 @@ export function inkDigits(grey) {
 }
 
 /** A grid of numbers as coloured cells; `null` is not filled yet. */
-function createCells(label, { onpoint } = {}) {
-  const node = element("div", { class: "crnn-cells", role: "img", "aria-label": label });
+function createCells(label, { onpoint, onkeydown } = {}) {
+  const node = element("div", { class: "crnn-cells", "aria-label": label, ...(onkeydown ? { role: "application", tabindex: 0, onkeydown } : { role: "img" }) });
   let rows = [];
-  const point = (event) => {
-    const i = [...node.children].indexOf(event.target);
-    if (i >= 0) onpoint?.(Math.floor(i / rows[0].length), i % rows[0].length);
+  const point = ({ clientX, clientY }) => {
+    const i = [...node.children].indexOf(document.elementFromPoint(clientX, clientY));
+    if (i >= 0) onpoint(Math.floor(i / rows[0].length), i % rows[0].length);
   };
-  node.addEventListener("pointerover", point);
-  node.addEventListener("pointerdown", point);
+  if (onpoint) onPoint(node, point, true);
   function show(given, palette, colour, marked = () => "") {
     rows = given;
-    node.style.gridTemplateColumns = `repeat(${rows[0].length}, auto)`;
+    node.style.gridTemplateColumns = `repeat(${rows[0].length}, minmax(0, 1.5rem))`;
     const values = rows.flat();
     while (node.children.length < values.length) node.append(element("span"));
     while (node.children.length > values.length) node.lastChild.remove();
@@ -66,16 +65,15 @@ async function crank({ root, model, size, stride, draw, extra = [] }) {
   const message = element("p", { class: "crnn-message", role: "status", "data-crnn": "message" });
   const answer = element("p", { class: "crnn-answer", "aria-live": "polite", "data-crnn": "answer" });
   const where = createLane({ label: "The picture, with the patch outlined", height: 192 });
-  const patch = createCells("The patch: ink in numbers, 0 paper to 9 black", { onpoint: (y, x) => go(Math.floor(Math.min(y, PATCH_ROWS - size) / stride), Math.floor(Math.min(x, PATCH_COLUMNS - size) / stride)) });
-  patch.node.setAttribute("role", "application");
-  patch.node.setAttribute("tabindex", "0");
-  patch.node.setAttribute("aria-label", "The patch, ink from 0 to 9: arrow keys move the window");
-  patch.node.addEventListener("keydown", (event) => {
+  const to = (at, most) => Math.floor(Math.min(at, most - size) / stride);
+  const onpoint = (y, x) => go(to(y, PATCH_ROWS), to(x, PATCH_COLUMNS));
+  const patch = createCells("The patch, ink from 0 to 9: arrow keys move the window", { onpoint, onkeydown });
+  function onkeydown(event) {
     const way = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
     if (!way) return;
     event.preventDefault();
     go(state.y + way[0], state.x + way[1]);
-  });
+  }
   function go(y, x) {
     if (y < 0 || x < 0 || y >= down || x >= across || (y === state.y && x === state.x)) return;
     Object.assign(state, { y, x });

@@ -1,6 +1,8 @@
 // Small helpers for building a widget's elements.
 
 const MOST_SHOWN = 4000; // characters shown of a text
+const TAP = 8; // pixels that a finger may move in a tap
+const FOCUSED = new Set(["a", "button", "input", "select", "summary"]); // take the keys, as does what has a tabindex
 
 /**
  * Text as it is shown, of whatever origin: line ends, control characters and marks that turn the direction of writing
@@ -13,6 +15,7 @@ export function visible(text) {
 
 /**
  * An element with attributes and children; a property `on…` is a listener, `null` and `false` leave an attribute out.
+ * What takes the keys keeps them from JupyterLab, whose shortcuts would delete the cell by `d d`.
  * @param {string} tag @param {Object<string, any>} [attributes] @param {...(Node | string)} children
  */
 export function element(tag, attributes = {}, ...children) {
@@ -21,6 +24,7 @@ export function element(tag, attributes = {}, ...children) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else if (value !== null && value !== false) made.setAttribute(name, value === true ? "" : String(value));
   }
+  if (FOCUSED.has(tag) || "tabindex" in attributes) made.setAttribute("data-lm-suppress-shortcuts", "true");
   made.append(...children.map((child) => (typeof child === "string" ? visible(child) : child)));
   return made;
 }
@@ -29,6 +33,45 @@ export function element(tag, attributes = {}, ...children) {
 export function setText(node, text) {
   const shown = visible(text);
   if (node.textContent !== shown) node.textContent = shown;
+}
+
+/**
+ * Call `act` with each event that points at `node`: a mouse that is pressed there (with `hover`: or passes), a tap, and a
+ * finger that moves across. What else a finger does scrolls the page (the style has touch-action: pan-y).
+ * @param {Element} node @param {(event: PointerEvent) => void} act
+ */
+export function onPoint(node, act, hover = false) {
+  let [from, across] = [null, false]; // where the finger came down
+  const farFrom = (event) => [Math.abs(event.clientX - from.clientX), Math.abs(event.clientY - from.clientY)];
+  const mouse = (event) => event.pointerType === "mouse";
+  node.addEventListener("pointerdown", (event) => {
+    if (!event.isPrimary || event.button !== 0) return;
+    if (mouse(event)) act(event);
+    else [from, across] = [event, false];
+  });
+  node.addEventListener("pointermove", (event) => {
+    if (mouse(event)) return void ((hover || event.buttons & 1) && act(event));
+    if (!from || !event.isPrimary) return;
+    const [dx, dy] = farFrom(event);
+    across ||= dx > TAP && dx > dy;
+    if (across) act(event);
+  });
+  node.addEventListener("pointerup", (event) => {
+    if (from && event.isPrimary && !across && Math.max(...farFrom(event)) <= TAP) act(event);
+    from = null;
+  });
+  node.addEventListener("pointercancel", () => (from = null));
+}
+
+/** A slider's value where the finger on it turns out to scroll the page: as before. @param {HTMLInputElement} input */
+export function keepWhileScrolling(input) {
+  let before = input.value;
+  input.addEventListener("pointerdown", () => (before = input.value));
+  input.addEventListener("pointercancel", () => {
+    if (input.value === before) return;
+    input.value = before;
+    input.dispatchEvent(new Event("input"));
+  });
 }
 
 /** A slider with its name and its value in words. @param {{name: string, min: number, max: number, step: number,
@@ -47,6 +90,7 @@ export function slider({ name, min, max, step, value, unit = "", onchange }) {
     input.setAttribute("aria-valuetext", `${v}${unit}`);
     setText(output, `${v}${unit}`);
   }
+  keepWhileScrolling(input);
   return { node: element("div", { class: "crnn-slider" }, element("span", {}, name), output, input), show };
 }
 

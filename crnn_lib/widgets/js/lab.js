@@ -1,7 +1,7 @@
 // The CTC laboratory: a label, a matrix of probabilities, and all that CTC makes of the two, with real numbers.
 import { resize } from "./images.js";
 import { element, greyCanvas, percent, setText, slider } from "./dom.js";
-import { loadFile } from "./pad.js";
+import { loadFile, receivers } from "./pad.js";
 import { stripOf } from "./sight.js";
 import { analyseLabel, createGrid, createLines, createNumbers, explainCell, latticePainter, matrixPainter, rowName, shortNumber } from "./lab_view.js";
 import { createSession } from "./lab_state.js";
@@ -111,7 +111,7 @@ export async function mountLab({ root, model, backend }) {
   }
   const remake = (wish, label) => act(() => session.remake(wish, label));
   const undoLast = () => act(() => (session.undo() ? "Undone." : "There is nothing to undo."));
-  const handed = ({ detail }) => state.source === "reader" && remake({ picture: detail });
+  const receive = (picture) => state.source === "reader" && remake({ picture });
   const open = () => file.files[0] && act(async () => session.remake({ picture: { grey: await loadFile(file.files[0]), drawn: false }, source: "reader" }));
 
   function relabel(text) {
@@ -320,10 +320,10 @@ export async function mountLab({ root, model, backend }) {
   const fromKernel = () => session.follow() && (stop(), changed(""));
   model.on("change:label", fromKernel);
   model.on("change:matrix", fromKernel);
-  document.addEventListener("crnn-picture", handed);
+  receivers.add(receive);
   return () => {
     stop();
-    document.removeEventListener("crnn-picture", handed);
+    receivers.delete(receive);
     model.off("change:label", fromKernel);
     model.off("change:matrix", fromKernel);
   };

@@ -8,16 +8,16 @@ const LETTERS = 12; // the longest label
 const RATE = 1; // of gradient descent on the logits
 
 /** The letters of a made-up matrix: the label's own, and two that it lacks. @param {string} label */
-export function symbolsFor(label) {
+function symbolsFor(label) {
   const own = [...new Set(label)];
-  return [...own, ...[..."abcdefghijklmn"].filter((c) => !own.includes(c)).slice(0, 2)].join("");
+  return [...own, ...[..."abcdefghijklmn"].filter((c) => !own.includes(c)).slice(0, 2)];
 }
 
 /** @param {{model: any, backend: any}} surroundings where the first state comes from, and each later one is told */
 export function createSession({ model, backend }) {
   let state = {
     label: model.get("label") ?? "ab", source: model.get("source") || "uniform", sample: model.get("sample") || "gxxw6",
-    T: model.get("steps") || 5, seed: model.get("seed") || 1, symbols: model.get("symbols") || "", logProbs: [], picture: null, config: null,
+    T: model.get("steps") || 5, seed: model.get("seed") || 1, symbols: [...(model.get("symbols") ?? "")], logProbs: [], picture: null, config: null,
   };
   let [past, tag, wishes, saving] = [[], null, 0, false];
 
@@ -41,9 +41,9 @@ export function createSession({ model, backend }) {
   function complaint(label) {
     const length = [...label].length;
     if (length > LETTERS) return `This laboratory takes labels of at most ${LETTERS} letters, and this one has ${length}.`;
-    const odd = [...new Set(label)].filter((c) => (state.config ? !state.symbols.includes(c) : /[-\s]/.test(c) || c.length > 1));
+    const odd = [...new Set(label)].filter((c) => (state.config ? !state.symbols.includes(c) : /[-\s]/.test(c)));
     if (!odd.length) return "";
-    if (state.config) return `The trained reader does not know ${odd.map((c) => `“${c}”`).join(", ")}: it knows ${state.symbols}.`;
+    if (state.config) return `The trained reader does not know ${odd.map((c) => `“${c}”`).join(", ")}: it knows ${state.symbols.join("")}.`;
     return odd[0] === "-" ? "“-” stands for the blank here and cannot be in a label." : `A label cannot hold “${odd[0]}” here.`;
   }
 
@@ -55,12 +55,12 @@ export function createSession({ model, backend }) {
     state = { ...state, label };
     if (knows(state.symbols, label)) return "";
     state = { ...state, ...made(state) };
-    return `A new matrix, for the letters ${[...state.symbols].join(", ")}.`;
+    return `A new matrix, for the letters ${state.symbols.join(", ")}.`;
   }
 
   /** A made-up matrix; its letters stay while they hold the label. */
   function made({ label, source, T, seed, symbols: old, config }) {
-    const symbols = old && knows(old, label) && !config ? old : symbolsFor(label);
+    const symbols = old.length && knows(old, label) && !config ? old : symbolsFor(label);
     const K = symbols.length + 1;
     const target = [...label].map((c) => symbols.indexOf(c) + 1);
     const logProbs = source === "random" ? randomMatrix(T, K, randomFrom(seed)) : source === "peaked" ? peakedMatrix(target, T, K) : uniformMatrix(T, K);
@@ -72,11 +72,12 @@ export function createSession({ model, backend }) {
     const grey = picture?.grey ?? (await loadSample(sample));
     const reader = backend.readers[picture?.drawn ? backend.readers.length - 1 : 0];
     const { config } = await backend.reader(reader);
-    const { log_probs: { data, dims } } = await backend.infer(reader, standardise(grey, config.height, config.width), config.height, config.width, ["log_probs"]);
+    const { log_probs: { data, dims } } = await backend.infer(reader, standardise(grey, config.height, config.width), config.height, config.width);
     const [, T, K] = dims;
     const logProbs = logSoftmax(Array.from({ length: T }, (_, t) => Array.from(data.subarray(t * K, (t + 1) * K))));
-    const reading = greedyDecode(data, K).map((c) => config.alphabet[c - 1]).join("");
-    return { symbols: config.alphabet, logProbs, T, config, grey, reading };
+    const symbols = [...config.alphabet];
+    const reading = greedyDecode(data, K).map((c) => symbols[c - 1]).join("");
+    return { symbols, logProbs, T, config, grey, reading };
   }
 
   /** Another matrix. @returns {Promise<string | null>} what there is to say; null where a later wish has come first */
@@ -89,7 +90,7 @@ export function createSession({ model, backend }) {
       const { reading, ...rest } = await read(next);
       words = `The reader reads “${reading}” here.`;
       answer = { ...rest, label: label ?? (next.picture ? reading : next.sample) };
-    } else answer = made({ ...next, symbols: state.logProbs.length ? "" : state.symbols });
+    } else answer = made({ ...next, symbols: state.logProbs.length ? [] : state.symbols });
     if (mine !== wishes) return null;
     keep();
     state = { ...next, ...answer };
@@ -118,9 +119,9 @@ export function createSession({ model, backend }) {
   /** Follow the kernel. @returns {boolean} whether anything is another */
   function follow() {
     if (saving) return false;
-    const [label, matrix, symbols] = ["label", "matrix", "symbols"].map((field) => model.get(field));
+    const [label, matrix, symbols] = [model.get("label"), model.get("matrix"), [...model.get("symbols")]];
     keep();
-    if (matrix?.length && symbols?.length === matrix[0].length - 1) state = { ...state, symbols, T: matrix.length, logProbs: rowsOf(matrix) };
+    if (matrix?.length && symbols.length === matrix[0].length - 1) state = { ...state, symbols, T: matrix.length, logProbs: rowsOf(matrix) };
     if (!complaint(label)) state = { ...state, label };
     if (!knows(state.symbols, state.label)) state = { ...state, ...made(state) };
     return true;
@@ -128,7 +129,8 @@ export function createSession({ model, backend }) {
 
   function save() {
     saving = true;
-    for (const field of ["label", "source", "symbols", "sample"]) model.set(field, state[field]);
+    for (const field of ["label", "source", "sample"]) model.set(field, state[field]);
+    model.set("symbols", state.symbols.join(""));
     model.set("steps", state.T);
     model.set("matrix", state.logProbs.map((row) => row.map(Math.exp)));
     model.save_changes();

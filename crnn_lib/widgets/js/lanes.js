@@ -4,8 +4,8 @@ import { fromBase64 } from "./engine.js";
 import { standardise } from "./images.js";
 import { renderStrokes, strokesImage } from "./strokes.js";
 import { placeText } from "./write.js";
-import { loadFile, loadSample } from "./pad.js";
-import { element, greyCanvas, setText } from "./dom.js";
+import { loadFile, loadSample, receivers } from "./pad.js";
+import { element, greyCanvas, onPoint, setText } from "./dom.js";
 import { colourOf } from "./sight.js";
 
 const ACROSS = 768; // a lane's canvas pixels; the page stretches them
@@ -40,12 +40,10 @@ export function createLane({ label, height, css, rows = [], onplace }) {
   const node = element("div", { class: "crnn-lane" }, gutter, canvas);
   let base = null;
   function point(event) {
-    if (event.type === "pointermove" && event.pointerType !== "mouse" && !event.buttons) return;
     const box = canvas.getBoundingClientRect();
-    onplace?.(Math.min(Math.max((event.clientX - box.left) / box.width, 0), 0.9999));
+    onplace(Math.min(Math.max((event.clientX - box.left) / box.width, 0), 0.9999));
   }
-  canvas.addEventListener("pointermove", point);
-  canvas.addEventListener("pointerdown", point);
+  if (onplace) onPoint(canvas, point, true);
 
   /** `marks`: {from, to, top, bottom} in parts of the width and height; style "step" (outlined), "strip" (all else dimmed), "span" (bars at the rims),
    *  "cell" (a line at its end), "cover" (outlined in another colour). */
@@ -94,24 +92,24 @@ export function createLane({ label, height, css, rows = [], onplace }) {
  * What a reader makes of a picture: its stages, and names for its classes.
  * @param {{grey: Grey, drawn: boolean}} picture drawn: from the pen, so read by the reader of strokes
  */
-export async function inspect(backend, { grey, drawn }, want) {
+export async function inspect(backend, { grey, drawn }) {
   const reader = backend.readers[drawn ? backend.readers.length - 1 : 0];
   const { config } = await backend.reader(reader);
   const image = standardise(grey, config.height, config.width);
-  return inspectImage(backend, reader, config, image, want);
+  return inspectImage(backend, reader, config, image);
 }
 
 /** The same for an image that is standardised already. */
-export async function inspectImage(backend, reader, config, image, want) {
-  const stages = await backend.infer(reader, image, config.height, config.width, want);
+export async function inspectImage(backend, reader, config, image) {
+  const stages = await backend.infer(reader, image, config.height, config.width);
   const [, T, K] = (stages.log_probs ?? stages.logits).dims;
   const symbols = ["-", ...config.alphabet];
   return { reader, config, image, stages, T, K, symbols, spell: (classes) => classes.map((c) => symbols[c]).join("") };
 }
 
 /**
- * Sample, typed text, file, and, where `pen` is set, a drawing: whatever is chosen goes to `onpicture`. A pad on the same
- * page hands its picture over by a `crnn-picture` event on the document, {detail: {grey, drawn, from}}.
+ * Sample, typed text, file, and, where `pen` is set, a drawing: whatever is chosen goes to `onpicture`. A pad's
+ * picture goes there too.
  * @returns {{node: HTMLElement, start: () => Promise<void>, takeDown: () => void}}
  */
 export function chooser({ model, onpicture, message, pen = false }) {
@@ -145,8 +143,8 @@ export function chooser({ model, onpicture, message, pen = false }) {
   const field = (label, node) => element("label", { class: "crnn-field" }, element("span", {}, label), node);
   const node = element("div", {}, element("div", { class: "crnn-controls" }, field("Sample", samples), field("Type", typed), field("Image file", file)));
   if (pen) node.append(penSheet((strokes) => ((samples.value = ""), drawing(strokes, "your drawing"))));
-  const handed = ({ detail }) => ((samples.value = ""), attempt(() => ({ ...detail, name: "the pad's picture" })));
-  document.addEventListener("crnn-picture", handed);
+  const receive = (picture) => ((samples.value = ""), attempt(() => ({ ...picture, name: "the pad's picture" })));
+  receivers.add(receive);
 
   /** The picture that Python gave: bytes (32, 128), and its text where that is known. */
   function given() {
@@ -162,7 +160,7 @@ export function chooser({ model, onpicture, message, pen = false }) {
     samples.value = name || "2b7xy";
     return sample(samples.value);
   }
-  return { node, start, takeDown: () => document.removeEventListener("crnn-picture", handed) };
+  return { node, start, takeDown: () => receivers.delete(receive) };
 }
 
 /** A small pad that folds away: mouse, pen and finger; arrow keys and Space. @param {(strokes: number[][][]) => void} ondraw */

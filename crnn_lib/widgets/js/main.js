@@ -1,6 +1,6 @@
 // The door: `render` for anywidget, the element <crnn-widget> for a static page.
 import { fromBase64 } from "./engine.js";
-import { createBackend, kernelOf } from "./backend.js";
+import { createBackend } from "./backend.js";
 import { element } from "./dom.js";
 import { mountPad } from "./pad.js";
 import { mountMicroscope } from "./microscope.js";
@@ -34,15 +34,15 @@ async function mount(kind, model, backend, place) {
   return takeDown;
 }
 
-/** anywidget's entry: a live model, and behind it a kernel that can be asked. */
+/** anywidget's entry: a live model, whose `files` name other models of its kernel that hold weights and recordings. */
 export async function render({ model, el }) {
-  const ask = kernelOf(model);
-  const load = async (reader) => {
-    const [view] = (await ask({ kind: "weights", reader })).buffers;
-    return new Uint8Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+  const load = async (name) => {
+    const file = await model.widget_manager.get_model(model.get("files")[name].slice("IPY_MODEL_".length));
+    const { buffer, byteOffset, byteLength } = file.get("content");
+    return new Uint8Array(buffer, byteOffset, byteLength);
   };
-  const data = async (name) => (await ask({ kind: "data", name })).data;
-  const backend = createBackend({ readers: model.get("readers"), load, data, ask });
+  const data = async (name) => JSON.parse(new TextDecoder().decode(await load(name)));
+  const backend = createBackend({ readers: model.get("readers"), load, data });
   try {
     return await mount(model.get("kind"), model, backend, (root) => el.replaceChildren(root));
   } catch (error) {

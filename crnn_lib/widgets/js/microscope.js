@@ -115,7 +115,7 @@ export async function mountMicroscope({ root, model, backend }) {
     return element("p", { class: "crnn-note crnn-caption" }, name);
   }
 
-  grid.addEventListener("pointerdown", (event) => {
+  grid.addEventListener("click", (event) => {
     const box = grid.getBoundingClientRect();
     const column = Math.floor(((event.clientX - box.left) / box.width) * TILES.across);
     const row = Math.floor(((event.clientY - box.top) / box.height) * Math.ceil(stage().dims[1] / TILES.across));

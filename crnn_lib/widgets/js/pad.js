@@ -12,6 +12,10 @@ const MAX_PIXELS = 40_000_000;
 const MIN_SIDE = 4;
 const BEAM = 8;
 
+/** Who is handed a pad's picture: the widgets of its page, or in a notebook of its kernel, since these share this module.
+ *  @type {Set<(picture: {grey: Grey, drawn: boolean}) => void>} */
+export const receivers = new Set();
+
 /** The grey levels of an image file, or a clear error. @param {File} file @returns {Promise<Grey>} */
 export async function loadFile(file) {
   const name = `"${file.name}"`;
@@ -273,14 +277,14 @@ export async function mountPad({ root, model, backend }) {
     picture = Uint8Array.from(resize(shown, HEIGHT, WIDTH).data, (value) => Math.round(value));
     show();
     const fitting = drawn.picture ? backend.readers[0] : backend.readers[backend.readers.length - 1];
-    const handed = { grey, drawn: !drawn.picture, from: root };
-    if (!drawn.example) document.dispatchEvent(new CustomEvent("crnn-picture", { detail: handed }));
+    if (!drawn.example) for (const receive of receivers) receive({ grey, drawn: !drawn.picture });
     const name = chosen === "auto" ? fitting : chosen;
     const { config } = await backend.reader(name);
-    const stages = await backend.infer(name, standardise(grey, config.height, config.width), config.height, config.width, ["log_probs"]);
-    const K = config.alphabet.length + 1;
+    const stages = await backend.infer(name, standardise(grey, config.height, config.width), config.height, config.width);
+    const symbols = ["-", ...config.alphabet];
+    const K = symbols.length;
     const logProbs = stages.log_probs.data;
-    const letters = (classes) => classes.map((c) => config.alphabet[c - 1]).join("");
+    const letters = (classes) => classes.map((c) => symbols[c]).join("");
     const classes = greedyDecode(logProbs, K);
     const reading = letters(classes);
     const p = Math.min(Math.exp(labelLogProb(logProbs, K, classes)), 1);
@@ -288,7 +292,7 @@ export async function mountPad({ root, model, backend }) {
     setText(text, reading);
     setText(confidence, percent(p));
     setText(runners, others.slice(0, 2).map(([other, q]) => `${other || "(nothing)"} ${percent(q)}`).join(", "));
-    setText(knows, `The reader knows ${config.alphabet}. It runs in ${backend.where() === "kernel" ? "the kernel" : "this page"}.`);
+    setText(knows, `The reader knows ${config.alphabet}. It runs in this page.`);
     root.dataset.crnnRead = String(Number(root.dataset.crnnRead ?? 0) + 1);
     save({ reading, confidence: p, picture: new DataView(picture.slice().buffer) });
   }

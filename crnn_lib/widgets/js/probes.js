@@ -70,7 +70,7 @@ export async function mountRobustness({ root, model, backend }) {
   }
 
   async function judge(picture, values, truth) {
-    const read = await inspect(backend, { ...picture, grey: damage(picture.grey, values) }, ["log_probs"]);
+    const read = await inspect(backend, { ...picture, grey: damage(picture.grey, values) });
     const logProbs = read.stages.log_probs.data;
     const classes = collapse(bestPath(logProbs, read.K));
     const reading = read.spell(classes);
@@ -160,7 +160,7 @@ export async function mountDecoding({ root, model, backend }) {
   const greedyP = element("span");
   let known = null; // the network's answer, which neither slider changes
   const view = probeFrame({ root, model }, async ({ picture, text, confidence, answer }) => {
-    if (known?.picture !== picture) known = { picture, read: await inspect(backend, picture, ["logits", "log_probs"]) };
+    if (known?.picture !== picture) known = { picture, read: await inspect(backend, picture) };
     const { stages, K, T, symbols, spell } = known.read;
     const logProbs = tempered(stages.logits.data, K, temperature);
     const first = collapse(bestPath(logProbs, K));
@@ -262,7 +262,7 @@ export async function mountColumns({ root, model, backend }) {
     view.redraw();
   }
   const view = probeFrame({ root, model }, async ({ picture, answer }) => {
-    const { image } = known?.picture === picture ? known : (known = { picture, ...(await inspect(backend, picture, ["log_probs"])) });
+    const { image } = known?.picture === picture ? known : (known = { picture, ...(await inspect(backend, picture)) });
     const T = steps();
     const rows = pooledSize(own.height, pools.map(([v]) => v));
     input.max = String(Math.max(T - 1, 0));
@@ -276,7 +276,8 @@ export async function mountColumns({ root, model, backend }) {
     lane.show(inkCanvas(image, own.height, width), [{ from: first / width, to: (last + 1) / width, style: "strip" }, ...borders, { from: (t * stride) / width, to: ((t + 1) * stride) / width, style: "step" }]);
     setText(answer, `T = ${T} steps, one every ${stride} pixels. Step ${t} sees pixel columns ${first} to ${last}; its full field is ${size} columns wide and ${high} rows high.${rows < 1 ? " But these pools leave no row of the image: such a reader cannot be built." : ""}`);
     const need = neededSteps(label.value);
-    setText(fits, `"${label.value}" needs U + r = ${label.value.length} + ${need - label.value.length} = ${need} steps: ${need <= T ? `it fits T = ${T}` : `it does not fit T = ${T}, no path spells it`}.`);
+    const U = [...label.value].length;
+    setText(fits, `"${label.value}" needs U + r = ${U} + ${need - U} = ${need} steps: ${need <= T ? `it fits T = ${T}` : `it does not fit T = ${T}, no path spells it`}.`);
   }, false);
   root.append(lane.node, tune.node, view.answer, element("div", { class: "crnn-controls" }, ...selects, reset, element("label", { class: "crnn-field" }, element("span", {}, "Label"), label)),
     note("A pool is written rows × columns: only its second number makes T smaller."), fits, view.message);

@@ -34,17 +34,17 @@ export const progress = {
   },
 };
 
-/** Classes of a text over its own letters, the first of `letters` being 1; "-" is the blank. */
+/** Classes of a text over its own letters, the first of `letters` being 1; "-" is the blank. @param {Iterable<string>} letters */
 export function classesOf(text, letters) {
-  return [...text].map((c) => (c === DASH ? 0 : letters.indexOf(c) + 1));
+  return [...text].map((c) => (c === DASH ? 0 : [...letters].indexOf(c) + 1));
 }
 
-const merged = (path) => [...path].filter((c, i) => c !== path[i - 1]).join("");
+const merged = (path) => [...path].filter((c, i, all) => c !== all[i - 1]).join("");
 const dropped = (path) => path.replaceAll(DASH, "");
 
 /** What a path of letters and "-" collapses to. */
 export function textOf(path) {
-  const letters = [...new Set(dropped(path))].join("");
+  const letters = [...new Set(dropped(path))];
   return collapse(classesOf(path, letters)).map((c) => letters[c - 1]).join("");
 }
 
@@ -67,9 +67,9 @@ function choose(n, k) {
 
 /** Why `answer` is not the number of alignments; null where it is. @param {bigint} answer */
 export function reasonForCount(answer, label, T) {
-  const letters = [...new Set(label)].join("");
+  const letters = [...new Set(label)];
   const target = classesOf(label, letters);
-  const [U, r, right] = [label.length, repeats(target), countAlignments(target, T)];
+  const [U, r, right] = [target.length, repeats(target), countAlignments(target, T)];
   if (answer === right) return null;
   if (right === 0n) return `It does not fit: T = ${T} is less than U + r = ${U} + ${r}, so there is no alignment at all.`;
   if (r && answer === choose(T + U, 2 * U)) return `That is C(T + U, 2U). Each of the r = ${r} repeats needs a blank of its own: C(T + U - r, 2U).`;

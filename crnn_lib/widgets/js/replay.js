@@ -2,7 +2,7 @@
 // in a notebook the same view follows a run in progress.
 import { fromBase64 } from "./engine.js";
 import { bestPath, collapse } from "./decode.js";
-import { element, greyCanvas, setText } from "./dom.js";
+import { element, greyCanvas, keepWhileScrolling, onPoint, setText } from "./dom.js";
 import { svgElement } from "./lab_view.js";
 import { heat } from "./lanes.js";
 import { loadSample } from "./pad.js";
@@ -90,10 +90,7 @@ export function createCurves(onstep) {
   }
 
   const point = (event) => onstep(last() * Math.min(Math.max((event.clientX - chart.getBoundingClientRect().left - PLOT.left) / room(), 0), 1) ** 2);
-  if (onstep) {
-    chart.addEventListener("pointerdown", point);
-    chart.addEventListener("pointermove", (event) => event.buttons && point(event));
-  }
+  if (onstep) onPoint(chart, point);
   const watch = new ResizeObserver(([{ contentRect }]) => {
     if (!contentRect.width || Math.abs(contentRect.width - width) < 1) return;
     width = contentRect.width;
@@ -113,7 +110,7 @@ export function isRecording(recording) {
     typeof r?.what === "string" && typeof r.posteriors === "string" && number(r.validation_images) && words(r.samples) &&
     Array.isArray(r.floors ?? []) && (r.floors ?? []).every(number) && Array.isArray(r.frames) && r.frames.length > 0 &&
     r.frames.every((f) => frame(f, r.samples)) && Array.isArray(r.shape) && r.shape.length === 4 && r.shape.every((n) => number(n) && n >= 0) &&
-    r.shape[0] === r.frames.length && r.shape[1] === r.samples.length && r.shape[3] === recording.symbols.length + 1 &&
+    r.shape[0] === r.frames.length && r.shape[1] === r.samples.length && r.shape[3] === [...recording.symbols].length + 1 &&
     r.posteriors.length === 4 * Math.ceil(r.shape.reduce((a, b) => a * b, 1) / 3);
   return typeof recording?.symbols === "string" && Array.isArray(recording.runs) && recording.runs.every(run);
 }
@@ -201,6 +198,7 @@ export async function mountReplay({ root, model, backend }) {
   const curves = createCurves((step) => { pause(); go(nearest(step)); });
   const said = element("p", { class: "learn-unseen", "aria-live": "polite" });
   const [at, time] = [element("output"), element("input", { type: "range", min: 0, step: 1, value: 0, "aria-label": "Training step", oninput: () => { pause(); go(Number(time.value)); } })];
+  keepWhileScrolling(time);
   const play = element("button", { type: "button", onclick: () => (timer ? pause() : start()) }, "Play");
   const move = (by, name) => element("button", { type: "button", onclick: () => { pause(); go(frame + by); } }, name);
   const others = () => [["", "nothing"], ...runs.slice(1).map((run) => [run.variant, run.what])];

@@ -52,7 +52,8 @@ export function stepsThatSee(pools, width, from, to) {
 
 /** U + r: the steps that a label needs, one a symbol and one between two equal ones. @param {string} label */
 export function neededSteps(label) {
-  return label.length + [...label].filter((symbol, i) => i > 0 && symbol === label[i - 1]).length;
+  const symbols = [...label];
+  return symbols.length + symbols.filter((symbol, i) => i > 0 && symbol === symbols[i - 1]).length;
 }
 
 /** The runs of a path that are symbols: one for each character of the text. @param {number[]} path */

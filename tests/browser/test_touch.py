@@ -1,0 +1,90 @@
+"""A finger on the widgets: swiping up or down scrolls the page and changes nothing, a tap or a drag across acts."""
+
+import pytest
+from visits import Visit
+
+PLACES = [  # page, kind of the widget, what the finger comes down on
+    ("09_playground", "microscope", ".crnn-lane canvas"),
+    ("09_playground", "microscope", ".crnn-grid"),
+    ("09_playground", "pad", 'input[type="range"]'),
+    ("07_training", "replay", ".learn-scrub"),
+    ("07_training", "replay", 'input[type="range"]'),
+    ("02_cnn_features", "probe-convolution", ".crnn-cells"),
+    ("02_cnn_features", "probe-pooling", ".crnn-cells"),
+    ("03_map_to_sequence", "probe-columns", ".crnn-lane canvas"),
+]
+STATE = """root => JSON.stringify([
+    [...root.querySelectorAll('input:not([type="file"]), select')].map((field) => field.value),
+    [...root.querySelectorAll('[data-crnn="answer"], [data-crnn="step"]')].map((words) => words.textContent),
+    [...root.querySelectorAll('[data-crnn-stage="maps"] .crnn-note')].map((words) => words.textContent),
+])"""
+
+
+class Finger:
+    """A finger over the middle of one part of a widget, on a telephone."""
+
+    def __init__(self, visit, kind, part):
+        self.page = visit.page
+        self.session = visit.context.new_cdp_session(self.page)
+        self.page.locator(f'crnn-widget[kind="{kind}"]').first.scroll_into_view_if_needed()
+        self.root = self.page.locator(f'[data-crnn-widget="{kind}"]').first
+        self.root.wait_for()
+        self.page.wait_for_timeout(500)
+        part = self.root.locator(part).first
+        part.evaluate("part => part.scrollIntoView({block: 'center'})")
+        self.page.wait_for_timeout(300)
+        box = part.bounding_box()
+        self.place = box["x"] + 0.7 * box["width"], box["y"] + min(box["height"] / 2, 40)
+
+    def send(self, kind, *points):
+        points = [{"x": self.place[0] + x, "y": self.place[1] + y} for x, y in points]
+        self.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def swipe(self, x, y, steps=12):
+        """By x, y pixels, in `steps` movements."""
+        self.send("touchStart", (0, 0))
+        for i in range(1, steps + 1):
+            self.send("touchMove", (x * i / steps, y * i / steps))
+            self.page.wait_for_timeout(16)
+        self.send("touchEnd")
+        self.page.wait_for_timeout(300)
+
+    def state(self):
+        return self.root.evaluate(STATE)
+
+
+@pytest.fixture
+def touch(chromium, server, request):
+    page, kind, part = request.param
+    options = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+    with Visit(chromium, server, f"book/{page}.html", width=390, height=844, **options) as visit:
+        yield Finger(visit, kind, part)
+
+
+@pytest.mark.parametrize("touch", PLACES, indirect=True, ids=" ".join)
+def test_scrolling_over_it_changes_nothing(touch):
+    before, top = touch.state(), touch.page.evaluate("scrollY")
+    touch.swipe(6, -144)
+    assert touch.page.evaluate("scrollY") > top + 50
+    assert touch.state() == before
+
+
+@pytest.mark.parametrize("touch", PLACES, indirect=True, ids=" ".join)
+def test_a_tap_acts(touch):
+    before = touch.state()
+    touch.send("touchStart", (0, 0))
+    touch.send("touchEnd")
+    touch.page.wait_for_timeout(300)
+    assert touch.state() != before
+
+
+@pytest.mark.parametrize("touch", [place for place in PLACES if place[2] != ".crnn-grid"], indirect=True, ids=" ".join)
+def test_a_drag_across_acts_all_the_way(touch):
+    touch.send("touchStart", (0, 0))
+    states = []
+    for x in (-30, -80, -130):
+        touch.send("touchMove", (x, -4))
+        touch.page.wait_for_timeout(100)
+        states.append(touch.state())
+    touch.send("touchEnd")
+    assert len(set(states)) == 3
