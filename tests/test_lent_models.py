@@ -35,15 +35,6 @@ def state(lent):
     return modes, {name: tensor.clone() for name, tensor in lent.state_dict().items()}
 
 
-def ask(lent):
-    """As the page does."""
-    widget, sent = base.Pad(lent), []
-    widget.send = lambda content, buffers=None: sent.append((content, buffers))
-    question = {"id": 3, "kind": "infer", "reader": "yours", "H": 16, "W": 64, "want": ["log_probs"]}
-    widget._answer(None, question, [IMAGES[0].numpy().tobytes()])
-    return torch.frombuffer(bytearray(sent[0][1][0]), dtype=torch.float32)
-
-
 def lay_an_image(lent):
     pad = base.Pad(lent)
     pad.text = "7x"
@@ -67,7 +58,6 @@ BORROWERS = {
     "Pad, drawn": lambda lent: base.Pad(lent, strokes=LINE).confidence,
     "Pad, sample": lambda lent: base.Pad(lent, sample="2b7xy").baked(),
     "Pad, image and text": lay_an_image,
-    "Widget._answer": ask,
     "Lab": lambda lent: lab.Lab("2b", lent, sample="2b7xy").matrix,
     "Microscope": lambda lent: microscope.Microscope(lent).baked(),
     **{

@@ -101,7 +101,7 @@ class Lab(base.Widget):
         odd = [c for c in self.symbols if c == "-" or c.isspace()]
         if odd or len(set(self.symbols)) < len(self.symbols):
             raise UserError(
-                f"Lab: the letters {self.symbols!r} must all differ, and hold neither white space nor the blank's sign -"
+                f"Lab: the letters {self.symbols!r} must all differ, without white space and -, the blank's sign"
             )
         if self.source == "uniform":
             K = len(self.symbols) + 1
