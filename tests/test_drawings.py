@@ -40,7 +40,7 @@ def strings():
 
 @pytest.fixture(scope="module")
 def pen():
-    return base.readers()["strokes"]
+    return base.readers()["pen"]
 
 
 @pytest.fixture(scope="module")

@@ -84,12 +84,12 @@ def test_the_reader_of_strokes_sees_the_drawing_normalised():
     pad.strokes = small
     assert (pad.text, np.abs(pad.confidence - sure) < 0.2) == ("n7x", True) == (large, True)
     assert np.array_equal(pad.image, strokes.render(small))
-    reader = base.readers()["strokes"]
+    reader = base.readers()["pen"]
     said = metrics.read(reader, images.standardise(strokes.render(strokes.normalise(small)).astype(np.float32))[None])
     assert (pad.text, pad.confidence) == (said.texts[0], pytest.approx(said.confidences[0]))
     assert metrics.read(reader, images.standardise(pad.image.astype(np.float32))[None]).texts != ["n7x"]
     only = base.Pad(strokes=small)
-    only._models, only.readers = {"strokes": reader}, ["strokes"]
+    only._models, only.readers = {"pen": reader}, ["pen"]
     only.image = strokes.render(strokes.normalise(base.typed("n7x")))
     assert only.text == "n7x"
 

@@ -21,7 +21,7 @@ CLASSES += [microscope.ProbeConvolution, microscope.ProbePooling]
 CLASSES += [microscope.ProbeColumns, microscope.ProbeContext]
 CLASSES += [microscope.ProbeDecoding, microscope.ProbeRobustness]
 KINDS = {widget.kind.default_value: widget for widget in CLASSES}
-BITS = {"captcha": 16, "strokes": 8}  # both together with the script stay under 1 MB
+BITS = {"captcha": 16, "pen": 8}  # both together with the script stay under 1 MB
 
 
 class CrnnWidget(Directive):

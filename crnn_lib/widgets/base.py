@@ -38,7 +38,7 @@ def readers(model: models.CRNN | None = None) -> dict[str, models.CRNN]:
         if not isinstance(model, models.CRNN):
             raise UserError(f"a model is a CRNN, as crnn_lib.model.load gives it, not a {type(model).__name__}")
         return {"yours": model}
-    return {name: models.load(name.replace("strokes", "pen")) for name in ("captcha", "strokes")}
+    return {name: models.load(name) for name in ("captcha", "pen")}
 
 
 def typed(text: str) -> list[list[list[float]]]:

@@ -26,7 +26,7 @@ NOTEBOOK = """([loader, files]) => {
         const widget_manager = {get_model: async (name) => held[name]};
         const made = (state) => {
             const listeners = {};
-            const values = {readers: ["captcha", "strokes"], files: references, ...state};
+            const values = {readers: ["captcha", "pen"], files: references, ...state};
             return {
                 widget_manager, values, listeners,
                 get: (name) => values[name], set: (name, value) => (values[name] = value), save_changes() {},
@@ -75,15 +75,18 @@ def test_state_alone_brings_a_widget_to_life(page, kind):
             const {made, view} = notebook();
             const model = made({kind, sample: "55dne", name: "plateau"});
             const {el, takeDown} = await view(model);
+            const takers = [...el.querySelectorAll("a, button, input, select, summary, textarea, [tabindex]")];
+            const free = takers.filter((e) => !e.hasAttribute("data-lm-suppress-shortcuts")).map((e) => e.outerHTML);
             takeDown();
             const {listeners, values} = model;
             const left = Object.keys(listeners).filter((name) => listeners[name].size);
             const alarm = el.querySelector('[role="alert"]')?.textContent ?? "";
-            return {root: el.firstChild.dataset.crnnWidget, alarm, left, values};
+            return {root: el.firstChild.dataset.crnnWidget, alarm, left, values, free};
         }""",
         kind,
     )
     assert (found["root"], found["left"], found["alarm"]) == (kind, [], "")
+    assert found["free"] == []  # JupyterLab's shortcuts take no key from what has the focus
     if kind in ("pad", "microscope"):
         assert found["values"]["reading"] == "55dne" and 0.5 < found["values"]["confidence"] <= 1
 

@@ -177,6 +177,8 @@ def test_mouse(replay):
     replay.page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 90, steps=4)
     replay.page.mouse.up()
     assert replay.shows()["step"] == str(STEPS[-1])
+    # Firefox and WebKit would select the tick labels.
+    assert replay.chart.evaluate("chart => getComputedStyle(chart.querySelector('text')).userSelect") == "none"
 
 
 def test_touch(replay):

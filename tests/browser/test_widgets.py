@@ -111,7 +111,7 @@ class Pad:
         assert self.part("text") == said.texts[0]
         shown = self.part("confidence")
         value = {"< 0.1 %": 0.05, "> 99.9 %": 99.95}.get(shown) or float(shown.split()[0])
-        assert value == pytest.approx(100 * said.confidences[0], abs=5 if reader == "strokes" else 0.6)
+        assert value == pytest.approx(100 * said.confidences[0], abs=5 if reader == "pen" else 0.6)
         return said.texts[0]
 
     def agrees_of(self, drawing):
