@@ -177,7 +177,7 @@ class CRNN(nn.Module):
         try:
             return self._stages(images)
         except (RuntimeError, TypeError, ValueError):  # only then, so that a sound image costs and traces nothing more
-            check_images(self, images)
+            check_images(self, images, next(self.parameters()).dtype)
             raise
 
     def _stages(self, images: Tensor) -> dict[str, Tensor]:
@@ -220,15 +220,18 @@ def evaluating(model: nn.Module) -> Iterator[Tensor]:
             module.training = training
 
 
-def check_images(model: nn.Module, images: Any) -> None:
-    """Raise UserError unless `images` are standardised ones (N, 1, H, W) of the height that `model` takes."""
+def check_images(model: nn.Module, images: Any, dtype: torch.dtype | None = None) -> None:
+    """Raise UserError unless `images` are standardised ones (N, 1, H, W) of the height that `model` takes.
+
+    They must be of the number type `dtype`, by default of any floating-point type.
+    """
     config = model.config
-    wanted = f"the model reads a floating-point tensor (N, 1, {config.height}, W)"
+    wanted = f"the model reads a tensor (N, 1, {config.height}, W) of {dtype or 'floating-point numbers'}"
     if not isinstance(images, Tensor):
         raise UserError(f"{wanted}, not {type(images).__name__}: use torch.stack or torch.from_numpy")
     shape = tuple(images.shape)
-    if not images.is_floating_point():
-        raise UserError(f"{wanted}, not of {images.dtype}: use images.standardise for grey levels")
+    if not images.is_floating_point() or images.dtype != (dtype or images.dtype):
+        raise UserError(f"{wanted}, not of {images.dtype}: use images.standardise for grey levels, else images.to")
     if shape == (1, config.height, shape[-1]):
         raise UserError(f"{wanted}, not of shape {shape}: add an axis to a single image, image[None]")
     if len(shape) != 4 or shape[1:3] != (1, config.height) or not shape[0]:
