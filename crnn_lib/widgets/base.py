@@ -61,7 +61,7 @@ def typed(text: str) -> list[list[list[float]]]:
 def mount(kind: str, state: dict[str, Any], grey: np.ndarray, alt: str, width: int = WIDE) -> str:
     """`<crnn-widget>` for a page, and in it the picture `grey` (h, w), seen until the live view stands there.
 
-    `width` is that of the picture where no style sheet is, in CSS pixels.
+    `width` is that of the picture where there is no style sheet, in CSS pixels.
     """
     file, alt = io.BytesIO(), plain(alt)
     Image.fromarray(grey.round().astype(np.uint8)).save(file, "PNG")

@@ -22,8 +22,8 @@ class Pictured(ipywidgets.VBox):
     """A box of controls that is stored with a PNG: the page, GitHub and print show that one."""
 
     def __init__(self, children: list[ipywidgets.Widget]) -> None:
-        style = ipywidgets.HTML(f"<style>{OUTPUT}:has(+ * .crnn-pictured) img {{ display: none; }}</style>")
-        super().__init__([*children, style])
+        style = f"<style>{OUTPUT}:has(+ * .crnn-pictured) img {{ display: none; }}</style>"
+        super().__init__([*children, ipywidgets.HTML(style, layout={"display": "none"})])
         self.add_class("crnn-pictured")
 
     def picture(self) -> bytes:
