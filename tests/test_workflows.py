@@ -36,7 +36,7 @@ def faults(name, text):
         if content.get("permissions", {"contents": "read"}) != RIGHTS.get((name, job), {"contents": "read"}):
             found.append(f"{job}: other rights than agreed: {content.get('permissions')}")
         if "uses" in content:  # another workflow of the project's own
-            if content["uses"] != "./.github/workflows/test.yml":
+            if content["uses"] != "$/.github/workflows/test.yml":
                 found.append(f"{job}: not a workflow of this project: {content['uses']}")
             continue
         if not 0 < content.get("timeout-minutes", 0) <= 90:
@@ -57,7 +57,7 @@ def faults(name, text):
             if step.get("with", {}).get("persist-credentials") is not pushes:
                 found.append(f"{job}: the checkout keeps credentials without need, or lacks them")
     for line in text.splitlines():
-        if "uses:" in line and "uses: ./" not in line and not re.search(r"@[0-9a-f]{40}  # v\d+\.\d+\.\d+$", line):
+        if "uses:" in line and "uses: $/" not in line and not re.search(r"@[0-9a-f]{40}  # v\d+\.\d+\.\d+$", line):
             found.append(f"no version beside the digest: {line.strip()}")
     return found
 
@@ -92,7 +92,7 @@ def test_tests_run_on_every_python_that_is_allowed():
 
 def test_pages_are_published_only_when_the_tests_passed():
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "pages.yml").read_text(encoding="utf-8"))["jobs"]
-    assert jobs["test"] == {"name": "Tests", "uses": "./.github/workflows/test.yml"}
+    assert jobs["test"] == {"name": "Tests", "uses": "$/.github/workflows/test.yml"}
     needs = {job: content.get("needs") for job, content in jobs.items()}
     assert needs == {"test": None, "build": "test", "deploy": "build", "colab": "deploy"}
     assert [job for job, content in jobs.items() if "if" in content or content.get("continue-on-error")] == []
