@@ -19,6 +19,8 @@ def canonical(name):
 
 
 def make(*arguments):
+    if os.name != "posix":
+        pytest.skip("the Makefile's commands are those of a POSIX shell")
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
     command = ["make", "--no-print-directory", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
