@@ -385,7 +385,7 @@ SOURCES = {
     "unipen": "UNIPEN train_r01_v07, contributor aga, 1a and 1c, 14 writers, doi 10.5281/zenodo.1195803: CC BY 4.0; "
     "the notice on the old CD asks for research use",
     "uji": "UJI Pen Characters version 1, writers 1-4, archive.ics.uci.edu/dataset/160: CC BY 4.0",
-    "skeletons": "crnn_lib/skeletons.json, the project's own",
+    "skeletons": "crnn_lib/assets/skeletons.json, the project's own",
 }
 
 if __name__ == "__main__":

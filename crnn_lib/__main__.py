@@ -9,8 +9,11 @@ def main() -> int:
         from crnn_lib.doctor import run
 
         return run()
-    from crnn_lib import cli
-
+    try:
+        from crnn_lib import cli  # seconds, in which Ctrl-C may come
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
     if sys.stdout:  # else it is closed, which cli.main reports
         sys.stdout.reconfigure(errors="backslashreplace")  # the terminal's encoding may lack a file name's characters
     return cli.main()

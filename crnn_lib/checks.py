@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from torch import Tensor
 
@@ -20,7 +21,10 @@ SHOWN = 5  # examples in a sentence
 SENTENCES = {  # kind of finding: what it is, and the cure, with the keys of the first finding
     "unreadable": ("files that are not sound images", "repair them, or leave them out with --skip-bad"),
     "white_space": ("labels with doubled, outer or unusual white space", "--fold-spaces makes it single spaces"),
-    "counters": ("labels that end in what looks like a counter", "--label-until {separator} ends them before it"),
+    "counters": (
+        "labels that end in what looks like a counter",
+        '--label-until "{separator}" ends them before it, or correct labels.csv',
+    ),
     "too_long": (f"labels that do not fit an image {WIDTH} pixels wide", "a --width of {width} is enough for all"),
     "conflicts": ("images with the same pixels but different labels", "correct or remove them"),
     "duplicates": ("images with the same pixels and label", "remove all but one, unless it should count more"),
@@ -39,6 +43,8 @@ def check(
     too_long, the widest first; lists of {file, label} in conflicts and duplicates; file names in two_rows.
     """
     lengths, groups = [len(label) for label in data.labels], _same_pixels(data)
+    counters = _counters(files)
+    end = counters[0]["separator"] if counters else "\0"  # what differs in its counter alone is no contradiction
     return {
         "images": len(data),
         "distinct_labels": len(set(data.labels)),
@@ -50,9 +56,9 @@ def check(
             for file in files
             if file.written != " ".join(file.written.split())
         ],
-        "counters": _counters(files),
+        "counters": counters,
         "too_long": _too_long(data),
-        "conflicts": [group for group in groups if len({one["label"] for one in group}) > 1],
+        "conflicts": [group for group in groups if len({one["label"].partition(end)[0] for one in group}) > 1],
         "duplicates": [group for group in groups if len({one["label"] for one in group}) == 1],
         "two_rows": [
             name
@@ -101,7 +107,7 @@ def _counters(files: Sequence[LabelledFile]) -> list[dict[str, str]]:
     for separator in "_-(":
         pattern = re.compile(rf"([^{separator}]+)\{separator}\d{{1,4}}\)?")
         found = [(file, match[1]) for file in files if (match := pattern.fullmatch(file.written))]
-        found = [(file, text) for file, text in found if file.written == Path(file.name).stem]
+        found = [(file, text) for file, text in found if file.written == normalize("NFC", Path(file.name).stem)]
         repeated = len({text for _, text in found}) < len(found)
         if 2 * len(found) > len(files) and (repeated or separator == "_"):
             return [{"file": file.name, "label": file.label, "separator": separator} for file, _ in found]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from crnn_lib import assets, commands, doctor, images
+from crnn_lib import __version__, assets, commands, doctor, images
 from crnn_lib.errors import UserError, plain
 from crnn_lib.fetch import PUBLIC_URL
 from crnn_lib.training import OPTIMIZERS, SCHEDULES, Recipe
@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="crnn", description=__doc__.splitlines()[0])
+    parser = _Parser(prog="crnn", description="Train a CRNN, score it, and read images with it.")
+    parser.add_argument("--version", action="version", version=f"crnn {__version__}")
     choices = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, run: Any, text: str, within: Any = choices) -> argparse.ArgumentParser:

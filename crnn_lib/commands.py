@@ -102,8 +102,9 @@ def train(a: argparse.Namespace) -> None:
             return _report_training(a, started, _finished(a.out, asked, data), resumed="finished")
         run = fit(config, part, recipe, checkpoint=checkpoint, device=device)
         if not run.finished:
-            again = "the same command without --fresh" if a.fresh else "the same command"
-            print(f"stopped after epoch {len(run.history)} of {recipe.epochs}: {again} goes on", file=sys.stderr)
+            again = "the same command without --fresh" if a.fresh and checkpoint.exists() else "the same command"
+            does = "goes on" if checkpoint.exists() else "starts again"
+            print(f"stopped after epoch {len(run.history)} of {recipe.epochs}: {again} {does}", file=sys.stderr)
             raise KeyboardInterrupt
         history = [{k: v for k, v in record.items() if k != "cpu_seconds"} for record in run.history]  # what recurs
         provenance = asked | {"environment": environment(), "device": device, "history": history}
@@ -265,6 +266,8 @@ def _device(name: str) -> str:
 
 def _load_data(a: argparse.Namespace, height: int = images.HEIGHT, width: int = images.WIDTH) -> LabelledImages:
     if a.data is None:
+        if a.label_until or a.fold_spaces:
+            raise UserError("--label-until and --fold-spaces are about the labels of a folder: give --data")
         return synth.dataset(height=height, width=width)
     labels = {"label_until": a.label_until, "fold_spaces": a.fold_spaces}
     data = load_folder(a.data, height, width, a.skip_bad, **labels)

@@ -238,8 +238,9 @@ def check_images(model: nn.Module, images: Any, dtype: torch.dtype | None = None
         raise UserError(f"{wanted}, not of shape {shape}: use images.load or images.standardise, then torch.stack")
     if not config.steps(shape[3]):
         raise UserError(f"{wanted}, not of shape {shape}: too narrow for a time step")
-    if images.abs().max() > 1 / SD_FLOOR:
-        raise UserError(f"{wanted}, standardised, not with values up to {images.max():.4g}: use images.standardise")
+    low, high = images.min(), images.max()
+    if not max(-low, high) <= 1 / SD_FLOOR:  # also where one is not a number
+        raise UserError(f"{wanted}, standardised, not from {low:.4g} to {high:.4g}: use images.standardise")
 
 
 def save(model: CRNN, path: str | Path, provenance: dict[str, Any]) -> None:
@@ -272,6 +273,10 @@ def load(source: str | Path) -> CRNN:
     does not fit its own configuration.
     """
     path = assets.WEIGHTS.get(str(source), source)
+    if path != source and Path(source).is_file():
+        raise UserError(
+            f"{str(source)!r} is a model that ships and a file here: give that file's whole path, or rename it"
+        )
     try:
         with open(path, "rb"), safe_open(path, framework="pt") as file:  # open tells a file that may not be read
             metadata = file.metadata() or {}

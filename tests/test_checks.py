@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -56,12 +57,19 @@ def test_white_space_is_reported_and_folded_on_request():
     assert list(data.read_labels(folder / "labels.csv", fold_spaces=True).values()) == labels
 
 
+def test_counters_in_decomposed_file_names_are_reported(tmp_path):
+    """As macOS writes them."""
+    save(tmp_path, [unicodedata.normalize("NFD", f"é1b_{i}.png") for i in (1, 2)])
+    assert [one["label"] for one in report(tmp_path)["counters"]] == ["é1b_1", "é1b_2"]
+
+
 def test_counters_in_file_names_are_reported_and_cut_on_request():
     folder = CASES / "counters"
     told = report(folder)
     assert [one["file"] for one in told["counters"]] == sorted(path.name for path in folder.iterdir())
     assert told["counters"][0] == {"file": "2b7x_0.png", "label": "2b7x_0", "separator": "_"}
-    assert any("--label-until _" in line for line in checks.sentences(told))
+    assert any('--label-until "_"' in line for line in checks.sentences(told))
+    assert told["conflicts"] == [], "labels that differ in their counters alone do not contradict each other"
     told = report(folder, label_until="_")
     assert found(told) == {"duplicates"}
     assert {file.label for file in data.list_folder(folder, label_until="_")} == {

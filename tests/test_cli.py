@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -263,6 +264,44 @@ def test_a_fresh_run_that_was_interrupted_goes_on_over_an_older_file(folder, rea
     err = ctrl_c_after_an_epoch(monkeypatch, commands, call, *arguments, "--fresh")
     assert "the same command without --fresh goes on" in err
     assert call(*arguments)[0] == 0 and weights_of(out) == weights_of(reader)
+
+
+def test_a_fresh_run_that_was_interrupted_at_once_starts_again(folder, tmp_path, call, monkeypatch):
+    def interrupted(*positional, **options):
+        return training.fit(*positional, **options, should_stop=lambda: True)
+
+    monkeypatch.setattr(commands, "fit", interrupted)
+    code, _, err = call("train", "--data", folder, "--out", tmp_path / "r", *QUICK, "--fresh")
+    assert code == 130 and "after epoch 0 of 3: the same command starts again" in err
+
+
+def test_ctrl_c_while_torch_is_imported(monkeypatch, capsys):
+    import crnn_lib
+    from crnn_lib import __main__
+
+    class Interrupted:
+        def find_spec(self, name, *_):
+            if name == "crnn_lib.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "crnn_lib.cli")
+    monkeypatch.delattr(crnn_lib, "cli")
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    monkeypatch.setattr(sys, "argv", ["crnn", "predict", "x.png"])
+    assert __main__.main() == 130
+    assert capsys.readouterr() == ("", "stopped\n")
+
+
+def test_the_version_is_printed(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0 and capsys.readouterr().out == f"crnn {metadata.version('crnn-lib')}\n"
+
+
+def test_options_about_labels_need_a_folder(tmp_path, call):
+    for option in (("--label-until", "_"), ("--fold-spaces",)):
+        code, out, err = call("train", "--out", tmp_path / "r", *option)
+        assert (code, out) == (2, "") and "give --data" in err
 
 
 @pytest.mark.parametrize("again", [(), ("--resume",)])

@@ -180,7 +180,7 @@ def assert_only_text(page):
     tags = Tags(page)
     assert {tag for tag, _ in tags.found} <= {"crnn-widget", "div", "img", "p", "strong"}
     for tag, attributes in tags.found:
-        assert set(attributes) <= {"kind", "state", "class", "src", "alt"}, tag
+        assert set(attributes) <= {"kind", "state", "class", "src", "alt", "width"}, tag
         assert attributes.get("src", "data:image/png;base64,").startswith("data:image/png;base64,")
         assert (attributes.get("alt") or "").isprintable()
     assert all(line.isprintable() for line in tags.text.split("\n")) and len(page) < 200_000

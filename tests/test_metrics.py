@@ -270,10 +270,11 @@ def test_means_are_rounded_once_on_every_python():
         (lambda x: x.expand(-1, 3, -1, -1), r"not of shape \(7, 3, 8, 16\)"),
         (lambda x: x[:0], r"not of shape \(0, 1, 8, 16\)"),
         (lambda x: x[..., :1], "too narrow for a time step"),
+        (lambda x: x * torch.nan, "standardised, not from nan to nan"),
         (lambda x: x.numpy(), "not ndarray: use torch.stack or torch.from_numpy"),
         (list, "not list: use torch.stack"),
         (lambda x: (x * 9 + 99).byte(), r"not of torch\.uint8: use images\.standardise for grey levels"),
-        (lambda x: (x * 9 + 99).clamp(0, 255), r"standardised, not with values up to \d+.*: use images\.standardise"),
+        (lambda x: (x * 9 + 99).clamp(0, 255), r"standardised, not from \d\S* to \d+.*: use images\.standardise"),
     ],
 )
 def test_a_common_slip_gets_a_sentence(slip, said, model, images):

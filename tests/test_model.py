@@ -412,6 +412,14 @@ def test_weights_load_whatever_the_default_dtype(tmp_path):
     assert next(loaded.parameters()).dtype == torch.float32
 
 
+def test_a_name_that_is_a_file_too_is_refused(tmp_path, monkeypatch, small):
+    monkeypatch.chdir(tmp_path)
+    save(small, "captcha", {})
+    with pytest.raises(UserError, match="'captcha' is a model that ships and a file here"):
+        load("captcha")
+    assert load(tmp_path / "captcha").config == small.config
+
+
 # --- slips ---
 
 

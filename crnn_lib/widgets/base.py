@@ -144,10 +144,10 @@ class Pad(Widget):
     """Draw, type or pick a picture and see what a reader makes of it; `Pad(model)` asks a model of your own.
 
     `strokes`, `image` and `text` can be read and set: setting `text` writes it with the pen, setting `image` (h, w), 0
-    black .. 255 white, lays a picture on the pad. `sample` is one of data/samples; `thickness`, `rotation` (degrees),
-    `lines` and `blur` (pixels) are what the page's sliders say. `confidence` is p(text | image). A model sees a drawing
-    by `strokes.image`, whatever its size and its place on the pad, and a picture as it is. Raises UserError for a value
-    that does not fit, which changes nothing.
+    black .. 255 white, lays a picture on the pad. `sample` is one of `assets.SAMPLES`; `thickness`, `rotation`
+    (degrees), `lines` and `blur` (pixels) are what the page's sliders say. `confidence` is p(text | image). A model
+    sees a drawing by `strokes.image`, whatever its size and its place on the pad, and a picture as it is. Raises
+    UserError for a value that does not fit, which changes nothing.
     """
 
     options = ("strokes", "sample", "thickness", "rotation", "lines", "blur")

@@ -72,7 +72,7 @@ class Film:
         del self.frames[kept:], self.posteriors[kept:]
 
     def recorded(self) -> dict[str, Any]:
-        """The run as data/results/replay.json holds it. Needs a frame at least."""
+        """The run as crnn_lib/assets/replay.json holds it. Needs a frame at least."""
         film = np.stack(self.posteriors)  # (frames, n, T, K)
         return {
             **self.facts,

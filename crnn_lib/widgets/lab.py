@@ -60,6 +60,8 @@ class Lab(base.Widget):
     ) -> None:
         named = {} if label is None else {"label": label}
         given = {} if matrix is None else {"matrix": matrix, "source": "matrix"}
+        if given and (others := {"source", "sample", "steps"} & {*options}) and options.get("source") != "matrix":
+            raise UserError(f"Lab: a matrix is given, so leave out {', '.join(sorted(others))}")
         super().__init__(base.readers(model), **options | named | given)
         if label is None and self.sample:
             self.label = self.sample
@@ -72,6 +74,8 @@ class Lab(base.Widget):
 
     def _read(self) -> None:
         """The first reader's matrix of the sample, which the label may name."""
+        if not self.sample and self.label not in assets.SAMPLES:
+            raise UserError(f"Lab: the source reader needs a sample, one of {', '.join(assets.SAMPLES)}")
         self.sample = self.sample or self.label
         reader = self._models[self.readers[0]]
         grey = images.load_grey(assets.SAMPLES[self.sample])

@@ -44,7 +44,7 @@ def _recording() -> dict[str, Any]:
 class Replay(base.Widget):
     """The film of a training run, to scrub through, beside variants of it; `Replay.follow` films a run of your own.
 
-    `recording` is like data/results/replay.json; empty, it is that film.
+    `recording` is like crnn_lib/assets/replay.json; empty, it is that film.
     """
 
     options = ("recording",)

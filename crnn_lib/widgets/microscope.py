@@ -73,7 +73,7 @@ def _packed(image: Any) -> str:
 class View(base.Widget):
     """What microscope and probes share: a picture to start with, and a baked one that shows the same.
 
-    The picture is `sample`, one of data/samples, or `image`: (H, W) or (1, H, W), grey 0 black .. 255 white, or a
+    The picture is `sample`, one of `assets.SAMPLES`, or `image`: (H, W) or (1, H, W), grey 0 black .. 255 white, or a
     standardised tensor as the reader gets it; `truth` is its text, where known. `View(model)` asks a model of yours.
     Raises UserError for an option that does not fit.
     """

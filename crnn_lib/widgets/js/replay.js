@@ -180,7 +180,7 @@ function createChoice(name, options, value, onchange) {
 }
 
 /**
- * Put a replay into `root`. The model's fields: `recording`, like data/results/replay.json (empty: that one); where
+ * Put a replay into `root`. The model's fields: `recording`, like crnn_lib/assets/replay.json (empty: that one); where
  * `trainable`, a run that `running` starts and stops, and `finished` and `status` tell about.
  * @param {{root: HTMLElement, model: any, backend: any}} surroundings
  */
