@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from crnn_lib import audit, cli, commands, doctor, fetch, metrics, model, synth, training
+from crnn_lib import __version__, audit, cli, commands, doctor, fetch, metrics, model, synth, training
 from crnn_lib.cli import main
 from crnn_lib.data import load_folder, split
 from crnn_lib.errors import UserError
@@ -295,7 +294,7 @@ def test_ctrl_c_while_torch_is_imported(monkeypatch, capsys):
 def test_the_version_is_printed(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["--version"])
-    assert caught.value.code == 0 and capsys.readouterr().out == f"crnn {metadata.version('crnn-lib')}\n"
+    assert caught.value.code == 0 and capsys.readouterr().out == f"crnn {__version__}\n"
 
 
 def test_options_about_labels_need_a_folder(tmp_path, call):

@@ -136,7 +136,6 @@ def test_a_finished_run_says_so_and_begins_afresh_when_asked(data, tmp_path, und
     assert found.start_button.description in ("Start", "Start afresh")
     wait_for(lambda: found._thread is None)
     assert found.fit.finished and len(found.readings) == 3 and same_weights(found.fit.model, undisturbed.model)
-    assert path.read_bytes() != content  # the records' seconds are others
 
 
 def test_a_stopped_run_says_where_it_goes_on(data, tmp_path):
