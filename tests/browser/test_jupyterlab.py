@@ -9,7 +9,6 @@ import urllib.request
 
 import nbformat
 import pytest
-from visits import ROOT
 
 from crnn_lib import strokes
 from crnn_lib.widgets import base
@@ -71,7 +70,7 @@ def lab(tmp_path_factory):
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [*command, f"--notebook-dir={folder / 'files'}"],
-            env=os.environ | own | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
+            env=os.environ | own,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
