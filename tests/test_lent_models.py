@@ -90,7 +90,7 @@ def test_a_lent_model_comes_back_as_it_was(name):
 
 @pytest.mark.parametrize("name", [name for name in BORROWERS if name != "weights.to_bytes"])
 def test_a_model_elsewhere_gets_images_that_suit_it(name):
-    """Another number type stands for another device: one call, `images.to(parameter)`, takes them to both."""
+    """Tried with another number type: `images.to(parameter)` handles the device and the type in one call."""
     lent = build().double()
     before, said = state(lent), BORROWERS[name](lent)
     assert_same(lent, before)

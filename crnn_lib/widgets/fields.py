@@ -1,7 +1,7 @@
 """What a widget may be given. Each field knows which values it takes, and refuses any other in one line.
 
 A field is a traitlet that is also sent to the page. Limits may depend on the widget, for example on its model's number
-of time steps: then a function of the widget stands in place of the number.
+of time steps: then a function of the widget is given instead of the number.
 """
 
 import json

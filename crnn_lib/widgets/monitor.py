@@ -30,7 +30,7 @@ class TrainingMonitor(Background, Pictured):
     step. Start once more goes on after the last whole epoch, and so does a monitor whose `checkpoint` (default: a
     temporary file) already holds this run; where the run is finished, the button starts it afresh. `history` has the
     records so far, `readings` the texts read after each epoch that was watched, `fit` the last result (None before).
-    `floor` is drawn as a line: say, the best loss that ignores the image. What goes wrong is told in the widget.
+    `floor` is drawn as a line: say, the best loss that ignores the image. The widget says what went wrong.
     Raises UserError for arguments of another kind. Drawing avoids pyplot, which threads would share.
     """
 
