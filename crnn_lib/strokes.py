@@ -31,7 +31,7 @@ def quantise(strokes: Sequence[Stroke]) -> list[list[list[float]]]:
 
 
 def _on_grid(point: Sequence[float]) -> list[float]:
-    if len(point) != 2 or not all(-FARTHEST <= v <= FARTHEST for v in point):
+    if len(point) != 2 or not all(-FARTHEST <= v <= FARTHEST and not isinstance(v, bool) for v in point):
         raise UserError(f"point {str(list(point))[:60]} is no [x, y] within {FARTHEST:.0f} pixels")
     return [math.floor(v * STEP + 0.5) / STEP for v in point]
 

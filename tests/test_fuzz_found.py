@@ -176,7 +176,9 @@ def test_a_name_that_the_terminal_s_encoding_lacks_is_spelt_out(folder):
     assert done.returncode == 0 and rb"\xe9.png" in done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("drawing", [5, None, [5], [[5]], [["ab"]], [[["a", "b"]]], [[[None, 1]]], {"a": 1}])
+@pytest.mark.parametrize(
+    "drawing", [5, None, [5], [[5]], [["ab"]], [[["a", "b"]]], [[[None, 1]]], [[[False, 1]]], {"a": 1}]
+)
 def test_a_drawing_of_another_kind_is_refused(drawing):
     with pytest.raises(UserError):
         strokes.render(drawing)
