@@ -282,7 +282,9 @@ def test_drawings_are_normalised_alike(js):
         js.eval("normalise([[[NaN, 1]]])")
 
 
-@pytest.mark.parametrize("drawing, thickness", [([[[1, 2, 3]]], 2), ([[[5000, 0]]], 2), ([[[1, 1]]], 0), ([], 65)])
+@pytest.mark.parametrize(
+    "drawing, thickness", [([[[1, 2, 3]]], 2), ([[[5000, 0]]], 2), ([[[True, 1]]], 2), ([[[1, 1]]], 0), ([], 65)]
+)
 def test_impossible_strokes_are_refused_in_both(js, drawing, thickness):
     js.eval("function drawn(s, t, H, W) { return [quantise(s), Array.from(renderStrokes(s, t, H, W))]; }")
     with pytest.raises(py_mini_racer.JSEvalException):
