@@ -6,9 +6,10 @@ W width, T time steps (columns), K classes with the blank at 0.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import wraps
 from itertools import pairwise
 from operator import index
 from pathlib import Path
@@ -149,6 +150,20 @@ def _seen(pools: Sequence[int]) -> tuple[int, int, int]:
     return size, stride, offset
 
 
+def _explaining(stages: Callable[..., Any]) -> Callable[..., Any]:
+    """Let `check_images` say what is wrong when the layers fail; only then, so sound images cost and trace no more."""
+
+    @wraps(stages)
+    def explained(model: nn.Module, images: Tensor) -> Any:
+        try:
+            return stages(model, images)
+        except (RuntimeError, TypeError, ValueError):
+            check_images(model, images, next(model.parameters()).dtype)
+            raise
+
+    return explained
+
+
 class CRNN(nn.Module):
     """Image (N, 1, H, W) -> log-probabilities (N, T, K), in the three stages of Shi et al. 2015, figure 1."""
 
@@ -167,20 +182,13 @@ class CRNN(nn.Module):
         self.lstm = nn.LSTM(config.features, config.hidden, bidirectional=True, batch_first=True)
         self.classify = nn.Linear(2 * config.hidden, len(self.alphabet))
 
+    @_explaining
     def stages(self, images: Tensor) -> dict[str, Tensor]:
         """Every intermediate by name, in order, for standardised `images` (N, 1, H, W) of any width.
 
         image; conv1.. (N, C, H, W) before and pool1.. after each pooling; columns (N, T, C*H); features (N, T, F);
         states (N, T, 2 * hidden), forward direction first; logits and log_probs (N, T, K).
-        Raises UserError, as `check_images`, for images that the layers refuse.
         """
-        try:
-            return self._stages(images)
-        except (RuntimeError, TypeError, ValueError):  # only then, so that a sound image costs and traces nothing more
-            check_images(self, images, next(self.parameters()).dtype)
-            raise
-
-    def _stages(self, images: Tensor) -> dict[str, Tensor]:
         stages = {"image": images}
         x = images
         for i, (block, pool) in enumerate(zip(self.blocks, self.pools, strict=True), 1):
