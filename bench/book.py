@@ -35,8 +35,8 @@ from threading import Thread
 from playwright.sync_api import sync_playwright
 
 from crnn_lib import assets
-from crnn_lib.browser import FLAGS, find_chromium
 from crnn_lib.files import csv_text, environment, write_text
+from crnn_lib.tools.browser import FLAGS, find_chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
@@ -46,9 +46,9 @@ PARTS = ["build", "pages", "lighthouse"]
 OUT = assets.RESULTS / "book.json"
 TYPES = {
     "introduction": "book/intro.html",
-    "chapter with figures": "book/01_images_and_labels.html",
-    "chapter with widgets": "book/05_ctc_alignment.html",
-    "playground": "book/09_playground.html",
+    "chapter with figures": "book/02_images_and_labels.html",
+    "chapter with widgets": "book/06_ctc_alignment.html",
+    "playground": "book/12_playground.html",
     "laboratory": "book/laboratory.html",
     "appendix": "book/appendix_notation.html",
     "glossary": "book/appendix_glossary.html",
@@ -117,7 +117,7 @@ def timed(*command: str, folder: Path, **variables: str) -> float:
 
 def build(_) -> dict:
     """Seconds of each step, in a clone of the last commit."""
-    chapter = "book/05_ctc_alignment.ipynb"
+    chapter = "book/06_ctc_alignment.ipynb"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "book"
         timed("git", "clone", "-q", str(ROOT), str(folder), folder=ROOT)

@@ -22,10 +22,11 @@ import torch
 import torch.nn.functional as F
 from py_mini_racer import MiniRacer
 
-from crnn_lib import assets, ctc, metrics, model, synth
+from crnn_lib import assets, ctc, reader
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
+from crnn_lib.drawing import captchas
 from crnn_lib.files import environment, write_text
-from crnn_lib.widgets import source
+from crnn_lib.widgets import bundle
 
 WIDTHS = (1, 2, 5, 10, 20, 50)
 SYMBOLS = "-" + CAPTCHA_SYMBOLS  # the blank first
@@ -43,8 +44,8 @@ const timed = (K, width) => {
 
 def matrices(count):
     """Log-probabilities (count, 32, 20) by kind."""
-    reader = model.load("captcha")
-    read = metrics.read(reader, synth.dataset(count, seed=11).images).log_probs
+    network = reader.load("captcha")
+    read = reader.read(network, captchas.dataset(count, seed=11).images).log_probs
     normal = torch.randn(read.shape, generator=torch.Generator().manual_seed(0))
     return {"read": read, "random": (3 * normal).log_softmax(-1), "flat": (0.3 * normal).log_softmax(-1)}
 
@@ -160,7 +161,7 @@ def main() -> None:
     a = parser.parse_args()
     torch.set_num_threads(1)
     racer = MiniRacer()
-    racer.eval(source.joined() + IN_V8)
+    racer.eval(bundle.flat() + IN_V8)
     run, rows = decoders(racer), []
     print(
         f"{'matrices':<10}{'width':>6}{'ours ms':>10}{'page ms':>10}{'Rust ms':>10}  same as Rust, likelier: ours, Rust"

@@ -21,12 +21,14 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from crnn_lib import metrics, synth
+from crnn_lib import metrics
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.data import LabelledImages, load_folder, split
+from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
 from crnn_lib.files import environment
-from crnn_lib.model import CRNN, Config, save
+from crnn_lib.model import CRNN, Config
+from crnn_lib.reader import save
 from crnn_lib.training import Recipe, Run, tune_process
 
 
@@ -113,7 +115,7 @@ def main() -> None:
     if a.batch_size < world:
         raise UserError(f"a batch of {a.batch_size} leaves some of {world} processes without an image")
 
-    data = load_folder(a.data) if a.data else synth.dataset()
+    data = load_folder(a.data) if a.data else captchas.dataset()
     kept, held_out = split(data.labels, 0.7, seed=0)  # the same in every process: a split depends on its seed alone
     recipe = replace(Recipe(), epochs=a.epochs, batch_size=a.batch_size, validation_fraction=0)
     config = Config(alphabet=Alphabet.of(data.labels).symbols)

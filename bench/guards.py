@@ -22,6 +22,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from crnn_lib import reader
+
 ROOT = Path(__file__).resolve().parents[1]
 VERSION_1 = "aa74857ece23794e503aad72f5a25a70f021e170"
 SAMPLES = ROOT / "crnn_lib" / "assets" / "samples"
@@ -105,12 +107,13 @@ def model_file(name: str) -> Path:
 def by_onnx(name: str, folder: Path) -> str:
     import onnxruntime
 
-    from crnn_lib import export, images, model
+    from crnn_lib import images
+    from crnn_lib.tools import export
 
-    reader = model.load(model_file(name))
-    export.to_onnx(reader, folder / "model.onnx")
+    network = reader.load(model_file(name))
+    export.to_onnx(network, folder / "model.onnx")
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
-    size = reader.config.height, reader.config.width
+    size = network.config.height, network.config.width
     inputs = [images.load(path, *size)[None].numpy() for path in sorted(SAMPLES.glob("*.png"))]
     return digest(*(session.run(["logits"], {"image": image})[0].tobytes() for image in inputs))
 
@@ -119,12 +122,12 @@ def by_page(name: str) -> str:
     import numpy as np
     import py_mini_racer
 
-    from crnn_lib import images, model
-    from crnn_lib.widgets import source, weights
+    from crnn_lib import images
+    from crnn_lib.widgets import bundle, weights
 
     racer = py_mini_racer.MiniRacer()
-    racer.eval(source.joined() + V8 + "0")
-    racer.call("load", base64.b64encode(weights.to_bytes(model.load(model_file(name)))).decode())
+    racer.eval(bundle.flat() + V8 + "0")
+    racer.call("load", base64.b64encode(weights.to_bytes(reader.load(model_file(name)))).decode())
     greys = [images.load_grey(path).round().astype("uint8") for path in sorted(SAMPLES.glob("*.png"))]
     found = [racer.call("logits", base64.b64encode(grey.tobytes()).decode(), *grey.shape) for grey in greys]
     return digest(np.array(found, dtype=np.float64).tobytes())

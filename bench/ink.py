@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crnn_lib import skeletons
+from crnn_lib.drawing import skeletons
+from crnn_lib.drawing.pen import MARGIN, STEP, Stroke
+from crnn_lib.drawing.skeletons import SYMBOLS
 from crnn_lib.images import HEIGHT, SD_FLOOR, WIDTH
-from crnn_lib.skeletons import SYMBOLS
-from crnn_lib.strokes import MARGIN, STEP, Stroke
 
 POINTS = 48  # of a packed glyph
 _KIND = np.array([0 if s.isdigit() else 1 if s in "acemnorsuvwxz" else 2 if s in "gpqy" else 3 for s in SYMBOLS])

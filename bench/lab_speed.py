@@ -15,9 +15,9 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from crnn_lib import assets
-from crnn_lib.browser import FLAGS, find_chromium
 from crnn_lib.files import environment, write_text
-from crnn_lib.widgets import source
+from crnn_lib.tools.browser import FLAGS, find_chromium
+from crnn_lib.widgets import bundle
 
 PAGE = """<!doctype html><meta charset="utf-8"><style>{style}</style><script src="widgets.js"></script>
 <crnn-widget kind="lab" state='{{"label": "abcdefgh", "source": "random", "steps": 32}}'></crnn-widget>"""
@@ -44,8 +44,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=assets.RESULTS / "lab_speed.json")
     a = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        (Path(folder) / "widgets.js").write_text(source.script(["captcha"]), encoding="utf-8")
-        (Path(folder) / "index.html").write_text(PAGE.format(style=source.style()), encoding="utf-8")
+        (Path(folder) / "widgets.js").write_text(bundle.script(["captcha"]), encoding="utf-8")
+        (Path(folder) / "index.html").write_text(PAGE.format(style=bundle.style()), encoding="utf-8")
         browser = driver.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         page = browser.new_page()
         page.goto((Path(folder) / "index.html").as_uri())

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from crnn_lib import audit
 from crnn_lib.errors import UserError
+from crnn_lib.tools import audit
 
 READINGS = Path("data/results/crossval.csv")
 SCALE, COLUMNS, ROWS = 3, 2, 6  # each image enlarged so many times; a sheet of 12

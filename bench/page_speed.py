@@ -20,11 +20,11 @@ from threading import Thread
 
 from playwright.sync_api import sync_playwright
 
-from crnn_lib import assets, images, model
-from crnn_lib.browser import FLAGS, find_chromium
-from crnn_lib.export import to_onnx
+from crnn_lib import assets, images, reader
 from crnn_lib.files import environment, write_text
-from crnn_lib.widgets import source, weights
+from crnn_lib.tools.browser import FLAGS, find_chromium
+from crnn_lib.tools.export import to_onnx
+from crnn_lib.widgets import bundle, weights
 
 RUNTIME = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 PAGE = """<!doctype html><meta charset="utf-8"><script src="ort.wasm.min.js"></script>
@@ -32,7 +32,7 @@ PAGE = """<!doctype html><meta charset="utf-8"><script src="ort.wasm.min.js"></s
 MEASURE = """async ([samples, count]) => {
     ort.env.wasm.numThreads = 1;
     const session = await ort.InferenceSession.create('model.onnx', {executionProviders: ['wasm']});
-    const reader = crnn.createReader(crnn.fromBase64(crnnWeights.captcha));
+    const reader = crnn['page/engine.js'].createReader(crnn['page/engine.js'].fromBase64(crnnWeights.captcha));
     const readers = {
         page: async (image) => reader.infer(image, 32, 128).log_probs.data,
         ort: async (image) => {
@@ -63,13 +63,13 @@ def wire(paths) -> int:
 
 def prepare(folder: Path, runtime: Path) -> None:
     """Everything that the page loads, in `folder`."""
-    reader = model.load("captcha")
+    network = reader.load("captcha")
     for name in RUNTIME:
         (folder / name).write_bytes((runtime / name).read_bytes())
-    (folder / "widgets.js").write_text(source.script(["captcha"]), encoding="utf-8")
-    (folder / "crnn-weights-captcha.js").write_text(weights.to_script(reader, "captcha"), encoding="utf-8")
+    (folder / "widgets.js").write_text(bundle.script(["captcha"]), encoding="utf-8")
+    (folder / "crnn-weights-captcha.js").write_text(weights.to_script(network, "captcha"), encoding="utf-8")
     (folder / "index.html").write_text(PAGE, encoding="utf-8")
-    to_onnx(reader, folder / "model.onnx")
+    to_onnx(network, folder / "model.onnx")
 
 
 def measure(folder: Path, count: int) -> tuple[dict, str]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from crnn_lib import metrics
 from crnn_lib.data import LabelledImages, load_folder, read_labels, split, with_labels
 from crnn_lib.files import csv_text, environment, write_text
-from crnn_lib.model import load
+from crnn_lib.reader import load
 
 AUDIT = Path("data/label_audit.csv")
 OPTIONS = {

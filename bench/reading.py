@@ -31,12 +31,12 @@ import onnxruntime
 import torch
 from playwright.sync_api import sync_playwright
 
-from crnn_lib import assets, ctc, data, images, model
-from crnn_lib.browser import FLAGS, find_chromium
+from crnn_lib import assets, ctc, data, images, reader
 from crnn_lib.errors import UserError
-from crnn_lib.export import to_onnx
 from crnn_lib.files import csv_text, environment, write_text
-from crnn_lib.widgets import source, weights
+from crnn_lib.tools.browser import FLAGS, find_chromium
+from crnn_lib.tools.export import to_onnx
+from crnn_lib.widgets import bundle, weights
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = assets.RESULTS
@@ -64,24 +64,24 @@ IN_PAGE = """async (files) => {
 }"""
 
 
-def text_of(reader, log_probs):
-    return reader.alphabet.decode(ctc.greedy_decode(log_probs))
+def text_of(network, log_probs):
+    return network.alphabet.decode(ctc.greedy_decode(log_probs))
 
 
 def standardised(content):
     return images.standardise(images.load_grey(content))
 
 
-def ours(reader, folder):
+def ours(network, folder):
     """By runtime: images (N, 1, H, W) -> log-probabilities (N, T, K)."""
-    to_onnx(reader, folder / "reader.onnx")
+    to_onnx(network, folder / "reader.onnx")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(folder / "reader.onnx", options, providers=["CPUExecutionProvider"])
 
     def with_torch(batch):
         with torch.inference_mode():
-            return reader(batch)
+            return network(batch)
 
     def with_onnxruntime(batch):
         return torch.from_numpy(session.run(["log_probs"], {"image": batch.numpy()})[0])
@@ -89,7 +89,7 @@ def ours(reader, folder):
     return {"torch": with_torch, "onnxruntime": with_onnxruntime}
 
 
-def in_batches(reader, run, size):
+def in_batches(network, run, size):
     """Files -> seconds an image and texts, `size` images at a time."""
 
     def read(paths):
@@ -97,21 +97,21 @@ def in_batches(reader, run, size):
         for at in range(0, len(contents), size):
             started = time.perf_counter()
             batch = torch.stack([standardised(content) for content in contents[at : at + size]])
-            texts += [text_of(reader, rows) for rows in run(batch)]
+            texts += [text_of(network, rows) for rows in run(batch)]
             seconds += [(time.perf_counter() - started) / len(batch)] * len(batch)
         return seconds, texts
 
     return read
 
 
-def in_page(driver, reader):
+def in_page(driver, network):
     """The same in headless Chromium, one image after the other; and the browser."""
     browser = driver.chromium.launch(executable_path=find_chromium(), args=FLAGS)
     page = browser.new_page()
     page.route("**/*", lambda r: r.fulfill(body="<!doctype html>", content_type="text/html", headers=HEADERS))
     page.goto("https://bench.test/")
-    packed = base64.b64encode(weights.to_bytes(reader)).decode()
-    page.add_script_tag(content=f"{source.joined()}\nconst reader = createReader(fromBase64({json.dumps(packed)}));")
+    packed = base64.b64encode(weights.to_bytes(network)).decode()
+    page.add_script_tag(content=f"{bundle.flat()}\nconst reader = createReader(fromBase64({json.dumps(packed)}));")
 
     def read(paths):
         return page.evaluate(IN_PAGE, [base64.b64encode(path.read_bytes()).decode() for path in paths])
@@ -230,11 +230,11 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
-    files, reader = chosen(a.captchas, 3 * a.chunk), model.load("captcha")
+    files, network = chosen(a.captchas, 3 * a.chunk), reader.load("captcha")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        runtimes, workers = ours(reader, Path(folder)), open_workers(a.others)
-        readers = {(name, size): in_batches(reader, run, size) for name, run in runtimes.items() for size in (1, 32)}
-        readers["page", 1], browser = in_page(driver, reader)
+        runtimes, workers = ours(network, Path(folder)), open_workers(a.others)
+        readers = {(name, size): in_batches(network, run, size) for name, run in runtimes.items() for size in (1, 32)}
+        readers["page", 1], browser = in_page(driver, network)
         seconds, texts = take_turns(readers | workers, files, a.chunk, a.repetitions)
         chromium = browser.version
         browser.close()

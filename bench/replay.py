@@ -2,8 +2,8 @@
 
     python bench/replay.py [--epochs 16] [--variants ours no-prior ...]
 
-Chapter 7's data and recipe, and variants with one thing changed each; crnn_lib.widgets.film.Film says what a frame
-holds. With each run stand the two floors of its plateau: the lowest loss on the training labels of an output that
+Chapter 8's data and recipe, and variants with one thing changed each; crnn_lib.widgets.replay.film.Film says what a
+frame holds. With each run stand the two floors of its plateau: the lowest loss on the training labels of an output that
 ignores the image and is the same at every step, and of one that ignores the image alone.
 Writes crnn_lib/assets/replay.json, at most 300 kB.
 """
@@ -23,7 +23,7 @@ from crnn_lib.files import environment, write_text
 from crnn_lib.images import load_grey, resize, standardise
 from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Recipe, Run, tune_process
-from crnn_lib.widgets.film import Film
+from crnn_lib.widgets.replay.film import Film
 
 COUNT, LARGEST = 500, 300_000
 SAMPLES = {"ours": ("55dne", "mw4pg", "c3f8n")}  # of the sample images; the variants show the first alone

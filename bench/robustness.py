@@ -16,12 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from crnn_lib import assets, metrics, synth
-from crnn_lib.damage import DAMAGES, damaged
+from crnn_lib import assets, metrics, reader
 from crnn_lib.data import list_folder, read_labels, split
+from crnn_lib.drawing import captchas
+from crnn_lib.drawing.damage import DAMAGES, damaged
 from crnn_lib.files import environment, write_text
 from crnn_lib.images import load_grey, standardise
-from crnn_lib.model import CRNN, load
+from crnn_lib.model import CRNN
+from crnn_lib.reader import load
 
 SEED, COUNT = 8, 1000  # generated images
 FIRST = 60  # of them: their score is kept apart, for whoever wants to compute one point again
@@ -33,13 +35,13 @@ THICKER = ("times as thick", (1, 1.5, 2, 3, 4, 5, 6))
 
 def generated(count: int = COUNT, thicker: float = 1) -> tuple[list[np.ndarray], list[str]]:
     """The generated set: greys (h, w) and labels. The first images are the same for every `count`."""
-    low, high = synth.DEFAULT.line_stroke
-    return synth.generate(count, SEED, style=replace(synth.DEFAULT, line_stroke=(thicker * low, thicker * high)))
+    low, high = captchas.DEFAULT.line_stroke
+    return captchas.generate(count, SEED, style=replace(captchas.DEFAULT, line_stroke=(thicker * low, thicker * high)))
 
 
-def read(model: CRNN, greys: list[np.ndarray]) -> metrics.Readings:
+def read(model: CRNN, greys: list[np.ndarray]) -> reader.Readings:
     config = model.config
-    return metrics.read(model, torch.stack([standardise(grey, config.height, config.width) for grey in greys]))
+    return reader.read(model, torch.stack([standardise(grey, config.height, config.width) for grey in greys]))
 
 
 def row(model: CRNN, name: str, kind: str, unit: str, strength: float, greys: list, labels: list[str]) -> dict:

@@ -31,13 +31,15 @@ import ink
 import numpy as np
 import torch
 
-from crnn_lib import assets, metrics, strokes
+from crnn_lib import assets, metrics, reader
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
 from crnn_lib.data import LabelledImages
+from crnn_lib.drawing import pen
+from crnn_lib.drawing.skeletons import SYMBOLS
 from crnn_lib.files import environment, write_text
 from crnn_lib.images import HEIGHT, WIDTH, standardise
-from crnn_lib.model import CRNN, Config, load, save
-from crnn_lib.skeletons import SYMBOLS
+from crnn_lib.model import CRNN, Config
+from crnn_lib.reader import load, save
 from crnn_lib.training import Recipe, Run, tune_process
 
 CONFIG = Config(alphabet=SYMBOLS, channels=(16, 32, 64, 96, 96), features=96)
@@ -249,12 +251,12 @@ def side_by_side(glyphs: list[tuple[str, str, list]], scale: float, way: str, rn
         x += (high[0] - low[0]) * size + gap
     drawn = [np.array(part) * 20 for part in result]
     if way != "unscaled":
-        return strokes.normalise(drawn)
+        return pen.normalise(drawn)
     low, high = (f(np.concatenate(drawn), axis=0) for f in (np.min, np.max))
     pad = np.array([WIDTH, HEIGHT])
     shrink = min(1.0, *((pad - 4) / np.maximum(high - low, 1)))
     corner = 2 + (pad - 4 - (high - low) * shrink) * [rng.random(), rng.random()]
-    return strokes.quantise([(part - low) * shrink + corner for part in drawn])
+    return pen.quantise([(part - low) * shrink + corner for part in drawn])
 
 
 def test_strings(glyphs: Ink, symbols: str, passes: int, seed: int) -> list[tuple[str, Ink]]:
@@ -280,7 +282,7 @@ def writer_scale(glyphs: Ink) -> dict[str, float]:
 
 def draw(strings: list[tuple[str, Ink]], scales: dict[str, float], way: str) -> LabelledImages:
     rng = random.Random(way)
-    images = [standardise(strokes.render(side_by_side(g, scales[w], way, rng)).astype(np.float32)) for w, g in strings]
+    images = [standardise(pen.render(side_by_side(g, scales[w], way, rng)).astype(np.float32)) for w, g in strings]
     labels = ["".join(s for _, s, _ in g) for _, g in strings]
     return LabelledImages(torch.stack(images), tuple(labels), tuple(w for w, _ in strings))
 
@@ -301,7 +303,7 @@ def judge(model: CRNN, glyphs: Ink, passes: int) -> dict:
         result[name] = {}
         for way in WAYS:
             data = draw(strings, scales, way)
-            texts = metrics.read(model, data.images).texts
+            texts = reader.read(model, data.images).texts
             entry = figures(list(data.labels), texts, distinct)
             entry["by_writer"] = {}
             for writer in sorted(scales):
@@ -354,25 +356,25 @@ def main() -> None:
         watched = draw(test_strings(validation, SYMBOLS, 1, seed=3), writer_scale(validation), "line")
         return show(judge(train(everything, VALIDATION + TEST, "choose", a.work, validation=watched), validation, 2))
     if a.stage == "ship":
-        reader = train(everything, (), "ship", a.work)
-        return save(reader, a.weights, reader.provenance | {"environment": environment()})
+        network = train(everything, (), "ship", a.work)
+        return save(network, a.weights, network.provenance | {"environment": environment()})
     if a.stage == "folds":
         record = json.loads(a.out.read_text(encoding="utf-8"))
         record["folds"] = {}
         for fold in FOLDS:
             name = " ".join(fold)
-            reader = train(everything, fold, "folds", a.work, f" {name}")
-            found = judge(reader, of(fold), 6)
-            record["folds"][name] = {"writers": reader.provenance["writers"], "test": found}
+            network = train(everything, fold, "folds", a.work, f" {name}")
+            found = judge(network, of(fold), 6)
+            record["folds"][name] = {"writers": network.provenance["writers"], "test": found}
             show(found)
     else:
         first = train(everything, TEST, "first", a.work)
-        reader = train(everything, TEST, "judge", a.work)
+        network = train(everything, TEST, "judge", a.work)
         test = {"uji": of(TEST, "uji"), "unipen and omniglot": of(TEST, "unipen") + of(TEST, "omniglot")}
         record = {"counts_as_right": ["0/o", "1/l/i"],
-                  "test": {name: judge(reader, glyphs, 6 if name == "uji" else 3) for name, glyphs in test.items()},
-                  "first_look": {"uji": judge(first, test["uji"], 6)}, "training": reader.provenance,
-                  "parameters": reader.parameter_count(), "config": asdict(CONFIG), "data": SOURCES,
+                  "test": {name: judge(network, glyphs, 6 if name == "uji" else 3) for name, glyphs in test.items()},
+                  "first_look": {"uji": judge(first, test["uji"], 6)}, "training": network.provenance,
+                  "parameters": network.parameter_count(), "config": asdict(CONFIG), "data": SOURCES,
                   "command": "python bench/stroke_reader.py --ink DIR --stage judge; then --stage folds",
                   "environment": environment()}  # fmt: skip
         for found in (*record["test"].values(), *record["first_look"].values()):

@@ -2,7 +2,7 @@
 
     python bench/symptoms.py [--seeds 0 1 2] [--epochs 24]
 
-Data, network and recipe are those of chapter 7's run; the seed decides the weights, the split and the order. After
+Data, network and recipe are those of chapter 8's run; the seed decides the weights, the split and the order. After
 each epoch: the losses, the share of time steps whose most probable class is the blank, and how many validation images
 are read exactly. Writes data/results/symptoms.json.
 """
@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from crnn_lib import metrics, synth
+from crnn_lib import reader
 from crnn_lib.alphabet import BLANK
+from crnn_lib.drawing import captchas
 from crnn_lib.files import environment, write_text
 from crnn_lib.images import resize
 from crnn_lib.model import CRNN
@@ -32,12 +33,12 @@ VARIANTS = {  # what is switched off
 
 
 def generated(count, standardised):
-    """Chapter 7's images; not standardised, they are grey levels in [0, 1], dark ink on a bright ground."""
-    data = synth.dataset(count, seed=7)
+    """Chapter 8's images; not standardised, they are grey levels in [0, 1], dark ink on a bright ground."""
+    data = captchas.dataset(count, seed=7)
     if standardised:
         return data
     height, width = data.images.shape[2:]
-    grey = [torch.tensor(resize(image, height, width)) / 255 for image in synth.generate(count, seed=7)[0]]
+    grey = [torch.tensor(resize(image, height, width)) / 255 for image in captchas.generate(count, seed=7)[0]]
     return replace(data, images=torch.stack(grey)[:, None])
 
 
@@ -55,7 +56,7 @@ def train(data, recipe, batchnorm):
     rows = []
     for _ in range(recipe.epochs):
         record = run.epoch(lambda: False)
-        classes = metrics.read(run.model, run.validation.images).log_probs.argmax(-1)
+        classes = reader.read(run.model, run.validation.images).log_probs.argmax(-1)
         rows.append(
             {
                 "train_loss": round(record["train_loss"], 4),

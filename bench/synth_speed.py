@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from crnn_lib import synth
+from crnn_lib.drawing import captchas
 from crnn_lib.images import standardise
 
 
@@ -31,9 +31,9 @@ def main() -> None:
         seconds[name] = time.process_time() - started
         return result
 
-    synth.generate(200, seed=1)
-    images, _ = timed("5 characters", lambda: synth.generate(a.count))
-    timed("1 to 8 characters", lambda: synth.generate(a.count, lengths=(1, 8)))
+    captchas.generate(200, seed=1)
+    images, _ = timed("5 characters", lambda: captchas.generate(a.count))
+    timed("1 to 8 characters", lambda: captchas.generate(a.count, lengths=(1, 8)))
     timed("standardising", lambda: [standardise(image.astype(np.float32)) for image in images])
     rows = {name: round(a.count / spent) for name, spent in seconds.items()}
     if a.json:

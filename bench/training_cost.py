@@ -30,7 +30,7 @@ import torch
 from published_recipe import MARK, PUBLISHED
 from torch import Tensor, nn
 
-from crnn_lib import images, metrics, synth
+from crnn_lib import images, metrics
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS, Alphabet
 from crnn_lib.data import LabelledImages, list_folder, load_folder, split
 from crnn_lib.files import environment, peak_megabytes, write_text
@@ -142,7 +142,7 @@ def train(which: str, seed: int, captchas: Path | None, state: Path) -> None:
     torch.manual_seed(seed)
     started = time.process_time()
     if which.isdigit():
-        data, test, recipe, model = synth.dataset(int(which), seed), None, Recipe(seed=seed), CRNN()
+        data, test, recipe, model = captchas.dataset(int(which), seed), None, Recipe(seed=seed), CRNN()
     else:
         build, read, recipe = RECIPES[which]
         everything = read(captchas)

@@ -12,6 +12,7 @@ import argparse
 import base64
 import io
 import json
+import re
 import statistics
 import subprocess
 import tarfile
@@ -24,13 +25,14 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 from torch.nn import utils
 
-from crnn_lib import assets, images, metrics, model, synth, training
-from crnn_lib.browser import FLAGS, find_chromium
+from crnn_lib import assets, images, metrics, model, reader, training
+from crnn_lib.drawing import captchas
 from crnn_lib.files import environment, write_text
-from crnn_lib.widgets import source, weights
+from crnn_lib.tools.browser import FLAGS, find_chromium
+from crnn_lib.widgets import bundle, weights
 
 ROOT = Path(__file__).resolve().parents[1]
-PRESENT = source.FOLDER
+PRESENT = bundle.FOLDER
 
 
 class Clock:
@@ -57,13 +59,13 @@ class Clock:
         setattr(holder, name, timed)
 
 
-def parts_of(reader):
+def parts_of(network):
     """Module by part, in the order of the forward pass."""
     parts = {}
-    for i, (block, pool) in enumerate(zip(reader.blocks, reader.pools, strict=True), 1):
+    for i, (block, pool) in enumerate(zip(network.blocks, network.pools, strict=True), 1):
         parts |= {f"conv{i}": block[0], f"BatchNorm {i}": block[1], f"ReLU {i}": block[2], f"pool{i}": pool}
-    parts |= {"projection": reader.project, "projection's BatchNorm": reader.normalise}
-    return parts | {"BiLSTM": reader.lstm, "classifier": reader.classify}
+    parts |= {"projection": network.project, "projection's BatchNorm": network.normalise}
+    return parts | {"BiLSTM": network.lstm, "classifier": network.classify}
 
 
 def watch(clock, run):
@@ -91,7 +93,7 @@ def watch(clock, run):
 def training_step(epochs, count=800):
     """Milliseconds of CPU time a step by part, medians over epochs: now, and before, one parameter after the other."""
     training.tune_process()
-    data, recipe = synth.dataset(count, seed=7), training.Recipe(epochs=epochs + 1)
+    data, recipe = captchas.dataset(count, seed=7), training.Recipe(epochs=epochs + 1)
     runs = {name: training.Run(model.CRNN(), data, recipe) for name in ("before", "now")}
     for group in runs["before"].optimizer.param_groups:
         group["foreach"] = False
@@ -152,10 +154,13 @@ MEASURE = """async ([samples, engines, weights, count]) => {
 
 def script_of(folder):
     """The engine, the pictures and the decoders of a folder of widgets, as one script."""
-    source.FOLDER = folder
-    names = dict.fromkeys(name for last in ("engine", "images", "decode") for name in source.order(last))
-    texts = [(folder / "js" / f"{name}.js").read_text(encoding="utf-8") for name in names]
-    return "\n".join(source.EXPORT.sub("", source.IMPORT.sub("", text)) for text in texts)
+    bundle.FOLDER = folder
+    needed = ("engine", "images", "decode")
+    if (folder / "page").is_dir():
+        return bundle.flat(*(f"page/{name}.js" for name in needed))
+    plain = re.compile(r"^import\b[^;]*;\n|^export ", re.MULTILINE)  # version 1: all modules in one scope
+    texts = (path.read_text(encoding="utf-8") for path in sorted((folder / "js").glob("*.js")))
+    return "\n".join(plain.sub("", text) for text in texts)
 
 
 def script_at(commit):
@@ -175,7 +180,7 @@ def page_reading(count, before):
     engines = ({"before": script_at(before)} if before else {}) | {"now": script_of(PRESENT)}
     grey = [images.load_grey(path) for path in assets.SAMPLES.values()]
     samples = [{"pixels": g.ravel().tolist(), "height": g.shape[0], "width": g.shape[1]} for g in grey]
-    packed = weights.to_bytes(model.load("captcha"))
+    packed = weights.to_bytes(reader.load("captcha"))
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         page, version = browser.new_page(), browser.version

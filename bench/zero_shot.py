@@ -16,10 +16,12 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from crnn_lib import metrics, synth
+from crnn_lib import metrics
 from crnn_lib.data import load_folder, read_labels, with_labels
+from crnn_lib.drawing import captchas
 from crnn_lib.files import environment, write_text
-from crnn_lib.model import Config, save
+from crnn_lib.model import Config
+from crnn_lib.reader import save
 from crnn_lib.training import Recipe, fit, tune_process
 
 COUNT = 16000
@@ -42,7 +44,7 @@ def main() -> None:
 
     tune_process()
     started = time.process_time()
-    generated = synth.dataset(a.count, seed=a.seed)
+    generated = captchas.dataset(a.count, seed=a.seed)
     drawn = time.process_time() - started
     recipe = Recipe(seed=a.seed, epochs=a.epochs, batch_size=32, validation_fraction=0.02)
     run = fit(Config(), generated, recipe)
@@ -68,10 +70,10 @@ def main() -> None:
         for name, label, text in zip(real.names, real.labels, readings.texts, strict=True)
         if label != text
     ]
-    result |= {"recipe": asdict(recipe), "style": asdict(synth.DEFAULT), "history": run.history}
+    result |= {"recipe": asdict(recipe), "style": asdict(captchas.DEFAULT), "history": run.history}
     result |= {"command": "python bench/zero_shot.py --captchas DIR", "environment": environment()}
     if a.weights:
-        save(run.model, a.weights, {"data": "generated", "recipe": asdict(recipe), "style": asdict(synth.DEFAULT)})
+        save(run.model, a.weights, {"data": "generated", "recipe": asdict(recipe), "style": asdict(captchas.DEFAULT)})
     write_text(a.out, json.dumps(result, indent=1) + "\n")
     for name in ("all", "tuned", "held_out", "all_corrected"):
         if name in result:

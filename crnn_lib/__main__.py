@@ -6,11 +6,11 @@ import sys
 def main() -> int:
     """Run the command that `sys.argv` asks for; the exit code."""
     if sys.argv[1:] == ["doctor"]:  # answers even where torch, which everything else imports, is missing
-        from crnn_lib.doctor import run
+        from crnn_lib.tools.doctor import run
 
         return run()
     try:
-        from crnn_lib import cli  # seconds, in which Ctrl-C may come
+        from crnn_lib.tools import cli  # seconds, in which Ctrl-C may come
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130

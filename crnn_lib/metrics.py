@@ -1,63 +1,19 @@
-"""Reading a set of images, and judging the readings: exact strings, edits, intervals, confusions, slices."""
+"""Judging readings: exact strings, edits, intervals, confusions, slices."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from math import fsum, sqrt
 from typing import Any
 
-import torch
-import torch.nn.functional as F
 from rapidfuzz.distance import Levenshtein
 from torch import Tensor
 
-from crnn_lib import ctc
-from crnn_lib.alphabet import Alphabet
 from crnn_lib.errors import UserError
-from crnn_lib.model import CRNN, check_images, evaluating
+from crnn_lib.model import CRNN, check_images
+from crnn_lib.reader import Readings, read, sequence_losses
 
 GAP = "∅"  # stands for "no character" in confusions: a deletion's reading, an insertion's truth
-
-
-@dataclass(frozen=True)
-class Readings:
-    """What a model says of N images: `log_probs` (N, T, K), `texts`, and p(text | image) of each as `confidences`."""
-
-    log_probs: Tensor
-    texts: list[str]
-    confidences: list[float]
-
-
-def sequence_losses(log_probs: Tensor, labels: Sequence[str], alphabet: Alphabet) -> Tensor:
-    """-log p(label) in nats for each of N sequences: (N, T, K) -> (N,); `inf` where a label does not fit.
-
-    Raises UserError for log-probabilities of another shape, or labels with a symbol that the alphabet lacks.
-    """
-    shape = tuple(log_probs.shape) if isinstance(log_probs, Tensor) else ()
-    if isinstance(labels, str) or shape != (len(labels) or None, *shape[1:2], len(alphabet)):
-        given = f"shape {shape}" if shape else type(log_probs).__name__
-        second = f"the text {labels[:40]!r}" if isinstance(labels, str) else f"{len(labels)} labels"
-        wanted = f"a tensor (N, T, {len(alphabet)}) of log-probabilities and a list of N labels"
-        raise UserError(f"the losses are of {wanted}, not of {given} and {second}")
-    targets = [torch.tensor(alphabet.encode(label), dtype=torch.long) for label in labels]
-    lengths = torch.tensor([len(target) for target in targets])
-    steps = torch.full_like(lengths, log_probs.shape[1])
-    flat = torch.cat(targets).to(log_probs.device)
-    return F.ctc_loss(log_probs.transpose(0, 1), flat, steps, lengths, reduction="none")
-
-
-def read(model: CRNN, images: Tensor, batch_size: int = 64) -> Readings:
-    """Read standardised `images` (N, 1, H, W) with greedy decoding, in evaluation mode.
-
-    Raises UserError for images of another shape, height or type, or that are not standardised.
-    """
-    check_images(model, images)
-    with evaluating(model) as like:
-        log_probs = torch.cat([model(part.to(like)).cpu() for part in images.split(batch_size)])
-    texts = [model.alphabet.decode(ctc.greedy_decode(one)) for one in log_probs]
-    losses = sequence_losses(log_probs.double(), texts, model.alphabet)
-    return Readings(log_probs, texts, losses.neg().exp().clamp(max=1).tolist())  # float32 log_probs may sum to 1 + 1e-7
 
 
 def edits(label: str, reading: str) -> int:

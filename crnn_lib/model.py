@@ -5,29 +5,21 @@ Source: Shi, Bai and Yao 2015, "An End-to-End Trainable Neural Network for Image
 W width, T time steps (columns), K classes with the blank at 0.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import wraps
 from itertools import pairwise
 from operator import index
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
-from crnn_lib import assets
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS, Alphabet
 from crnn_lib.errors import UserError
-from crnn_lib.files import atomic_path
 from crnn_lib.images import SD_FLOOR
 
-FORMAT = "crnn_lib 1"
-NO_FILE = f"no such file, nor a model that ships ({', '.join(assets.WEIGHTS)})"
 MOST_NUMBERS = 2**27  # in one stage of one image: half a gigabyte
 
 
@@ -249,69 +241,3 @@ def check_images(model: nn.Module, images: Any, dtype: torch.dtype | None = None
     low, high = images.min(), images.max()
     if not max(-low, high) <= 1 / SD_FLOOR:  # also where one is not a number
         raise UserError(f"{wanted}, standardised, not from {low:.4g} to {high:.4g}: use images.standardise")
-
-
-def save(model: CRNN, path: str | Path, provenance: dict[str, Any]) -> None:
-    """Write weights, configuration and `provenance` (JSON-able: data, split, recipe, versions) as safetensors.
-
-    The same model and provenance give the same bytes. Raises UserError when `path` cannot be written.
-    """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    metadata = {
-        "format": FORMAT,
-        "config": json.dumps(asdict(model.config)),
-        "provenance": json.dumps(provenance, sort_keys=True),
-    }
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(_in_order(to_safetensors(tensors, metadata)))
-
-
-def _in_order(content: bytes) -> bytes:
-    """The same safetensors file with its header's keys sorted: the library writes metadata in random order."""
-    start = 8 + int.from_bytes(content[:8], "little")
-    header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    return len(header).to_bytes(8, "little") + header + content[start:]
-
-
-def load(source: str | Path) -> CRNN:
-    """A model that ships, by name (`captcha` or `pen`), or that of a file written by `save`; in evaluation mode.
-
-    `model.provenance` says how it was trained. Raises UserError when the file is missing, damaged, not safetensors, or
-    does not fit its own configuration.
-    """
-    path = assets.WEIGHTS.get(str(source), source)
-    if path != source and Path(source).is_file():
-        raise UserError(
-            f"{str(source)!r} is a model that ships and a file here: give that file's whole path, or rename it"
-        )
-    try:
-        with open(path, "rb"), safe_open(path, framework="pt") as file:  # open tells a file that may not be read
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise UserError(f"it holds no reader of this library (format {metadata.get('format')!r})")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            config, provenance = Config(**json.loads(metadata["config"])), json.loads(metadata["provenance"])
-        with torch.device("meta"):  # allocates nothing: sizes are checked against the file's own tensors
-            model = CRNN(config)
-        shapes = model.state_dict().items()  # of the process's default dtype, which may be float64
-        kinds = {name: torch.float32 if tensor.is_floating_point() else tensor.dtype for name, tensor in shapes}
-        for name, tensor in tensors.items():
-            if tensor.dtype != kinds.get(name, tensor.dtype) or not tensor.isfinite().all():
-                raise UserError(f"{name} holds {tensor.dtype}, or no finite numbers")
-        model.load_state_dict(tensors, assign=True)
-        if not isinstance(provenance, dict):
-            raise UserError("its provenance is no JSON object")
-        model.provenance = provenance
-    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        reason = NO_FILE if isinstance(error, FileNotFoundError) else " ".join(str(error).split())[:200]
-        if isinstance(error, SafetensorError) and _is_pickle(path):
-            reason = "it is pickled, could run any program and is never opened; save the tensors as safetensors"
-        raise UserError(f"cannot read weights from {path}: {reason}") from error
-    return model.eval()
-
-
-def _is_pickle(path: str | Path) -> bool:
-    """Whether the file begins as pickled tensors do: a zip, or the protocol's mark."""
-    with open(path, "rb") as file:
-        return file.read(4).startswith((b"PK\3\4", b"\x80"))

@@ -13,8 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from crnn_lib import cli
 from crnn_lib.errors import UserError
+from crnn_lib.tools import cli
 
 fuzz = settings.get_profile("fuzz")  # the number of cases: see conftest.py
 few = settings(fuzz, max_examples=max(fuzz.max_examples // 10, 3))  # where a case trains a network

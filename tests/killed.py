@@ -14,7 +14,7 @@ import nbformat
 from safetensors import SafetensorError, safe_open
 from test_fetch import Handler, zipped
 
-from crnn_lib import cli, fetch
+from crnn_lib.tools import cli, fetch
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -70,7 +70,7 @@ def make_house(home):
     for name in names[: IMAGES // 3]:
         shutil.copy(images / name, home / "part")
     (home / "old.txt").write_text("an earlier output\n" * 1000)
-    notebook = nbformat.read(ROOT / "book" / "03_map_to_sequence.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / "book" / "04_map_to_sequence.ipynb", as_version=4)
     notebook.cells = notebook.cells[:14]
     for cell in notebook.cells:
         if cell.cell_type == "code":

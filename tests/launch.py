@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = ROOT / "_build" / "launch"
 GITHUB = "https://github.com/owner/name"
-CHAPTERS = ["02_cnn_features", "09_playground"]
+CHAPTERS = ["03_cnn_features", "12_playground"]
 KERNEL = ["ipykernel", "nbclient"]
 SCIENCE = ["torch", "numpy", "pillow", "scipy", "tqdm", "pandas", "matplotlib", "seaborn", "ipywidgets"]
 BRINGS = {"binder": KERNEL, "colab": KERNEL + SCIENCE}

@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from killing import Killed, die
 
-from crnn_lib import audit, metrics, synth
-from crnn_lib.audit import OutOfFold, choose, compare, crossval, read_rows, write_rows
+from crnn_lib import metrics
 from crnn_lib.data import folds
+from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
 from crnn_lib.model import Config
+from crnn_lib.tools import audit
+from crnn_lib.tools.audit import OutOfFold, choose, compare, crossval, read_rows, write_rows
 from crnn_lib.training import Recipe, fit
 
 CONFIG = Config(
@@ -23,7 +25,7 @@ RECIPE = Recipe(epochs=2, batch_size=4, validation_fraction=0.25)
 
 @pytest.fixture(scope="module")
 def data():
-    return synth.dataset(count=12, alphabet="2bx", lengths=(2, 3), height=32, width=32)
+    return captchas.dataset(count=12, alphabet="2bx", lengths=(2, 3), height=32, width=32)
 
 
 @pytest.fixture(scope="module")

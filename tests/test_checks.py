@@ -11,8 +11,10 @@ import torch
 from fuzzing import call
 from PIL import Image
 
-from crnn_lib import audit, checks, commands, data, images, synth
+from crnn_lib import data, images
+from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
+from crnn_lib.tools import audit, checks, commands
 
 CASES = Path(__file__).parent / "cases"
 
@@ -168,7 +170,7 @@ def test_single_rows_are_not_taken_for_two(folder):
 
 
 def test_generated_images_hold_one_row():
-    assert not any(checks.has_two_rows(image[0]) for image in synth.dataset(300, seed=5).images)
+    assert not any(checks.has_two_rows(image[0]) for image in captchas.dataset(300, seed=5).images)
 
 
 def test_real_images_hold_one_row_and_nothing_is_wrong_with_them(captcha_dir):

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from crnn_lib import audit, data, metrics
+from crnn_lib import data, metrics
+from crnn_lib.tools import audit
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK, RESULTS = ROOT / "book", ROOT / "data" / "results"

@@ -17,10 +17,12 @@ import pytest
 import torch
 from PIL import Image
 
-from crnn_lib import __version__, audit, cli, commands, doctor, fetch, metrics, model, synth, training
-from crnn_lib.cli import main
+from crnn_lib import __version__, metrics, model, reader, training
 from crnn_lib.data import load_folder, split
+from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
+from crnn_lib.tools import audit, cli, commands, doctor, fetch
+from crnn_lib.tools.cli import main
 
 ROOT = Path(__file__).parents[1]
 SCORES = {"images", "exact", "exact_accuracy", "exact_interval", "edits", "characters", "cer", "character_accuracy",
@@ -37,7 +39,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def reader(folder, tmp_path_factory):
+def trained(folder, tmp_path_factory):
     """Weights trained for three epochs on one part of the folder."""
     path = tmp_path_factory.mktemp("weights") / "reader.safetensors"
     assert main(["train", "--data", str(folder), "--out", str(path), *QUICK, "--split-seed", "5"]) == 0
@@ -45,13 +47,13 @@ def reader(folder, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def talker(reader):
+def talker(trained):
     """The same reader, but it never says blank: so short a training has taught it little else."""
-    network = model.load(reader)
+    network = reader.load(trained)
     with torch.no_grad():
         network.classify.bias[0] -= 50
-    path = reader.with_name("talker.safetensors")
-    model.save(network, path, network.provenance)
+    path = trained.with_name("talker.safetensors")
+    reader.save(network, path, network.provenance)
     return path
 
 
@@ -118,11 +120,11 @@ def untrained(monkeypatch):
 @pytest.fixture
 def embedded(monkeypatch):
     """A small embedded set in place of the whole one."""
-    monkeypatch.setattr(synth, "dataset", partial(synth.dataset, 20))
+    monkeypatch.setattr(captchas, "dataset", partial(captchas.dataset, 20))
 
 
 def weights_of(path):
-    return {name: tensor.numpy().tobytes() for name, tensor in model.load(path).state_dict().items()}
+    return {name: tensor.numpy().tobytes() for name, tensor in reader.load(path).state_dict().items()}
 
 
 # --- data ---
@@ -183,12 +185,12 @@ def test_train_writes_a_reader_and_says_how_it_went(folder, tmp_path, say):
         "weights": str(out), "images": 28, "train_images": 14, "split_seed": 4, "train_fraction": 0.5, "epoch": 1
     }  # fmt: skip
     assert told["train_loss"] > 0 and told["cpu_seconds"] >= 0
-    reader = model.load(out)
-    assert reader.config.width == 40 and set(reader.config.alphabet) == set("".join(load_folder(folder).labels))
-    recipe = reader.provenance["recipe"]
+    trained = reader.load(out)
+    assert trained.config.width == 40 and set(trained.config.alphabet) == set("".join(load_folder(folder).labels))
+    recipe = trained.provenance["recipe"]
     assert (recipe["seed"], recipe["epochs"], recipe["optimizer"], recipe["schedule"]) == (9, 1, "adam", "plateau")
-    assert reader.provenance["data"] == load_folder(folder).fingerprint()
-    assert reader.provenance["environment"]["torch"] == torch.__version__ and len(reader.provenance["history"]) == 1
+    assert trained.provenance["data"] == load_folder(folder).fingerprint()
+    assert trained.provenance["environment"]["torch"] == torch.__version__ and len(trained.provenance["history"]) == 1
 
 
 def test_progress_goes_to_stderr_and_results_to_stdout(folder, tmp_path, call):
@@ -207,21 +209,23 @@ def test_each_verb_works_without_data(embedded, tmp_path, say, monkeypatch):
     assert told["images"] == 20 and Path(told["out"]) == Path("runs/crossval.csv") and len(rows(told["out"])) == 20
 
 
-def test_training_afresh_gives_the_same_reader_and_takes_nothing_from_an_old_checkpoint(folder, reader, tmp_path, call):
+def test_training_afresh_gives_the_same_reader_and_takes_nothing_from_an_old_checkpoint(
+    folder, trained, tmp_path, call
+):
     out = tmp_path / "r"
     (tmp_path / "r.checkpoint").write_text("something old")
     out.write_text("something older")
     assert call("train", "--data", folder, "--out", out, *QUICK, "--split-seed", 5, "--fresh")[0] == 0
-    assert weights_of(out) == weights_of(reader)
+    assert weights_of(out) == weights_of(trained)
     assert os.listdir(tmp_path) == ["r"]
 
 
-def test_the_test_part_is_not_trained_on(folder, reader, copy, tmp_path, call):
+def test_the_test_part_is_not_trained_on(folder, trained, copy, tmp_path, call):
     data = load_folder(copy)
     for i in split(data.labels, 0.7, 5)[1]:  # spoil every test image
         Image.fromarray(np.full((50, 200), 128, np.uint8)).save(copy / data.names[i])
     assert call("train", "--data", copy, "--out", tmp_path / "r", *QUICK, "--split-seed", 5)[0] == 0
-    assert weights_of(tmp_path / "r") == weights_of(reader)
+    assert weights_of(tmp_path / "r") == weights_of(trained)
 
 
 # --- going on, and what is not overwritten ---
@@ -244,7 +248,9 @@ def ctrl_c_after_an_epoch(monkeypatch, module, call, *arguments):
 
 
 @pytest.mark.parametrize("again", [(), ("--resume",)])
-def test_after_ctrl_c_the_same_command_ends_like_an_undisturbed_run(again, folder, reader, tmp_path, call, monkeypatch):
+def test_after_ctrl_c_the_same_command_ends_like_an_undisturbed_run(
+    again, folder, trained, tmp_path, call, monkeypatch
+):
     arguments = ("train", "--data", folder, "--out", tmp_path / "r", *QUICK, "--split-seed", 5)
     assert "the same command goes on" in ctrl_c_after_an_epoch(monkeypatch, commands, call, *arguments)
     assert os.listdir(tmp_path) == ["r.checkpoint"]
@@ -253,16 +259,16 @@ def test_after_ctrl_c_the_same_command_ends_like_an_undisturbed_run(again, folde
     monkeypatch.setattr(training.Run, "epoch", lambda run, stop: epochs.append(1) or original(run, stop))
     assert call(*arguments, *again)[0] == 0
     assert len(epochs) == 2, "the first epoch is not repeated"
-    assert weights_of(tmp_path / "r") == weights_of(reader) and os.listdir(tmp_path) == ["r"]
+    assert weights_of(tmp_path / "r") == weights_of(trained) and os.listdir(tmp_path) == ["r"]
 
 
-def test_a_fresh_run_that_was_interrupted_goes_on_over_an_older_file(folder, reader, tmp_path, call, monkeypatch):
+def test_a_fresh_run_that_was_interrupted_goes_on_over_an_older_file(folder, trained, tmp_path, call, monkeypatch):
     out = tmp_path / "r"
     out.write_text("something older")
     arguments = ("train", "--data", folder, "--out", out, *QUICK, "--split-seed", 5)
     err = ctrl_c_after_an_epoch(monkeypatch, commands, call, *arguments, "--fresh")
     assert "the same command without --fresh goes on" in err
-    assert call(*arguments)[0] == 0 and weights_of(out) == weights_of(reader)
+    assert call(*arguments)[0] == 0 and weights_of(out) == weights_of(trained)
 
 
 def test_a_fresh_run_that_was_interrupted_at_once_starts_again(folder, tmp_path, call, monkeypatch):
@@ -280,10 +286,10 @@ def test_ctrl_c_while_torch_is_imported(monkeypatch, capsys):
 
     class Interrupted:
         def find_spec(self, name, *_):
-            if name == "crnn_lib.cli":
+            if name == "crnn_lib.tools.cli":
                 raise KeyboardInterrupt
 
-    monkeypatch.delitem(sys.modules, "crnn_lib.cli")
+    monkeypatch.delitem(sys.modules, "crnn_lib.tools.cli")
     monkeypatch.delattr(crnn_lib, "cli")
     monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
     monkeypatch.setattr(sys, "argv", ["crnn", "predict", "x.png"])
@@ -320,15 +326,15 @@ def test_a_finished_training_is_left_as_it_is(again, folder, tmp_path, say, call
      (("--train-fraction", 0.6), "train_fraction"), (("--width", 48), "config"), (("--no-augmentation",), "recipe")],
 )  # fmt: skip
 def test_the_weights_of_another_training_are_not_overwritten(
-    other, named, folder, reader, tmp_path, refused, untrained
+    other, named, folder, trained, tmp_path, refused, untrained
 ):
-    shutil.copy(reader, tmp_path / "r")
+    shutil.copy(trained, tmp_path / "r")
     message = refused("train", "--data", folder, "--out", "r", *QUICK, "--split-seed", 5, *other)
     assert "r exists, of another training" in message and named in message and "--fresh" in message
 
 
-def test_weights_of_other_pixels_or_labels_are_not_overwritten(copy, reader, tmp_path, refused, untrained):
-    shutil.copy(reader, tmp_path / "r")
+def test_weights_of_other_pixels_or_labels_are_not_overwritten(copy, trained, tmp_path, refused, untrained):
+    shutil.copy(trained, tmp_path / "r")
     path = next(copy.glob("*.png"))
     Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
     assert "(other data)" in refused("train", "--data", copy, "--out", "r", *QUICK, "--split-seed", 5)
@@ -339,7 +345,7 @@ def test_a_file_that_holds_no_weights_is_not_overwritten(folder, tmp_path, refus
     assert "holds no weights: use --fresh" in refused("train", "--data", folder, "--out", "r", *QUICK)
 
 
-def test_the_checkpoint_of_another_run_or_a_damaged_one_is_refused(folder, reader, tmp_path, refused, monkeypatch):
+def test_the_checkpoint_of_another_run_or_a_damaged_one_is_refused(folder, trained, tmp_path, refused, monkeypatch):
     out, checkpoint = tmp_path / "r", tmp_path / "r.checkpoint"
     arguments = ("train", "--data", folder, "--out", out, *QUICK)
     data = load_folder(folder, width=40).subset(range(20))
@@ -347,17 +353,17 @@ def test_the_checkpoint_of_another_run_or_a_damaged_one_is_refused(folder, reade
     training.fit(config, data, training.Recipe(epochs=1), checkpoint=checkpoint)
     message = refused(*arguments)
     assert "another recipe, model or data" in message and "--fresh" in message
-    for content in (reader.read_bytes(), b"", checkpoint.read_bytes()[:500]):
+    for content in (trained.read_bytes(), b"", checkpoint.read_bytes()[:500]):
         checkpoint.write_bytes(content)
         assert "--fresh to start anew" in refused(*arguments)
 
 
-def test_weights_and_splits_of_version_1_are_recognised(folder, reader, tmp_path, say, untrained):
+def test_weights_and_splits_of_version_1_are_recognised(folder, trained, tmp_path, say, untrained):
     """It wrote a fingerprint of names and labels."""
-    network, data = model.load(reader), load_folder(folder)
+    network, data = reader.load(trained), load_folder(folder)
     pairs = sorted(zip(data.names, data.labels, strict=True))
     old = network.provenance | {"data": hashlib.sha256(json.dumps(pairs).encode()).hexdigest()}
-    model.save(network, tmp_path / "r", old)
+    reader.save(network, tmp_path / "r", old)
     told = say("evaluate", "--data", folder, "--weights", tmp_path / "r", "--split", "test")
     assert (told["split"], told["images"]) == ("test", 8)
     told = say("train", "--data", folder, "--out", tmp_path / "r", *QUICK, "--split-seed", 5)
@@ -366,7 +372,8 @@ def test_weights_and_splits_of_version_1_are_recognised(folder, reader, tmp_path
 
 KILLED = """
 import os, signal, sys
-from crnn_lib import cli, training
+from crnn_lib.tools import cli
+from crnn_lib import training
 step = training.Run.step
 def die(self, *batch):
     loss = step(self, *batch)
@@ -380,7 +387,7 @@ cli.main(sys.argv[1:])
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_killed_within_an_epoch_and_resumed_a_run_ends_like_an_undisturbed_one(folder, reader, tmp_path, call):
+def test_killed_within_an_epoch_and_resumed_a_run_ends_like_an_undisturbed_one(folder, trained, tmp_path, call):
     arguments = ["train", "--data", str(folder), "--out", str(tmp_path / "r"), *QUICK, "--split-seed", "5"]
     process = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True)
     assert process.returncode == -signal.SIGKILL, process.stderr
@@ -392,48 +399,48 @@ def test_killed_within_an_epoch_and_resumed_a_run_ends_like_an_undisturbed_one(f
         assert call(*arguments)[0] == 0
     assert len(shown) == 2, "the first epoch is not repeated"
     assert os.listdir(tmp_path) == ["r"]
-    assert weights_of(tmp_path / "r") == weights_of(reader)
+    assert weights_of(tmp_path / "r") == weights_of(trained)
 
 
 # --- evaluate ---
 
 
-def test_evaluate_scores_the_split_that_is_recorded(folder, reader, say):
-    told = say("evaluate", "--data", folder, "--weights", reader)
+def test_evaluate_scores_the_split_that_is_recorded(folder, trained, say):
+    told = say("evaluate", "--data", folder, "--weights", trained)
     assert told.keys() >= SCORES and (told["split"], told["images"]) == ("test", 8)
     low, high = told["exact_interval"]
     assert 0 <= low <= told["exact_accuracy"] == told["exact"] / told["images"] <= high <= 1
-    network = model.load(reader)
+    network = reader.load(trained)
     data = load_folder(folder, 32, 40)
     train, test = (data.subset(part) for part in split(data.labels, 0.7, 5))
     figures, _ = metrics.evaluate(network, test.images, test.labels)
-    assert told == figures | {"split": "test", "weights": str(reader)}
-    assert say("evaluate", "--data", folder, "--weights", reader, "--split", "test", "--split-seed", 5) == told
-    both = say("evaluate", "--data", folder, "--weights", reader, "--split", "all")
-    other = say("evaluate", "--data", folder, "--weights", reader, "--split", "train")
+    assert told == figures | {"split": "test", "weights": str(trained)}
+    assert say("evaluate", "--data", folder, "--weights", trained, "--split", "test", "--split-seed", 5) == told
+    both = say("evaluate", "--data", folder, "--weights", trained, "--split", "all")
+    other = say("evaluate", "--data", folder, "--weights", trained, "--split", "train")
     assert (both["images"], other["images"]) == (28, 20) and set(train.names).isdisjoint(test.names)
     assert both["edits"] == told["edits"] + other["edits"] and both["split"] == "all"
 
 
-def test_another_split_seed_is_an_error(folder, reader, refused):
+def test_another_split_seed_is_an_error(folder, trained, refused):
     for more in ((), ("--split", "test"), ("--split", "all")):
-        message = refused("evaluate", "--data", folder, "--weights", reader, "--split-seed", 6, *more)
+        message = refused("evaluate", "--data", folder, "--weights", trained, "--split-seed", 6, *more)
         assert "split seed 5" in message and "seed 6" in message
 
 
-def test_other_data_has_no_test_part(copy, reader, refused, say):
+def test_other_data_has_no_test_part(copy, trained, refused, say):
     with (copy / "labels.csv").open() as file:
         lines = file.readlines()
     (copy / "labels.csv").write_text("".join(lines[:-1]))
     for part in ("test", "train"):
-        assert "other data" in refused("evaluate", "--data", copy, "--weights", reader, "--split", part)
-    told = say("evaluate", "--data", copy, "--weights", reader)
+        assert "other data" in refused("evaluate", "--data", copy, "--weights", trained, "--split", part)
+    told = say("evaluate", "--data", copy, "--weights", trained)
     assert (told["split"], told["images"]) == ("all", 27)
 
 
-def test_scores_for_people_have_the_same_figures(folder, reader, say, call):
-    told = say("evaluate", "--data", folder, "--weights", reader)
-    code, out, err = call("evaluate", "--data", folder, "--weights", reader)
+def test_scores_for_people_have_the_same_figures(folder, trained, say, call):
+    told = say("evaluate", "--data", folder, "--weights", trained)
+    code, out, err = call("evaluate", "--data", folder, "--weights", trained)
     shown = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert (code, err) == (0, "") and shown.keys() == told.keys()
     assert shown["images"] == "8" and shown["cer"] == f"{told['cer']:.4f}"
@@ -446,9 +453,9 @@ def table(path, rows):
 
 
 def test_labels_to_score_against_may_be_others(folder, talker, tmp_path, say, refused):
-    network, data = model.load(talker), load_folder(folder, 32, 40)
+    network, data = reader.load(talker), load_folder(folder, 32, 40)
     test = data.subset(split(data.labels, 0.7, 5)[1])
-    texts = metrics.read(network, test.images).texts
+    texts = reader.read(network, test.images).texts
     assert all(texts)
     before = say("evaluate", "--data", folder, "--weights", talker)
     labels = table(tmp_path / "a.csv", zip(test.names, texts, strict=True))
@@ -467,28 +474,28 @@ def test_labels_to_score_against_may_be_others(folder, talker, tmp_path, say, re
     assert "missing.csv" in refused(*arguments, tmp_path / "missing.csv")
 
 
-def test_a_label_that_cannot_fit_costs_an_endless_loss_yet_the_json_is_sound(folder, reader, tmp_path, say):
+def test_a_label_that_cannot_fit_costs_an_endless_loss_yet_the_json_is_sound(folder, trained, tmp_path, say):
     labels = table(tmp_path / "a.csv", [(name, "bb" * 6) for name in load_folder(folder).names])
-    told = say("evaluate", "--data", folder, "--weights", reader, "--split", "all", "--labels", labels)
+    told = say("evaluate", "--data", folder, "--weights", trained, "--split", "all", "--labels", labels)
     assert told["exact"] == 0 and told["ctc_loss"] is None
 
 
-def test_images_with_unknown_characters_cannot_be_scored(copy, reader, refused):
+def test_images_with_unknown_characters_cannot_be_scored(copy, trained, refused):
     rows = list(csv.DictReader((copy / "labels.csv").open()))
     table(copy / "labels.csv", [(rows[0]["file"], "àé"), *((row["file"], row["label"]) for row in rows[1:])])
-    assert "not in the alphabet" in refused("evaluate", "--data", copy, "--weights", reader)
+    assert "not in the alphabet" in refused("evaluate", "--data", copy, "--weights", trained)
 
 
 @pytest.mark.parametrize(
     "provenance", [{}, {"data": None}, {"split_seed": 5}, "same", {"train_fraction": "x", "split_seed": []}]
 )
 def test_a_reader_without_a_recorded_split_is_scored_on_all_or_not_at_all(
-    provenance, folder, reader, tmp_path, refused
+    provenance, folder, trained, tmp_path, refused
 ):
-    network = model.load(reader)
+    network = reader.load(trained)
     if not isinstance(provenance, dict):
         provenance = {"data": network.provenance["data"]}
-    model.save(network, tmp_path / "r", provenance)
+    reader.save(network, tmp_path / "r", provenance)
     refused("evaluate", "--data", folder, "--weights", "r", "--split", "test")
     assert main(["evaluate", "--data", str(folder), "--weights", "r", "--split", "all"]) == 0
 
@@ -505,7 +512,7 @@ def test_file_names_may_be_the_labels(copy, tmp_path, say):
     assert told["images"] == 28 and say("evaluate", "--data", copy, "--weights", tmp_path / "r")["images"] == 8
 
 
-def test_a_table_may_name_hostile_files_in_subfolders(copy, tmp_path, say, call, reader):
+def test_a_table_may_name_hostile_files_in_subfolders(copy, tmp_path, say, call, trained):
     odd = ["sub/a b.png", "-rf.png", "ü'\"$(x).png", "tab\there.png", "\x1b[31mred.png"]
     rows = list(csv.DictReader((copy / "labels.csv").open()))
     (copy / "sub").mkdir()
@@ -517,22 +524,22 @@ def test_a_table_may_name_hostile_files_in_subfolders(copy, tmp_path, say, call,
     writer.writerows([name, row["label"], "x"] for name, row in zip(odd, rows, strict=False))
     writer.writerows([row["file"], row["label"], ""] for row in rows[len(odd) :])
     (copy / "labels.csv").write_text(text.getvalue(), encoding="utf-8")
-    assert say("evaluate", "--data", copy, "--weights", reader)["images"] == 28
-    code, out, _ = call("predict", "--weights", reader, "--json", "--", *(copy / name for name in odd))
+    assert say("evaluate", "--data", copy, "--weights", trained)["images"] == 28
+    code, out, _ = call("predict", "--weights", trained, "--json", "--", *(copy / name for name in odd))
     found = json.loads(out)
     assert code == 0
     assert [p["file"] for p in found["predictions"]] == [str(copy / name) for name in odd]
 
 
-def test_bad_images_are_reported_together_or_skipped(copy, reader, tmp_path, refused, call, capsys, untrained):
+def test_bad_images_are_reported_together_or_skipped(copy, trained, tmp_path, refused, call, capsys, untrained):
     names = sorted(p.name for p in copy.glob("*.png"))
     (copy / names[0]).write_bytes(b"")
     (copy / names[1]).write_bytes((copy / names[1]).read_bytes()[:200])
     (copy / names[2]).write_text("no image")
-    for command in (("evaluate", "--weights", reader), ("train", "--out", "r"), ("crossval", "--out", "c.csv")):
+    for command in (("evaluate", "--weights", trained), ("train", "--out", "r"), ("crossval", "--out", "c.csv")):
         message = refused(*command, "--data", copy)
         assert "3 of 28" in message and all(name in message for name in names[:3])
-    code, out, err = call("evaluate", "--data", copy, "--weights", reader, "--skip-bad", "--json")
+    code, out, err = call("evaluate", "--data", copy, "--weights", trained, "--skip-bad", "--json")
     assert code == 0 and json.loads(out)["images"] == 25 and err.startswith("warning: skipped 3 of 28")
 
 
@@ -554,12 +561,12 @@ def test_labels_that_do_not_fit_are_refused_with_the_arithmetic(folder, refused,
 
 
 @pytest.mark.parametrize("out", ["file/r", ".", "", "/", "folder", "file/deeper/r", "x" * 300])
-def test_where_nothing_can_be_written_is_told_before_the_work(out, folder, reader, tmp_path, refused, untrained):
+def test_where_nothing_can_be_written_is_told_before_the_work(out, folder, trained, tmp_path, refused, untrained):
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
     refused("train", "--data", folder, "--out", out, *QUICK)
     refused("crossval", "--data", folder, "--out", out, "--folds", 2)
-    refused("export", "--weights", reader, "--out", out)
+    refused("export", "--weights", trained, "--out", out)
     if out not in (".", "", "folder"):  # these are empty, or may be
         refused("data", "generate", "--out", out, "--count", 1)
 
@@ -578,7 +585,7 @@ def test_predict_reads_in_the_given_order(folder, talker, call, say):
     paths = [folder / name for name in data.names[:5]][::-1]
     found = say("predict", *paths, "--weights", talker)
     assert found["errors"] == [] and [p["file"] for p in found["predictions"]] == [str(p) for p in paths]
-    readings = metrics.read(model.load(talker), data.images[:5])
+    readings = reader.read(reader.load(talker), data.images[:5])
     assert [p["text"] for p in found["predictions"]] == readings.texts[::-1]
     assert all(0 <= p["confidence"] <= 1 for p in found["predictions"])
     code, out, err = call("predict", *paths, "--weights", talker)
@@ -586,33 +593,33 @@ def test_predict_reads_in_the_given_order(folder, talker, call, say):
     assert (code, err) == (0, "") and [tuple(line.split("\t")) for line in out.splitlines()] == expected
 
 
-def test_one_bad_image_does_not_hide_the_others(folder, reader, tmp_path, call, capsys):
+def test_one_bad_image_does_not_hide_the_others(folder, trained, tmp_path, call, capsys):
     good = sorted(folder.glob("*.png"))[:2]
     (tmp_path / "bad.png").write_text("no image")
-    code, out, err = call("predict", good[0], tmp_path / "bad.png", tmp_path, good[1], "--weights", reader, "--json")
+    code, out, err = call("predict", good[0], tmp_path / "bad.png", tmp_path, good[1], "--weights", trained, "--json")
     told = json.loads(out)
     assert code == 2 and [p["file"] for p in told["predictions"]] == list(map(str, good))
     assert len(told["errors"]) == 2 and "bad.png" in told["errors"][0]
     assert len(err.splitlines()) == 1 and "bad.png" in err
-    code, out, err = call("predict", tmp_path / "bad.png", good[0], "--weights", reader)
+    code, out, err = call("predict", tmp_path / "bad.png", good[0], "--weights", trained)
     assert code == 2 and len(out.splitlines()) == 1 and len(err.splitlines()) == 1
 
 
-def test_only_bad_images(reader, refused):
-    assert "missing.png" in refused("predict", "missing.png", "--weights", reader)
-    refused("predict", "missing.png", "--weights", reader, "--json", prints=json.dumps(
+def test_only_bad_images(trained, refused):
+    assert "missing.png" in refused("predict", "missing.png", "--weights", trained)
+    refused("predict", "missing.png", "--weights", trained, "--json", prints=json.dumps(
         {"predictions": [], "errors": ["cannot read 'missing.png': there is no such file; give an image file"]}
     ) + "\n")  # fmt: skip
 
 
-def test_hostile_file_names_do_not_reach_the_terminal_raw(folder, reader, tmp_path, call, monkeypatch):
+def test_hostile_file_names_do_not_reach_the_terminal_raw(folder, trained, tmp_path, call, monkeypatch):
     image = next(folder.glob("*.png"))
     names = ["two\nlines.png", "\x1b[31mred.png", os.fsdecode(b"latin\xe9.png")]
     paths = [shutil.copy(image, tmp_path / name) for name in names]
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")  # strict, as on a terminal
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", stream)
-        assert main(["predict", *map(str, paths), "--weights", str(reader)]) == 0
+        assert main(["predict", *map(str, paths), "--weights", str(trained)]) == 0
     stream.flush()
     lines = stream.buffer.getvalue().decode("utf-8").splitlines()
     assert len(lines) == 3 and all(line.replace("\t", "").isprintable() for line in lines)
@@ -635,13 +642,13 @@ def test_weights_that_cannot_be_read_are_named(content, folder, tmp_path, refuse
 # --- export, doctor, crossval ---
 
 
-def test_export_writes_a_graph_that_reads_alike(folder, reader, tmp_path, call):
-    code, out, _ = call("export", "--weights", reader, "--out", tmp_path / "r.onnx")
+def test_export_writes_a_graph_that_reads_alike(folder, trained, tmp_path, call):
+    code, out, _ = call("export", "--weights", trained, "--out", tmp_path / "r.onnx")
     assert code == 0 and len(out.splitlines()) == 1 and "r.onnx" in out and os.listdir(tmp_path) == ["r.onnx"]
     data = load_folder(folder, 32, 40)
     session = onnxruntime.InferenceSession(str(tmp_path / "r.onnx"), providers=["CPUExecutionProvider"])
     (log_probs,) = session.run(["log_probs"], {"image": data.images[:4].numpy()})
-    expected = metrics.read(model.load(reader), data.images[:4]).log_probs
+    expected = reader.read(reader.load(trained), data.images[:4]).log_probs
     np.testing.assert_allclose(log_probs, expected.numpy(), atol=1e-4)
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from crnn_lib import damage, synth
+from crnn_lib.drawing import captchas, damage
 from crnn_lib.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def greys():
-    return synth.generate(4, seed=3)[0]
+    return captchas.generate(4, seed=3)[0]
 
 
 @pytest.mark.parametrize("kind", damage.DAMAGES)

@@ -18,9 +18,11 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from crnn_lib import cli, metrics, model, synth
+from crnn_lib import reader
 from crnn_lib.data import load_folder
+from crnn_lib.drawing import captchas
 from crnn_lib.model import CRNN, Config
+from crnn_lib.tools import cli
 from crnn_lib.training import Recipe, Run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,7 +43,7 @@ def example():
 
 
 def few():
-    return synth.dataset(17, alphabet="ab", lengths=(2, 3), width=64)
+    return captchas.dataset(17, alphabet="ab", lengths=(2, 3), width=64)
 
 
 def fresh_run():
@@ -127,13 +129,13 @@ def test_a_killed_process_ends_the_run_and_the_next_goes_on(tmp_path):
     assert resumed.returncode == 0, errors
     assert '{"epoch": 1,' not in errors and '{"epoch": 8,' in errors
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "reader.safetensors"]
-    reader = model.load(out)
-    assert reader.provenance["processes"] == 1
-    losses = [record["train_loss"] for record in reader.provenance["history"]]
+    kept = reader.load(out)
+    assert kept.provenance["processes"] == 1
+    losses = [record["train_loss"] for record in kept.provenance["history"]]
     assert len(losses) == 8 and losses[-1] < losses[0]
     images = load_folder(data).images
-    assert len(metrics.read(reader, images).texts) == 24
-    assert json.loads(output)["images"] == 24 - reader.provenance["train_images"]
+    assert len(reader.read(kept, images).texts) == 24
+    assert json.loads(output)["images"] == 24 - kept.provenance["train_images"]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crnn_lib import doctor
+from crnn_lib.tools import doctor
 
 ROOT = Path(__file__).resolve().parents[1]
 

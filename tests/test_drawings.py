@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from crnn_lib import images, metrics, skeletons, strokes
+from crnn_lib import images, reader, widgets
+from crnn_lib.drawing import pen, skeletons
 from crnn_lib.model import CRNN, Config
+from crnn_lib.widgets import bundle, host, weights
 
 py_mini_racer = pytest.importorskip("py_mini_racer")
-pytest.importorskip("anywidget")
 
-from crnn_lib.widgets import base, microscope, source, weights  # noqa: E402
 
 SAME = str.maketrans("0il", "o11")  # either counts as right
 GLUE = """
@@ -29,7 +29,7 @@ function reads(drawing) {
 
 def in_a_corner(drawing):
     """At a third of its size, at the lower left."""
-    return strokes.quantise([[[x * 0.3 + 1, y * 0.3 + 21] for x, y in stroke] for stroke in drawing])
+    return pen.quantise([[[x * 0.3 + 1, y * 0.3 + 21] for x, y in stroke] for stroke in drawing])
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +39,15 @@ def strings():
 
 
 @pytest.fixture(scope="module")
-def pen():
-    return base.readers()["pen"]
+def penman():
+    return host.readers()["pen"]
 
 
 @pytest.fixture(scope="module")
-def js(pen):
+def js(penman):
     racer = py_mini_racer.MiniRacer()
-    racer.eval(source.joined() + GLUE + "0")
-    racer.call("load", base64.b64encode(weights.to_bytes(pen, 8)).decode())
+    racer.eval(bundle.flat() + GLUE + "0")
+    racer.call("load", base64.b64encode(weights.to_bytes(penman, 8)).decode())
     return racer
 
 
@@ -56,42 +56,42 @@ def right(texts, strings):
 
 
 def test_an_image_of_strokes_is_normalised_then_rendered():
-    drawing = base.typed("n7x")
-    assert np.array_equal(strokes.image(drawing), strokes.render(strokes.normalise(drawing)))
-    assert (strokes.image(drawing, 5.0) < 128).sum() > (strokes.image(drawing) < 128).sum() > 100
-    assert strokes.image(drawing, 2.0, 48, 200).shape == (48, 200)
+    drawing = skeletons.place("n7x")
+    assert np.array_equal(pen.image(drawing), pen.render(pen.normalise(drawing)))
+    assert (pen.image(drawing, 5.0) < 128).sum() > (pen.image(drawing) < 128).sum() > 100
+    assert pen.image(drawing, 2.0, 48, 200).shape == (48, 200)
     moved = [[[x / 4 + 90, y / 4] for x, y in stroke] for stroke in drawing]
-    assert np.abs(strokes.image(moved).astype(int) - strokes.image(drawing)).mean() < 4
-    assert (strokes.image([]) == 255).all()
+    assert np.abs(pen.image(moved).astype(int) - pen.image(drawing)).mean() < 4
+    assert (pen.image([]) == 255).all()
 
 
-def test_small_writing_in_a_corner_is_read_in_python(strings, pen):
-    drawings = [in_a_corner(base.typed(text)) for text in strings]
-    as_seen = torch.stack([images.standardise(strokes.image(drawing)) for drawing in drawings])
-    read = metrics.read(pen, as_seen).texts
+def test_small_writing_in_a_corner_is_read_in_python(strings, penman):
+    drawings = [in_a_corner(skeletons.place(text)) for text in strings]
+    as_seen = torch.stack([images.standardise(pen.image(drawing)) for drawing in drawings])
+    read = reader.read(penman, as_seen).texts
     assert right(read, strings) == len(strings)
-    as_drawn = torch.stack([images.standardise(strokes.render(drawing)) for drawing in drawings])
-    assert right(metrics.read(pen, as_drawn).texts, strings) < len(strings) / 2  # what version 1's microscope showed
-    pad, scope = base.Pad(), microscope.Microscope()
+    as_drawn = torch.stack([images.standardise(pen.render(drawing)) for drawing in drawings])
+    assert right(reader.read(penman, as_drawn).texts, strings) < len(strings) / 2  # what version 1's microscope showed
+    pad, scope = widgets.Pad(), widgets.Microscope()
     for drawing, text in list(zip(drawings, read, strict=True))[:8]:
         pad.strokes = scope.strokes = drawing
-        assert pad.text == text and f"the text {text!r}" in scope._picture()[1]
-        assert np.array_equal(pad.image, strokes.render(drawing))  # the pad shows it as it was drawn
+        assert pad.text == text and f"picture as &#x27;{text}&#x27;," in scope.baked()
+        assert np.array_equal(pad.image, pen.render(drawing))  # the pad shows it as it was drawn
 
 
 def test_small_writing_in_a_corner_is_read_in_javascript(strings, js):
-    drawings = [in_a_corner(base.typed(text)) for text in strings]
+    drawings = [in_a_corner(skeletons.place(text)) for text in strings]
     for drawing in drawings:
         pixels = np.array(js.call("imageOf", drawing)).reshape(32, 128)
-        assert np.array_equal(pixels, strokes.image(drawing))
+        assert np.array_equal(pixels, pen.image(drawing))
     assert right([js.call("reads", drawing) for drawing in drawings], strings) == len(strings)
 
 
 def test_a_model_of_one_s_own_sees_a_drawing_by_the_same_way():
     torch.manual_seed(0)
     own = CRNN(Config("ab", 16, 40, (4,), ((2, 2),), 8, 4))
-    drawing = in_a_corner(base.typed("n7x"))
-    image = images.standardise(strokes.image(drawing, 3.0), 16, 40)
-    read = metrics.read(own, image[None])
-    pad = base.Pad(own, strokes=drawing, thickness=3)
+    drawing = in_a_corner(skeletons.place("n7x"))
+    image = images.standardise(pen.image(drawing, 3.0), 16, 40)
+    read = reader.read(own, image[None])
+    pad = widgets.Pad(own, strokes=drawing, thickness=3)
     assert (pad.text, pad.confidence) == (read.texts[0], pytest.approx(read.confidences[0]))

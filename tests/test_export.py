@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from crnn_lib import export
 from crnn_lib.errors import UserError
-from crnn_lib.export import to_onnx
-from crnn_lib.model import CRNN, Config, load, save
+from crnn_lib.model import CRNN, Config
+from crnn_lib.reader import load, save
+from crnn_lib.tools import export
+from crnn_lib.tools.export import to_onnx
 
 CONFIG = Config(
     alphabet="ab°", height=16, width=24, channels=(3, 4), pools=((2, 2), (2, 1)), features=6, hidden=5

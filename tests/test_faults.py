@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from test_fetch import zipped
 
-from crnn_lib import cli, fetch
+from crnn_lib.tools import cli, fetch
 
 resource = pytest.importorskip("resource", reason="POSIX alone has such limits and users")
 ROOT = Path(__file__).resolve().parents[1]

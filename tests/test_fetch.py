@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crnn_lib import fetch, files
+from crnn_lib import files
 from crnn_lib.errors import UserError
+from crnn_lib.tools import fetch
 
 NAMES = [f"{c}.png" for c in "bcdefg"] + ["x.jpg", "y.jpg"]
 PNGS = NAMES[:6]

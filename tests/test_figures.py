@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from crnn_lib import figures
+from crnn_lib.tools import figures
 
 matplotlib.use("Agg")
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from crnn_lib import data, images, metrics, model
+from crnn_lib import data, images, model, reader
 from crnn_lib.alphabet import Alphabet
 
 SMALL = model.Config("ab", 8, 16, (3, 4), ((2, 2), (2, 2)), 6, 5)
@@ -108,7 +108,7 @@ def weights(place):
     """Header, tensors and all bytes of a small reader's file."""
     path = place / "sound.safetensors"
     torch.manual_seed(0)
-    model.save(model.CRNN(SMALL), path, {"data": "x", "history": []})
+    reader.save(model.CRNN(SMALL), path, {"data": "x", "history": []})
     content = path.read_bytes()
     start = 8 + int.from_bytes(content[:8], "little")
     return json.loads(content[8:start]), content[start:], content
@@ -116,10 +116,10 @@ def weights(place):
 
 def assert_read_soundly(path):
     """The file is refused, or holds a reader that reads."""
-    found = answer(model.load, path)
+    found = answer(reader.load, path)
     if found is not None:
         image = torch.zeros(1, 1, found.config.height, found.config.width)
-        readings = metrics.read(found, image)
+        readings = reader.read(found, image)
         assert set(readings.texts[0]) <= set(found.config.alphabet)
 
 
@@ -156,9 +156,9 @@ def test_any_provenance_is_saved_whole_or_not_at_all(provenance):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reader.safetensors"
         try:
-            model.save(model.CRNN(SMALL), path, {"x": provenance})
+            reader.save(model.CRNN(SMALL), path, {"x": provenance})
         except (ValueError, UnicodeEncodeError):
             assert not list(Path(folder).iterdir())
         else:
             assert [p.name for p in Path(folder).iterdir()] == [path.name]
-            model.load(path)
+            reader.load(path)

@@ -13,9 +13,11 @@ from fuzzing import assert_plain, call, everything, fuzz, texts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crnn_lib import cli, commands, doctor, export, fetch, model, synth
+from crnn_lib import model, reader
+from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
 from crnn_lib.files import atomic_path
+from crnn_lib.tools import cli, commands, doctor, export, fetch
 from crnn_lib.training import Fit
 
 VERBS = [["data", "generate"], ["data", "fetch"], ["data", "verify"], ["data", "check"], ["train"], ["evaluate"],
@@ -69,20 +71,20 @@ def played():
     def download(url, part):
         raise UserError(f"cannot download {url!r}: there is no network")
 
-    def to_onnx(reader, path):
+    def to_onnx(network, path):
         with atomic_path(path) as temporary:
             temporary.write_bytes(b"onnx")
         return 0.0
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(commands, "fit", pretended)
-        patch.setattr("crnn_lib.audit.fit", pretended)
+        patch.setattr("crnn_lib.tools.audit.fit", pretended)
         patch.setattr(fetch, "download", download)
         patch.setattr(export, "to_onnx", to_onnx)
         patch.setattr(doctor, "packages", lambda path: iter(()))
-        patch.setattr(synth, "dataset", partial(synth.dataset, 8))
-        generate = synth.generate
-        patch.setattr(synth, "generate", lambda count, *rest: generate(min(count, 3), *rest))
+        patch.setattr(captchas, "dataset", partial(captchas.dataset, 8))
+        generate = captchas.generate
+        patch.setattr(captchas, "generate", lambda count, *rest: generate(min(count, 3), *rest))
         yield
 
 
@@ -94,7 +96,7 @@ def template(tmp_path_factory, played):
     torch.manual_seed(0)
     for name in ("reader", "other"):
         provenance = {"data": "nothing", "split_seed": [], "train_fraction": "x", "history": 5}
-        model.save(model.CRNN(), folder / name, provenance if name == "other" else {})
+        reader.save(model.CRNN(), folder / name, provenance if name == "other" else {})
     shutil.copy(next((folder / "set").glob("*.png")), folder / "a.png")
     (folder / "bad.png").write_bytes(b"no picture")
     (folder / "empty").mkdir()

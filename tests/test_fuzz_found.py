@@ -13,11 +13,13 @@ from fuzzing import call, picture, safetensors, zipped
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from crnn_lib import audit, commands, data, fetch, model, strokes
+from crnn_lib import data, model, reader, widgets
 from crnn_lib.alphabet import Alphabet
+from crnn_lib.drawing import pen
 from crnn_lib.errors import UserError
+from crnn_lib.tools import audit, commands, fetch
 from crnn_lib.training import Fit, Recipe, fit
-from crnn_lib.widgets import base, learning, source, weights
+from crnn_lib.widgets import bundle, weights
 
 SMALL = model.Config("ab", 8, 32, (3, 4), ((2, 2), (2, 2)), 6, 5)
 RECIPE = Recipe(epochs=2, batch_size=4)
@@ -137,7 +139,7 @@ def folder(tmp_path):
 def test_a_recorded_split_that_is_none_is_told(wrong, folder):
     found = data.load_folder(folder)
     recorded = {"data": found.fingerprint(), "split_seed": 0, "train_fraction": 0.7} | wrong
-    model.save(model.CRNN(), folder / "reader", recorded)
+    reader.save(model.CRNN(), folder / "reader", recorded)
     code, out, err = call(["evaluate", "--data", str(folder), "--weights", str(folder / "reader"), "--split", "test"])
     assert (code, out) == (2, "") and "no test part" in err
 
@@ -153,17 +155,17 @@ def test_a_finished_run_with_a_crooked_history_is_trained_again(history, folder,
     monkeypatch.setattr(commands, "fit", pretended)
     arguments = ["train", "--data", str(folder), "--out", str(folder / "reader"), "--json"]
     assert call(arguments)[0] == 0 and call(arguments)[0] == 0 and len(trained) == 1
-    found = model.load(folder / "reader")
-    model.save(found, folder / "reader", found.provenance | {"history": history})
+    found = reader.load(folder / "reader")
+    reader.save(found, folder / "reader", found.provenance | {"history": history})
     code, out, err = call(arguments)
     assert (code, out, len(trained)) == (2, "", 1) and "other history" in err and "--fresh" in err
     assert call([*arguments, "--fresh"])[0] == 0 and len(trained) == 2
 
 
 def test_probabilities_that_are_no_numbers_are_told(folder):
-    reader = model.CRNN()
-    reader.blocks[0][1].running_var.fill_(-1.0)
-    model.save(reader, folder / "reader", {})
+    network = model.CRNN()
+    network.blocks[0][1].running_var.fill_(-1.0)
+    reader.save(network, folder / "reader", {})
     code, out, err = call(["predict", str(next(folder.glob("*.png"))), "--json", "--weights", str(folder / "reader")])
     assert (code, out) == (2, "") and "its probabilities are no numbers" in err
 
@@ -183,11 +185,11 @@ def test_a_name_that_the_terminal_s_encoding_lacks_is_spelt_out(folder):
 )
 def test_a_drawing_of_another_kind_is_refused(drawing):
     with pytest.raises(UserError):
-        strokes.render(drawing)
+        pen.render(drawing)
 
 
 def test_a_state_from_the_page_that_a_field_cannot_hold_is_left():
-    pad = base.Pad(model.CRNN().eval())
+    pad = widgets.Pad(model.CRNN().eval())
     shown = pad.picture
     for value in (4096, 10**15, -1, "x", None, b"abc", [1]):  # as counts of bytes: a black picture, all memory
         pad.set_state({"picture": value})
@@ -198,7 +200,7 @@ def test_a_state_from_the_page_that_a_field_cannot_hold_is_left():
 def test_a_damaged_recording_is_told():
     for recording in ({"runs": []}, {"runs": [{}]}, {"x": 1}, {"runs": [{"frames": []}]}):
         with pytest.raises(UserError, match="the recording is damaged"):
-            learning.Replay(recording=recording).baked()
+            widgets.Replay(recording=recording).baked()
 
 
 PAGE = {
@@ -218,7 +220,7 @@ def test_the_page_says_in_words_what_is_wrong_with_weights(kind):
     ask = (
         "const why = (text) => { try { createReader(fromBase64(text)); } catch (e) { return e.message; } return ''; };0"
     )
-    racer.eval(source.joined() + ask)
+    racer.eval(bundle.flat() + ask)
     content = weights.to_bytes(model.CRNN(SMALL).eval())
     assert racer.call("why", base64.b64encode(content).decode()) == ""
     start = 8 + int.from_bytes(content[:8], "little")

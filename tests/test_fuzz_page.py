@@ -10,9 +10,10 @@ from fuzzing import answer, crooked, damaged, fuzz, json_values, numbers, safete
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crnn_lib import strokes
+from crnn_lib import widgets
+from crnn_lib.drawing import pen, skeletons
 from crnn_lib.model import CRNN, Config
-from crnn_lib.widgets import base, knobs, lab, learning, microscope, source, weights
+from crnn_lib.widgets import bundle, weights
 
 py_mini_racer = pytest.importorskip("py_mini_racer")
 SMALL = Config("ab", 8, 16, (3, 4), ((2, 2), (2, 2)), 6, 5)
@@ -47,7 +48,7 @@ const judges = (path, label) => told(() => [reasonForPath(path, label), reasonFo
 def page():
     """page(name of a function, arguments) -> what it gives, or None where it refuses in words."""
     racer = py_mini_racer.MiniRacer()
-    racer.eval(source.joined() + GLUE + "0")
+    racer.eval(bundle.flat() + GLUE + "0")
 
     def ask(name, *arguments):
         said = json.loads(racer.call(name, *arguments))
@@ -93,9 +94,9 @@ drawings = st.lists(st.lists(points, max_size=4), max_size=3)
 @given(drawings | json_values | drawings.flatmap(crooked), st.floats() | st.floats(0.1, 64))
 def test_strokes_are_drawn_or_refused_alike_in_both_languages(page, drawing, thickness):
     if "NaN" in json.dumps(drawing) or "Infinity" in json.dumps(drawing) or not math.isfinite(thickness):
-        assert answer(strokes.render, [[[math.nan, 0.0]]]) is None
+        assert answer(pen.render, [[[math.nan, 0.0]]]) is None
         return
-    here = answer(lambda: strokes.render(strokes.normalise(drawing), thickness).size)
+    here = answer(lambda: pen.render(pen.normalise(drawing), thickness).size)
     there = page("draws", json.dumps(drawing), thickness)
     if isinstance(drawing, list) and all(isinstance(stroke, list) for stroke in drawing):
         assert here == there or not all(isinstance(p, list) for stroke in drawing for p in stroke)
@@ -104,7 +105,7 @@ def test_strokes_are_drawn_or_refused_alike_in_both_languages(page, drawing, thi
 @fuzz
 @given(texts | st.text("ab0z", max_size=30))
 def test_typed_text_is_written_or_refused_alike(page, text):
-    here, there = answer(lambda: len(base.typed(text))), page("writes", text)
+    here, there = answer(lambda: len(skeletons.place(text))), page("writes", text)
     assert (here is None) == (there is None)
 
 
@@ -127,7 +128,7 @@ def test_a_recording_is_shown_or_refused_alike(page, draws):
     if "NaN" not in text and "Infinity" not in text:
         assert page("records", text) in (True, False)
     if isinstance(recording, dict) and recording:
-        answer(lambda: learning.Replay(recording=recording).baked())
+        answer(lambda: widgets.Replay(recording=recording).baked())
 
 
 @fuzz
@@ -141,25 +142,31 @@ def test_any_answer_to_an_exercise_gets_a_reason(page, path, label):
 
 
 @pytest.fixture(scope="module")
-def widgets():
+def made():
     reader = CRNN(Config("ab", channels=(2, 2), pools=((4, 2), (4, 2)), features=3, hidden=2)).eval()
-    made = [base.Pad(reader), lab.Lab("ab", reader), learning.Replay(), learning.Quiz(), microscope.Microscope(reader)]
-    return [*made, knobs.GeneratorKnobs().text]
+    each = [
+        widgets.Pad(reader),
+        widgets.Lab("ab", reader),
+        widgets.Replay(),
+        widgets.Quiz(),
+        widgets.Microscope(reader),
+    ]
+    return [*each, widgets.GeneratorKnobs().text]
 
 
 @fuzz
 @given(st.data())
-def test_any_state_from_a_page_is_taken_or_left(widgets, draws):
-    widget = draws.draw(st.sampled_from(widgets[:-1]))
+def test_any_state_from_a_page_is_taken_or_left(made, draws):
+    widget = draws.draw(st.sampled_from(made[:-1]))
     fields = sorted(set(widget.keys) - {"_esm", "_css", "layout", "tabbable", "tooltip"})
     state = draws.draw(st.dictionaries(st.sampled_from(fields), json_values | numbers, max_size=3) | json_values)
     widget.set_state(state)
-    if isinstance(widget, base.Pad):
+    if isinstance(widget, widgets.Pad):
         assert isinstance(widget.picture, bytes) and len(widget.picture) in (0, 32 * 128)
     assert isinstance(widget.kind, str)
 
 
 @fuzz
 @given(texts)
-def test_any_text_on_the_knobs_is_drawn_or_explained(widgets, text):
-    widgets[-1].value = text
+def test_any_text_on_the_knobs_is_drawn_or_explained(made, text):
+    made[-1].value = text

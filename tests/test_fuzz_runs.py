@@ -11,8 +11,9 @@ from fuzzing import answer, as_csv, crooked, damaged, everything, few, fuzz, pic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crnn_lib import audit, data, fetch
+from crnn_lib import data
 from crnn_lib.model import Config
+from crnn_lib.tools import audit, fetch
 from crnn_lib.training import Recipe, fit
 
 SMALL = Config("ab", 8, 32, (3, 4), ((2, 2), (2, 2)), 6, 5)  # T = 8: room for three letters

@@ -12,9 +12,9 @@ import pytest
 import torch
 from fuzzing import safetensors
 
-from crnn_lib import model
+from crnn_lib import model, reader
 from crnn_lib.errors import UserError
-from crnn_lib.widgets import source, weights
+from crnn_lib.widgets import bundle, weights
 
 SMALL = model.Config("ab", 8, 16, (3, 4), ((2, 2), (2, 2)), 6, 5)
 ROOM = 128  # megabytes that a refusal may take, beyond the library itself
@@ -22,12 +22,12 @@ CHILD = """
 import resource, sys
 from crnn_lib.errors import UserError
 from crnn_lib import model
-model.load(sys.argv[1])  # whatever is loaded late is loaded now
+reader.load(sys.argv[1])  # whatever is loaded late is loaded now
 held = 4096 * int(open("/proc/self/statm").read().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (held + int(sys.argv[2]) * 2**20,) * 2)
 for path in sys.argv[3:]:
     try:
-        reader = model.load(path)
+        reader = reader.load(path)
         print("loaded", reader.config.height)
     except UserError as error:
         print("refused", error)
@@ -67,7 +67,7 @@ def liars(header, tensors):
 def saved(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "sound.safetensors"
     torch.manual_seed(0)
-    model.save(model.CRNN(SMALL), path, {})
+    reader.save(model.CRNN(SMALL), path, {})
     return path
 
 
@@ -125,7 +125,7 @@ function refusal(text) {
 def test_the_page_refuses_the_same_headers_and_makes_no_large_array():
     py_mini_racer = pytest.importorskip("py_mini_racer")
     racer = py_mini_racer.MiniRacer()
-    racer.eval(COUNTING + source.joined() + ASKING + "0")
+    racer.eval(COUNTING + bundle.flat() + ASKING + "0")
     sound = weights.to_bytes(model.CRNN(SMALL).eval())
     message, seen = racer.call("refusal", base64.b64encode(sound).decode())
     assert message == "" and 0 < seen <= len(sound)
@@ -161,7 +161,7 @@ def test_weights_as_pickle_are_refused_in_a_clear_line_and_never_unpickled(kind,
     else:
         torch.save({"x": Trap(sprung)}, path, _use_new_zipfile_serialization=kind == "zip")
     with pytest.raises(UserError, match="it is pickled, could run any program and is never opened") as caught:
-        model.load(path)
+        reader.load(path)
     assert str(path) in str(caught.value) and not sprung.exists()
     pickle.loads(path.read_bytes()) if kind == "bare" else None
     assert sprung.exists() == (kind == "bare"), "the trap works"

@@ -12,10 +12,12 @@ import pytest
 import torch
 from fuzzing import HOSTILE, answer, assert_plain, call
 
-from crnn_lib import assets, audit, data, model
+from crnn_lib import assets, data, model, reader, widgets
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.errors import UserError, plain
-from crnn_lib.widgets import base, knobs, lab, learning, monitor, source
+from crnn_lib.tools import audit
+from crnn_lib.widgets import bundle, host
+from crnn_lib.widgets.monitor import monitor
 
 ROOT = Path(__file__).resolve().parents[1]
 LABELS = [label for label in HOSTILE if label.strip()] + ["\u2067x\u2066", "\ud800", "x" * 10_000_000]
@@ -36,10 +38,10 @@ def sample():
 def speaker(symbols):
     """A reader of 32 x 128 that always says the last of `symbols`."""
     torch.manual_seed(0)
-    reader = model.CRNN(model.Config(symbols, channels=(2, 2), pools=((4, 2), (4, 2)), features=3, hidden=2)).eval()
+    network = model.CRNN(model.Config(symbols, channels=(2, 2), pools=((4, 2), (4, 2)), features=3, hidden=2)).eval()
     with torch.no_grad():
-        reader.classify.bias[-1] += 50
-    return reader
+        network.classify.bias[-1] += 50
+    return network
 
 
 # --- the terminal ---
@@ -75,7 +77,7 @@ def test_file_names_reach_the_terminal_as_text(label, sample, tmp_path, monkeypa
                 ["data", "fetch", "--from", str(folder), "--out", "out"], ["crossval", *own], ["train", label], [label],
                 ["train", "--data", label, "--out", "out"], ["train", *own, "--out", label], ["data", label],
                 ["export", "--weights", weights, "--out", "x"], ["train", "--device", label, "--out", "x"]]  # fmt: skip
-    monkeypatch.setattr("crnn_lib.synth.dataset", lambda **_: pytest.fail("no data was asked for"))
+    monkeypatch.setattr("crnn_lib.drawing.captchas.dataset", lambda **_: pytest.fail("no data was asked for"))
     for command in commands:
         code, out, err = call(command)
         assert code in (0, 2), command
@@ -102,7 +104,7 @@ def test_labels_reach_the_terminal_as_text(label, sample, tmp_path):
 
 @pytest.mark.parametrize("symbols", ["\x1b", "\u202e", "\n", "\0", "<", "$", "é", "\x7f"])
 def test_what_a_hostile_reader_says_is_text(symbols, sample, tmp_path):
-    model.save(speaker(symbols), tmp_path / "reader", {"split_seed": "\x1b[2J" * 99_999})
+    reader.save(speaker(symbols), tmp_path / "reader", {"split_seed": "\x1b[2J" * 99_999})
     for extra in ([], ["--json"]):
         code, out, err = call(["predict", str(sample), "--weights", str(tmp_path / "reader"), *extra])
         assert (code, err) == (0, "") and out.count("\n") == 1
@@ -145,19 +147,6 @@ def test_plots_draw_labels_as_text(label):
     assert drawn != monitor._draw([{"epoch": 1, "train_loss": 2.0}], None, images, [""])
 
 
-@pytest.mark.parametrize("label", ["_x", "$x$", "$\\frac$"])
-def test_a_legend_shows_each_name_as_it_is(label):
-    found = recording("a")
-    found["runs"][0]["what"] = label
-    names = []
-    with pytest.MonkeyPatch.context() as patch:
-        original = learning.FigureCanvasAgg.draw
-        patch.setattr(learning.FigureCanvasAgg, "draw", lambda canvas: names.append(canvas.figure) or original(canvas))
-        learning._still(found)
-    shown = [text.get_text() for axes in names[0].axes if axes.get_legend() for text in axes.get_legend().get_texts()]
-    assert [name.strip().replace(r"\$", "$") for name in shown] == [label, "a"]
-
-
 # --- HTML ---
 
 
@@ -198,27 +187,27 @@ def recording(label):
 @pytest.mark.slow
 @hostile
 def test_widgets_bake_labels_as_text(label):
-    if len(label) <= base.MOST_LETTERS:
+    if len(label) <= host.MOST_LETTERS:
         symbols = "".join(dict.fromkeys(label))
-        made = answer(lab.Lab, label, speaker("ab"), symbols=symbols)  # what the page cannot hold is refused
+        made = answer(widgets.Lab, label, speaker("ab"), symbols=symbols)  # what the page cannot hold is refused
         if made:
             assert_only_text(made.baked())
     else:
         with pytest.raises(UserError, match="at most 64"):
-            lab.Lab(label, speaker("ab"))
-    assert_only_text(learning.Replay(recording=recording(label[:10_000])).baked())
-    pad = base.Pad(speaker("".join(dict.fromkeys(label[:200]))))
+            widgets.Lab(label, speaker("ab"))
+    assert_only_text(widgets.Replay(recording=recording(label[:10_000])).baked())
+    pad = widgets.Pad(speaker("".join(dict.fromkeys(label[:200]))))
     assert_only_text(pad.baked())
 
 
 @pytest.mark.slow
 @hostile
 def test_messages_of_kernel_widgets_are_escaped(label):
-    told = monitor.TrainingMonitor.__new__(monitor.TrainingMonitor)
+    told = widgets.TrainingMonitor.__new__(widgets.TrainingMonitor)
     told.message = type("Message", (), {"value": ""})()
-    monitor.TrainingMonitor._tell(told, label)
+    widgets.TrainingMonitor._tell(told, label)
     assert re.fullmatch(r'<span role="status">[^<>]*</span>', told.message.value)
-    shown = knobs.GeneratorKnobs(label[:1000])
+    shown = widgets.GeneratorKnobs(label[:1000])
     assert "<" not in shown.message.value and len(shown.message.value) < 1000
 
 
@@ -245,7 +234,7 @@ def test_the_directive_s_options_are_text(label):
 def test_no_script_makes_elements_or_programs_of_text():
     ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser"
     ways += r"|createContextualFragment|srcdoc|setTimeout\(\s*[\"'`]|javascript:|\.on\w+\s*=[^=]"
-    scripts = [*(source.FOLDER / "js").glob("*.js"), *(ROOT / "book" / "_ext").glob("*.js")]
+    scripts = [*bundle.FOLDER.rglob("*.js"), *(ROOT / "book" / "_ext").glob("*.js")]
     assert len(scripts) > 20
     for path in scripts:
         assert not re.search(ways, path.read_text(encoding="utf-8")), path.name
@@ -256,7 +245,7 @@ def test_no_script_makes_elements_or_programs_of_text():
 def test_the_page_shows_text_as_python_does(label):
     py_mini_racer = pytest.importorskip("py_mini_racer")
     racer = py_mini_racer.MiniRacer()
-    racer.eval(source.joined() + "0")
+    racer.eval(bundle.flat() + "0")
     shown = racer.call("visible", label.encode("utf-8", "replace").decode())
     assert shown.isprintable() and len(shown) < 20_000
     assert not re.search("[\u202a-\u202e\u2066-\u2069]", shown)

@@ -71,7 +71,7 @@ def test_doctor_and_recorded_results(run):
 
 
 def test_a_pad_in_a_notebook(run):
-    cells = ["from crnn_lib.widgets.base import Pad\npad = Pad(sample='c3f8n')\npad", "print(pad.text)"]
+    cells = ["from crnn_lib.widgets import Pad\npad = Pad(sample='c3f8n')\npad", "print(pad.text)"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     nbformat.write(notebook, run.place / "pad.ipynb")
     run("jupyter-execute", "--inplace", "pad.ipynb")

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from crnn_lib import assets, data, export, images, metrics, model, training
+from crnn_lib import assets, data, images, metrics, model, reader, training
 from crnn_lib.model import CRNN, Config, evaluating
+from crnn_lib.tools import export
 
 pytest.importorskip("anywidget")
 
-from crnn_lib.widgets import base, film, lab, microscope, weights
+from crnn_lib import widgets
+from crnn_lib.widgets import host, weights
+from crnn_lib.widgets.replay import film
 
 CONFIG = Config("2b7xyma", 16, 64, (3, 4), ((4, 2), (2, 2)), 6, 5)
 IMAGES = torch.randn(3, 1, 16, 64, generator=torch.Generator().manual_seed(0))
@@ -36,7 +39,7 @@ def state(lent):
 
 
 def lay_an_image(lent):
-    pad = base.Pad(lent)
+    pad = widgets.Pad(lent)
     pad.text = "7x"
     pad.image = np.arange(2048.0).reshape(32, 64) / 8.1
     return pad.confidence
@@ -52,19 +55,19 @@ def films(lent):
 
 
 BORROWERS = {
-    "metrics.read": lambda lent: metrics.read(lent, IMAGES).log_probs,
+    "reader.read": lambda lent: reader.read(lent, IMAGES).log_probs,
     "metrics.evaluate": lambda lent: metrics.evaluate(lent, IMAGES, LABELS)[0]["ctc_loss"],
     "weights.to_bytes": weights.to_bytes,
-    "Pad, drawn": lambda lent: base.Pad(lent, strokes=LINE).confidence,
-    "Pad, sample": lambda lent: base.Pad(lent, sample="2b7xy").baked(),
+    "Pad, drawn": lambda lent: widgets.Pad(lent, strokes=LINE).confidence,
+    "Pad, sample": lambda lent: widgets.Pad(lent, sample="2b7xy").baked(),
     "Pad, image and text": lay_an_image,
-    "Lab": lambda lent: lab.Lab("2b", lent, sample="2b7xy").matrix,
-    "Microscope": lambda lent: microscope.Microscope(lent).baked(),
+    "Lab": lambda lent: widgets.Lab("2b", lent, sample="2b7xy").matrix,
+    "Microscope": lambda lent: widgets.Microscope(lent).baked(),
     **{
         probe.__name__: lambda lent, probe=probe: probe(lent).baked()
         for probe in (
-            microscope.ProbeConvolution, microscope.ProbePooling, microscope.ProbeColumns, microscope.ProbeContext,
-            microscope.ProbeDecoding, microscope.ProbeRobustness,
+            widgets.ProbeConvolution, widgets.ProbePooling, widgets.ProbeColumns, widgets.ProbeContext,
+            widgets.ProbeDecoding, widgets.ProbeRobustness,
         )
     },
 }  # fmt: skip
@@ -112,7 +115,7 @@ def test_export_leaves_its_model(tmp_path):
 def test_a_model_comes_back_after_an_error_too():
     lent = build()
     before = state(lent)
-    for act in (lambda: metrics.read(lent, torch.zeros(1, 3, 16, 64)), lambda: base.stages_of(lent, torch.zeros(2))):
+    for act in (lambda: reader.read(lent, torch.zeros(1, 3, 16, 64)), lambda: host.stages_of(lent, torch.zeros(2))):
         with pytest.raises(Exception):  # noqa: B017
             act()
         assert_same(lent, before)
@@ -135,8 +138,8 @@ def test_evaluating():
 def test_the_lab_asks_as_the_reader_reads():
     """In version 1 a model in training mode gave other probabilities there, and its running means moved."""
     image = images.standardise(images.load_grey(assets.SAMPLES["2b7xy"]), 16, 64)
-    read = metrics.read(build(), image[None]).log_probs[0].exp()
-    assert np.allclose(lab.Lab("2b", build(), sample="2b7xy").matrix, read)
+    read = reader.read(build(), image[None]).log_probs[0].exp()
+    assert np.allclose(widgets.Lab("2b", build(), sample="2b7xy").matrix, read)
 
 
 def test_only_owners_change_a_model_s_mode():

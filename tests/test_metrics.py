@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from crnn_lib import ctc, metrics
+from crnn_lib import ctc, metrics, reader
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.errors import UserError
 from crnn_lib.images import SD_FLOOR, standardise
@@ -192,7 +192,7 @@ def test_slices_count_what_they_say(rows):
 def test_losses_are_those_of_the_ctc_module():
     log_probs = torch.randn(4, 6, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64).log_softmax(-1)
     labels = ["", "ab", "aab", "bbbb"]  # the last needs seven steps
-    losses = metrics.sequence_losses(log_probs, labels, Alphabet("ab2"))
+    losses = reader.sequence_losses(log_probs, labels, Alphabet("ab2"))
     assert losses.shape == (4,) and losses[3] == math.inf
     for one, label, loss in zip(log_probs, labels, losses.tolist(), strict=True):
         assert loss == pytest.approx(ctc.ctc_loss(one, Alphabet("ab2").encode(label)))
@@ -200,24 +200,24 @@ def test_losses_are_those_of_the_ctc_module():
 
 def test_losses_where_every_label_is_empty():
     log_probs = torch.randn(3, 6, 4, dtype=torch.float64).log_softmax(-1)
-    assert metrics.sequence_losses(log_probs, ["", "", ""], Alphabet("ab2")).tolist() == pytest.approx(
+    assert reader.sequence_losses(log_probs, ["", "", ""], Alphabet("ab2")).tolist() == pytest.approx(
         (-log_probs[:, :, 0].sum(1)).tolist()
     )
 
 
 def test_read_gives_texts_and_their_probabilities(model, images):
     model.train()
-    readings = metrics.read(model, images, batch_size=3)
+    readings = reader.read(model, images, batch_size=3)
     assert model.training, "the mode is given back"
     assert readings.log_probs.shape == (7, 8, 4) and not readings.log_probs.requires_grad
-    whole = metrics.read(model, images)
+    whole = reader.read(model, images)
     assert torch.allclose(whole.log_probs, readings.log_probs, atol=1e-6) and whole.texts == readings.texts
     assert torch.allclose(model.eval()(images), readings.log_probs, atol=1e-6), "batch normalisation in evaluation mode"
     for one, text, confidence in zip(readings.log_probs, readings.texts, readings.confidences, strict=True):
         classes = ctc.greedy_decode(one)
         assert text == model.alphabet.decode(classes)
         assert confidence == pytest.approx(math.exp(-ctc.ctc_loss(one, classes))) and 0 < confidence <= 1
-    metrics.read(model, images)
+    reader.read(model, images)
     assert not model.training
 
 
@@ -227,7 +227,7 @@ def test_a_certain_reading_has_confidence_one_at_most(model, images):
     with torch.no_grad():
         certain.classify.weight.zero_()
         certain.classify.bias.copy_(torch.tensor([0.0, 17.0, 0.0, 0.0]))
-    readings = metrics.read(certain, images)
+    readings = reader.read(certain, images)
     assert readings.texts == ["a"] * 7 and all(0.999 < c <= 1 for c in readings.confidences)
 
 
@@ -279,7 +279,7 @@ def test_means_are_rounded_once_on_every_python():
 )
 def test_a_common_slip_gets_a_sentence(slip, said, model, images):
     labels = ["ab"] * 7
-    for act in (lambda x: metrics.read(model, x), lambda x: metrics.evaluate(model, x, labels)):
+    for act in (lambda x: reader.read(model, x), lambda x: metrics.evaluate(model, x, labels)):
         with pytest.raises(UserError, match=said) as caught:
             act(slip(images))
         assert "the model reads a tensor (N, 1, 8, W)" in str(caught.value) and len(str(caught.value)) < 220
@@ -294,9 +294,9 @@ def test_what_standardise_makes_is_never_taken_for_grey_levels():
 
 
 def test_a_model_of_another_type_reads_images_of_any(model, images):
-    double, texts = copy.deepcopy(model).double(), metrics.read(model, images).texts
-    assert metrics.read(double, images.double()).texts == metrics.read(double, images).texts == texts
-    assert metrics.read(model, images.double()).texts == texts
+    double, texts = copy.deepcopy(model).double(), reader.read(model, images).texts
+    assert reader.read(double, images.double()).texts == reader.read(double, images).texts == texts
+    assert reader.read(model, images.double()).texts == texts
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_a_model_of_another_type_reads_images_of_any(model, images):
 def test_losses_of_what_does_not_go_together_are_an_error(slip, said):
     log_probs = torch.randn(3, 6, 4).log_softmax(-1)
     with pytest.raises(UserError, match=said):
-        metrics.sequence_losses(*slip(log_probs, ["a", "b", "2"]), Alphabet("ab2"))
+        reader.sequence_losses(*slip(log_probs, ["a", "b", "2"]), Alphabet("ab2"))
 
 
 def test_a_text_is_no_list_of_labels(model, images):

@@ -19,7 +19,8 @@ from torch import nn
 import crnn_lib
 from crnn_lib import model as model_module
 from crnn_lib.errors import UserError
-from crnn_lib.model import CRNN, Config, load, save
+from crnn_lib.model import CRNN, Config
+from crnn_lib.reader import load, save
 
 SMALL = Config(alphabet="ab1", height=16, width=24, channels=(3, 4), pools=((2, 2), (2, 1)), features=6, hidden=5)
 

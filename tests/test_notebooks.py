@@ -127,7 +127,7 @@ def test_execution_is_repeatable_and_neutral(tmp_path, capsys):
             "import sys\nprint('a', flush=True)\nprint('b')\nprint('c', file=sys.stderr)\nobject()",
             "def f():\n    pass\nprint(f.__code__.co_filename, hash('text'), sorted({'b', 'a'}))",
             "import crnn_lib\ncrnn_lib.__name__",
-            "from crnn_lib.widgets.learning import Quiz\nQuiz('count')",
+            "from crnn_lib.widgets import Quiz\nQuiz('count')",
         ),
         path,
     )

@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 import crnn_lib
-from crnn_lib import assets, model
+from crnn_lib import assets, reader
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -76,7 +76,7 @@ def test_the_first_screen_gives_costs_with_their_ranges():
 def test_the_first_screen_gives_size_and_speed():
     screen, found = first_screen(), result("reading")
     size = assets.WEIGHTS["captcha"].stat().st_size
-    assert f"{model.load('captcha').parameter_count():,} parameters, {size / 1000:.0f} kB of weights" in screen
+    assert f"{reader.load('captcha').parameter_count():,} parameters, {size / 1000:.0f} kB of weights" in screen
     keras = result("training_cost")["recipes"]["keras"]["rounds"][0]["parameters"]
     paper = result("published_recipe")["published"]["parameters"]
     assert f"the Keras network has {keras:,} parameters, the published one {paper:,}" in screen

@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from crnn_lib import assets, model
+from crnn_lib import assets, reader
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS, Alphabet
-from crnn_lib.cli import main
 from crnn_lib.data import list_folder, load_folder, split
+from crnn_lib.tools.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +31,10 @@ def test_the_published_split_is_749_and_321(real):
 
 
 def test_the_committed_reader_is_small_and_says_where_it_comes_from(real):
-    reader = model.load("captcha")
-    assert reader.parameter_count() <= 250_000 and assets.WEIGHTS["captcha"].stat().st_size <= 1_000_000
-    assert reader.alphabet.symbols == CAPTCHA_SYMBOLS
-    told = reader.provenance
+    network = reader.load("captcha")
+    assert network.parameter_count() <= 250_000 and assets.WEIGHTS["captcha"].stat().st_size <= 1_000_000
+    assert network.alphabet.symbols == CAPTCHA_SYMBOLS
+    told = network.provenance
     assert (told["split_seed"], told["train_images"], told["images"]) == (0, 749, 1070)
     assert real.is_known_as(told["data"]) and told["data"] != real.fingerprint()  # version 1 wrote it
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from crnn_lib import assets, audit, data, metrics, model
+from crnn_lib import assets, data, metrics, reader
+from crnn_lib.tools import audit
 from crnn_lib.training import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,8 +103,8 @@ def readme_table(ours, rows):
     lines.append(line(name, "given", once(z["exact"], z["images"]), z["cer"]))
     names = {"ddddocr": "ddddocr 1.6.1", "ddddocr_beta": "ddddocr 1.6.1, `beta=True`"}
     names |= {"rapidocr": "RapidOCR 1.4.4 (PP-OCRv4, Chinese and English)", "tesseract": "Tesseract 5"}
-    for reader, name in names.items():
-        r = result("other_readers")["readers"][reader]["given"]
+    for network, name in names.items():
+        r = result("other_readers")["readers"][network]["given"]
         lines.append(line(name, "given", once(r["exact"], r["images"]), r["cer"]))
     return "\n".join(lines)
 
@@ -133,13 +134,13 @@ def test_results_were_made_with_the_present_recipe(ours):
 
 
 def test_the_committed_reader_is_that_of_split_seed_0(ours):
-    reader = model.load("captcha")
+    network = reader.load("captcha")
     first = ours["runs"][0]
-    assert reader.provenance["split_seed"] == first["split_seed"] == 0
-    assert reader.provenance["train_images"] == 749
+    assert network.provenance["split_seed"] == first["split_seed"] == 0
+    assert network.provenance["train_images"] == 749
     keep = [{key: pytest.approx(value, rel=1e-9) for key, value in epoch.items()} for epoch in first["history"]]
-    assert reader.provenance["history"] == keep
-    assert reader.parameter_count() <= 250_000
+    assert network.provenance["history"] == keep
+    assert network.parameter_count() <= 250_000
     assert assets.WEIGHTS["captcha"].stat().st_size <= 1_000_000
 
 

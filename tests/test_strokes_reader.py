@@ -9,8 +9,9 @@ import pytest
 import stroke_reader
 import torch
 
-from crnn_lib import metrics, model, skeletons, strokes
+from crnn_lib import metrics, reader
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
+from crnn_lib.drawing import pen, skeletons
 from crnn_lib.errors import UserError
 from crnn_lib.images import standardise
 
@@ -25,8 +26,8 @@ def bench():
 
 
 @pytest.fixture(scope="module")
-def reader():
-    return model.load("pen")
+def network():
+    return reader.load("pen")
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +46,9 @@ def hands(count, seed):
     return ink.fit(placed, string, 0.3, rng), glyphs.strokes[index], string, labels
 
 
-def read(reader, drawings):
-    images = [standardise(strokes.render(strokes.normalise(d)).astype(np.float32)) for d in drawings]
-    return metrics.read(reader, torch.stack(images)).texts
+def read(network, drawings):
+    images = [standardise(pen.render(pen.normalise(d)).astype(np.float32)) for d in drawings]
+    return reader.read(network, torch.stack(images)).texts
 
 
 # ---- skeletons
@@ -61,7 +62,7 @@ def test_every_symbol_can_be_drawn_in_several_ways():
             drawn = skeletons.glyph(symbol, variant)
             xs, ys = zip(*(point for stroke in drawn for point in stroke), strict=True)
             assert min(xs) >= -2 and max(xs) <= 18 and min(ys) >= -2 and max(ys) <= 31
-            image = strokes.render(strokes.normalise(drawn))
+            image = pen.render(pen.normalise(drawn))
             assert (image < 128).sum() >= 15
             seen.add(image.tobytes())
         assert len(seen) == skeletons.count(symbol) >= 5
@@ -80,7 +81,7 @@ def test_text_is_written_from_left_to_right_on_a_line():
     tops, bottoms = ([f(y for _, y in stroke) for stroke in drawn] for f in (min, max))
     assert tops[0] == -10 and bottoms[0] == 0 and max(bottoms) == 4.5
     assert min(x for x, _ in drawn[1]) > max(x for x, _ in drawn[0])
-    assert drawn == strokes.quantise(drawn) and skeletons.write("") == []
+    assert drawn == pen.quantise(drawn) and skeletons.write("") == []
     assert skeletons.write("7", [1]) != skeletons.write("7")
 
 
@@ -95,20 +96,20 @@ def test_what_has_no_skeleton_is_refused(text):
 
 def test_a_normalised_drawing_fills_the_image_and_keeps_its_proportions():
     small = [[[500, 300], [510, 305]], [[505, 302]]]
-    drawn = strokes.normalise(small)
+    drawn = pen.normalise(small)
     assert drawn == [[[38.0, 3.0], [90.0, 29.0]], [[64.0, 13.375]]]  # 13.4 on the grid
-    assert strokes.normalise(drawn) == drawn
+    assert pen.normalise(drawn) == drawn
     moved = [[[7 * x - 3000, 7 * y - 2000] for x, y in stroke] for stroke in small]
-    assert strokes.normalise(moved) == drawn
-    assert strokes.normalise([[[0, 0], [900, 9]]])[0][1] == [125.0, 16.625]
+    assert pen.normalise(moved) == drawn
+    assert pen.normalise([[[0, 0], [900, 9]]])[0][1] == [125.0, 16.625]
 
 
 def test_drawings_without_extent():
-    assert strokes.normalise([]) == strokes.normalise([[]]) == []
-    assert strokes.normalise([[[9, 9]], [[9, 9], [9, 9]]]) == [[[64, 16]], [[64, 16], [64, 16]]]
-    assert strokes.normalise([[[9, 9], [9, 12]]]) == [[[64, 3], [64, 29]]]
+    assert pen.normalise([]) == pen.normalise([[]]) == []
+    assert pen.normalise([[[9, 9]], [[9, 9], [9, 9]]]) == [[[64, 16]], [[64, 16], [64, 16]]]
+    assert pen.normalise([[[9, 9], [9, 12]]]) == [[[64, 3], [64, 29]]]
     with pytest.raises(UserError, match="is no"):
-        strokes.normalise([[[float("nan"), 1]]])
+        pen.normalise([[[float("nan"), 1]]])
 
 
 # ---- random hands
@@ -121,7 +122,7 @@ def test_the_fast_renderer_is_the_rasteriser_bit_for_bit():
     images = ink.render_batch(points, number, string, thickness)
     for i, image in enumerate(images):
         parts = [p for g in np.flatnonzero(string == i) for p in points[g].reshape(number[g], -1, 2).tolist()]
-        assert np.array_equal(strokes.render(parts, thickness[i]), image)
+        assert np.array_equal(pen.render(parts, thickness[i]), image)
     one_by_one = torch.stack([standardise(image.astype(np.float32)) for image in images])
     assert np.allclose(ink.standardise_batch(images), one_by_one, atol=1e-6)
 
@@ -179,27 +180,27 @@ def test_test_strings_lie_on_the_pad(bench, way):
 # ---- the reader
 
 
-def test_the_weights_name_their_ink(reader):
-    assert reader.config.alphabet == skeletons.SYMBOLS and reader.parameter_count() <= 400_000
-    assert (reader.config.height, reader.config.width) == (32, 128)
-    facts = json.dumps(reader.provenance)
+def test_the_weights_name_their_ink(network):
+    assert network.config.alphabet == skeletons.SYMBOLS and network.parameter_count() <= 400_000
+    assert (network.config.height, network.config.width) == (32, 128)
+    facts = json.dumps(network.provenance)
     for source in ("Omniglot".lower(), "UNIPEN train_r01_v07", "research use", "UJI Pen Characters", "CC BY 4.0"):
         assert source in facts
-    assert reader.provenance["stage"] == "ship"
+    assert network.provenance["stage"] == "ship"
 
 
-def test_it_reads_what_the_pad_writes(reader):
+def test_it_reads_what_the_pad_writes(network):
     rng = np.random.default_rng(3)
     texts = ["".join(rng.permutation(list(skeletons.SYMBOLS))[: rng.integers(3, 7)]) for _ in range(60)]
-    found = read(reader, [skeletons.write(text) for text in texts])
+    found = read(network, [skeletons.write(text) for text in texts])
     wrong = sum(metrics.edits(a.translate(SAME), b.translate(SAME)) for a, b in zip(texts, found, strict=True))
     assert wrong / sum(map(len, texts)) <= MOST_PLAIN
 
 
-def test_it_reads_random_hands(reader):
+def test_it_reads_random_hands(network):
     points, number, string, labels = hands(150, seed=11)
     images = ink.standardise_batch(ink.render_batch(points, number, string, np.full(len(labels), 2.0)))
-    found = metrics.read(reader, torch.from_numpy(images)).texts
+    found = reader.read(network, torch.from_numpy(images)).texts
     wrong = sum(metrics.edits(a.translate(SAME), b.translate(SAME)) for a, b in zip(labels, found, strict=True))
     assert wrong / sum(map(len, labels)) <= MOST_HANDS
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from crnn_lib import assets, glyphs, synth
+from crnn_lib import assets
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
 from crnn_lib.data import LabelledImages
+from crnn_lib.drawing import captchas, glyphs
+from crnn_lib.drawing.captchas import Style
 from crnn_lib.errors import UserError
 from crnn_lib.images import load_grey
-from crnn_lib.synth import Style
 
 PLAIN = Style(  # one possible image for a text: nothing random, nothing but upright text on white
     fonts=("mono",),
@@ -51,23 +52,23 @@ def same(a, b):
 
 
 def test_same_arguments_give_the_same_pixels():
-    assert same(synth.render("2b4xy", 7), synth.render("2b4xy", 7))
-    assert not same(synth.render("2b4xy", 7), synth.render("2b4xy", 8))
+    assert same(captchas.render("2b4xy", 7), captchas.render("2b4xy", 7))
+    assert not same(captchas.render("2b4xy", 7), captchas.render("2b4xy", 8))
 
 
 def test_an_image_depends_only_on_the_seed_and_its_number():
-    images, labels = synth.generate(4, seed=3)
-    more, more_labels = synth.generate(7, seed=3)
+    images, labels = captchas.generate(4, seed=3)
+    more, more_labels = captchas.generate(7, seed=3)
     assert more_labels[:4] == labels
     assert all(map(same, images, more))
-    assert same(synth.render(labels[2], (3, 2)), images[2])
-    assert synth.generate(4, seed=4)[1] != labels
+    assert same(captchas.render(labels[2], (3, 2)), images[2])
+    assert captchas.generate(4, seed=4)[1] != labels
     assert len({image.tobytes() for image in more}) == 7
 
 
 def test_default_image_has_the_size_and_greys_of_the_real_ones():
     for seed in range(5):
-        image = synth.render("mwpyg", seed)
+        image = captchas.render("mwpyg", seed)
         assert image.shape == (50, 200) and image.dtype == np.uint8
         assert image.min() < 40
         assert 180 <= image[0, 0] <= 205 and image[-1, -1] >= 245
@@ -101,8 +102,8 @@ def test_default_image_has_the_size_and_greys_of_the_real_ones():
     ],
 )
 def test_each_knob_changes_the_image(knob, value):
-    plain = synth.render("2b4xy", 0, PLAIN)
-    changed = synth.render("2b4xy", 0, replace(PLAIN, **{knob: value}))
+    plain = captchas.render("2b4xy", 0, PLAIN)
+    changed = captchas.render("2b4xy", 0, replace(PLAIN, **{knob: value}))
     assert changed.shape != plain.shape or not same(changed, plain)
 
 
@@ -122,23 +123,25 @@ def test_each_knob_changes_the_image(knob, value):
 )
 def test_each_knob_of_an_effect_changes_it(base, knob, value):
     style = replace(PLAIN, **base)
-    images = [[synth.render("2b4xy", seed, s) for seed in range(4)] for s in (style, replace(style, **{knob: value}))]
+    images = [
+        [captchas.render("2b4xy", seed, s) for seed in range(4)] for s in (style, replace(style, **{knob: value}))
+    ]
     assert not all(map(same, *images))
 
 
 def test_effects_can_be_switched_off():
-    images = [synth.render("2b4xy", seed, PLAIN) for seed in range(3)]
+    images = [captchas.render("2b4xy", seed, PLAIN) for seed in range(3)]
     assert same(images[0], images[1]) and same(images[1], images[2])
     assert (images[0][:, :24] == 255).all() and (images[0][:3] == 255).all()
-    flat = synth.render("2", 1, replace(Style(), left_grey=(200.0, 200.0), right_grey=(200.0, 200.0), lines=(0, 0)))
+    flat = captchas.render("2", 1, replace(Style(), left_grey=(200.0, 200.0), right_grey=(200.0, 200.0), lines=(0, 0)))
     assert (flat[:, 100:] == 200).all()
 
 
 def test_lines_begin_at_a_tenth_of_the_width():
-    with_lines = synth.render("2", 5, replace(PLAIN, lines=(2, 2), start=(150.0, 150.0)))
+    with_lines = captchas.render("2", 5, replace(PLAIN, lines=(2, 2), start=(150.0, 150.0)))
     dark = np.flatnonzero((with_lines < 128).any(0))
     assert 18 <= dark[0] <= 21
-    first = synth.render("2", 5, replace(PLAIN, lines=(1, 1), start=(150.0, 150.0)))
+    first = captchas.render("2", 5, replace(PLAIN, lines=(1, 1), start=(150.0, 150.0)))
     assert (first[:, 55:145] == 255).all()  # the first line is the short one
 
 
@@ -148,7 +151,7 @@ def test_lines_begin_at_a_tenth_of_the_width():
     + [(face, "amQ4") for face in sorted(glyphs.FACES)],
 )
 def test_any_alphabet_in_every_face(face, symbols):
-    drawn = {s: synth.render(s, 0, replace(PLAIN, fonts=(face,))).tobytes() for s in symbols}
+    drawn = {s: captchas.render(s, 0, replace(PLAIN, fonts=(face,))).tobytes() for s in symbols}
     assert len(set(drawn.values())) == len(symbols)
 
 
@@ -156,70 +159,70 @@ def test_any_alphabet_in_every_face(face, symbols):
 def test_text_of_any_length_stays_inside_the_canvas(length):
     style = replace(Style(), lines=(0, 0), left_grey=(255.0, 255.0), right_grey=(255.0, 255.0), ink=(0.0, 0.0))
     for seed, width in ((0, 200), (1, 200), (2, 120)):
-        image = synth.render("mwgpy8bm"[:length], seed, replace(style, width=width))
+        image = captchas.render("mwgpy8bm"[:length], seed, replace(style, width=width))
         dark = np.flatnonzero((image < 128).any(0))
         assert dark[0] > 15 and dark[-1] < width - 1
         assert dark[-1] - dark[0] > 6 * length
 
 
 def test_glyph_outlines_grow_with_the_stroke():
-    inks = [(synth.render("mmmmm", 0, replace(PLAIN, stroke=(s, s))) < 128).sum() for s in (3.0, 5.0, 6.5)]
+    inks = [(captchas.render("mmmmm", 0, replace(PLAIN, stroke=(s, s))) < 128).sum() for s in (3.0, 5.0, 6.5)]
     assert inks[0] < inks[1] < inks[2]
-    column = synth.render("l", 0, replace(PLAIN, fonts=("sans",), stroke=(5.0, 5.0)))[25] / 255
+    column = captchas.render("l", 0, replace(PLAIN, fonts=("sans",), stroke=(5.0, 5.0)))[25] / 255
     assert (1 - column).sum() == pytest.approx(5.0, abs=0.3)  # the stem of an l, in pixels
 
 
 def test_canvas_of_any_size():
     for height, width in ((16, 16), (32, 128), (100, 400)):
-        image = synth.render("2b", 1, replace(Style(), height=height, width=width))
+        image = captchas.render("2b", 1, replace(Style(), height=height, width=width))
         assert image.shape == (height, width) and image.min() < 128
 
 
 def test_labels_use_the_alphabet_and_the_lengths():
-    labels = synth.generate(60, 1, "abc", (2, 4))[1]
+    labels = captchas.generate(60, 1, "abc", (2, 4))[1]
     assert {len(label) for label in labels} == {2, 3, 4}
     assert set("".join(labels)) == set("abc")
-    assert synth.random_label(5) == synth.random_label(5)
-    assert len(synth.random_label(5)) == 5 and set(synth.random_label(5)) <= set(CAPTCHA_SYMBOLS)
+    assert captchas.random_label(5) == captchas.random_label(5)
+    assert len(captchas.random_label(5)) == 5 and set(captchas.random_label(5)) <= set(CAPTCHA_SYMBOLS)
 
 
 def test_the_fingerprint_of_a_generated_set_is_the_same_on_every_machine():
     """Processors round sines differently, and with them a few pixels, so it is of what the images are drawn from."""
-    data = synth.dataset(4, seed=2)
+    data = captchas.dataset(4, seed=2)
     blurred = LabelledImages(data.images + 1e-6, data.labels, data.names, data.digests)
-    assert data.fingerprint() == blurred.fingerprint() == synth.dataset(4, seed=2, width=64).fingerprint()
+    assert data.fingerprint() == blurred.fingerprint() == captchas.dataset(4, seed=2, width=64).fingerprint()
     others = [
-        synth.dataset(4, seed=3),
-        synth.dataset(5, seed=2),
-        synth.dataset(4, seed=2, style=synth.Style(noise=(0, 1))),
+        captchas.dataset(4, seed=3),
+        captchas.dataset(5, seed=2),
+        captchas.dataset(4, seed=2, style=captchas.Style(noise=(0, 1))),
     ]
     assert len({data.fingerprint(), *(other.fingerprint() for other in others)}) == 4
     assert others[2].labels == data.labels and others[2].names == data.names
 
 
 def test_dataset_is_standardised_and_named():
-    data = synth.dataset(6, seed=2, lengths=(1, 8))
+    data = captchas.dataset(6, seed=2, lengths=(1, 8))
     assert data.images.shape == (6, 1, 32, 128) and data.images.dtype == torch.float32
     assert data.names == tuple(f"{i:05d}_{label}.png" for i, label in enumerate(data.labels))
-    assert data.labels == tuple(synth.generate(6, 2, lengths=(1, 8))[1])
+    assert data.labels == tuple(captchas.generate(6, 2, lengths=(1, 8))[1])
     assert data.images.mean((1, 2, 3)).abs().max() < 1e-4
-    assert synth.dataset(2, height=16, width=64).images.shape == (2, 1, 16, 64)
+    assert captchas.dataset(2, height=16, width=64).images.shape == (2, 1, 16, 64)
 
 
 @pytest.mark.parametrize(
     ("attempt", "message"),
     [
-        (lambda: synth.render("", 0), "1 to 8 characters"),
-        (lambda: synth.render("123456789", 0), "1 to 8 characters"),
-        (lambda: synth.render("a中", 0), "no visible glyph for '中'"),
-        (lambda: synth.render("a b", 0), "no visible glyph for ' '"),
-        (lambda: synth.generate(2, alphabet=""), "empty"),
-        (lambda: synth.generate(2, lengths=(0, 5)), "lengths"),
-        (lambda: synth.generate(2, lengths=(5, 9)), "lengths"),
-        (lambda: synth.generate(2, lengths=(5, 4)), "lengths"),
-        (lambda: synth.generate(-1), "negative"),
-        (lambda: synth.generate(1, seed=-1), "negative"),
-        (lambda: synth.dataset(0), "1 at least"),
+        (lambda: captchas.render("", 0), "1 to 8 characters"),
+        (lambda: captchas.render("123456789", 0), "1 to 8 characters"),
+        (lambda: captchas.render("a中", 0), "no visible glyph for '中'"),
+        (lambda: captchas.render("a b", 0), "no visible glyph for ' '"),
+        (lambda: captchas.generate(2, alphabet=""), "empty"),
+        (lambda: captchas.generate(2, lengths=(0, 5)), "lengths"),
+        (lambda: captchas.generate(2, lengths=(5, 9)), "lengths"),
+        (lambda: captchas.generate(2, lengths=(5, 4)), "lengths"),
+        (lambda: captchas.generate(-1), "negative"),
+        (lambda: captchas.generate(1, seed=-1), "negative"),
+        (lambda: captchas.dataset(0), "1 at least"),
         (lambda: Style(size=(5.0, 4.0)), "style.size"),
         (lambda: Style(size=(0.0, 4.0)), "above 0"),
         (lambda: Style(gap=(float("nan"), 4.0)), "style.gap"),

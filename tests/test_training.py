@@ -10,9 +10,10 @@ from killing import Killed, die
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from crnn_lib import metrics, model, synth, training
+from crnn_lib import metrics, reader, training
 from crnn_lib.augment import Augmentation
 from crnn_lib.data import LabelledImages
+from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
 from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Recipe, Run, fit, tune_process
@@ -26,7 +27,7 @@ KINDS = [(schedule, optimizer) for schedule in training.SCHEDULES for optimizer 
 
 @pytest.fixture(scope="module")
 def data():
-    return synth.dataset(count=12, alphabet="2bx", lengths=(2, 3), height=32, width=32)
+    return captchas.dataset(count=12, alphabet="2bx", lengths=(2, 3), height=32, width=32)
 
 
 def recipe_of(kind):
@@ -137,7 +138,7 @@ def test_the_first_loss_is_the_mean_over_batches_of_torch_s_mean(data):
     recipe = replace(RECIPE, epochs=1, batch_size=100, augmentation=None, validation_fraction=0.0, schedule="onecycle")
     torch.manual_seed(recipe.seed)
     network = Run(CRNN(CONFIG), data, recipe).model.train()
-    losses = metrics.sequence_losses(network(data.images).double(), data.labels, network.alphabet)
+    losses = reader.sequence_losses(network(data.images).double(), data.labels, network.alphabet)
     expected = sum(loss / len(label) for loss, label in zip(losses.tolist(), data.labels, strict=True)) / len(data)
     assert fit(CONFIG, data, recipe).history[0]["train_loss"] == pytest.approx(expected, rel=1e-4)
 
@@ -242,7 +243,7 @@ def test_augmentation_changes_training_but_not_validation(data, monkeypatch):
 def test_data_that_does_not_suit_the_model_is_an_error(data):
     with pytest.raises(UserError, match="'x', not in the alphabet"):
         fit(replace(CONFIG, alphabet="2b"), data, RECIPE)
-    narrow = synth.dataset(count=12, alphabet="2bx", lengths=(2, 3), height=32, width=8)
+    narrow = captchas.dataset(count=12, alphabet="2bx", lengths=(2, 3), height=32, width=8)
     with pytest.raises(UserError, match="T >= U"):
         fit(replace(CONFIG, width=8), narrow, RECIPE)
     for wrong in (replace(CONFIG, width=64), replace(CONFIG, height=64)):
@@ -364,7 +365,7 @@ DAMAGE = {
     "text": lambda p: p.write_text("no checkpoint " * 50),
     "half": lambda p: p.write_bytes(p.read_bytes()[: p.stat().st_size // 2]),
     "a folder": lambda p: (p.unlink(), p.mkdir()),
-    "weights": lambda p: model.save(CRNN(CONFIG), p, {}),
+    "weights": lambda p: reader.save(CRNN(CONFIG), p, {}),
     "no metadata": lambda p: rewrite(p, metadata=lambda m: None),
     "no history": lambda p: rewrite(p, metadata=without("history")),
     "deep": lambda p: rewrite(p, metadata=lambda m: m | {"history": "[" * 100_000}),

@@ -9,8 +9,8 @@ from pathlib import Path
 import onnx
 import pytest
 
-from crnn_lib import files, model
-from crnn_lib.cli import main
+from crnn_lib import files, model, reader
+from crnn_lib.tools.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not files.fcntl, reason="needs locks")]
@@ -80,7 +80,7 @@ def test_the_second_run_is_told_of_the_first_and_a_kill_frees_the_place(verb, fo
 
 
 def test_two_exports_at_once_leave_one_whole_file(folder, start):
-    model.save(model.CRNN(), "reader", {})
+    reader.save(model.CRNN(), "reader", {})
     before = contents(folder)
     both = [start("export", "--weights", "reader", "--out", "x.onnx") for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]

@@ -12,40 +12,42 @@ import pytest
 import torch
 from PIL import Image
 
-from crnn_lib import assets, images, metrics, model, skeletons, strokes
+from crnn_lib import assets, images, model, reader
+from crnn_lib.drawing import pen, skeletons
 from crnn_lib.errors import UserError
 
 pytest.importorskip("anywidget")
 
-from crnn_lib.widgets import base, picture, shared, source, weights
+from crnn_lib import widgets
+from crnn_lib.widgets import bundle, host, picture, shared, weights
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
 def pad():
-    return base.Pad(base.readers()["captcha"], sample="2b7xy")
+    return widgets.Pad(host.readers()["captcha"], sample="2b7xy")
 
 
 def test_the_page_gets_script_and_weights_as_state():
-    reader = base.readers()["captcha"]
-    files = {"script": source.module().encode(), "yours": weights.to_bytes(reader)}
-    assert base.Pad(reader).files == {name: shared.reference(content) for name, content in files.items()}
-    assert list(base.Pad().files) == ["script", *base.readers()]
-    assert "files" in base.Pad(reader).keys and base.Pad(reader).readers == ["yours"]
+    network = host.readers()["captcha"]
+    files = {"script": bundle.module().encode(), "yours": weights.to_bytes(network)}
+    assert widgets.Pad(network).files == {name: shared.reference(content) for name, content in files.items()}
+    assert list(widgets.Pad().files) == ["script", *host.readers()]
+    assert "files" in widgets.Pad(network).keys and widgets.Pad(network).readers == ["yours"]
 
 
 def test_a_kernel_sends_each_file_once():
-    reader = base.readers()["captcha"]
-    one, two = base.Pad(reader), base.Pad(base.readers()["captcha"])
+    network = host.readers()["captcha"]
+    one, two = widgets.Pad(network), widgets.Pad(host.readers()["captcha"])
     assert one.files == two.files
     with torch.no_grad():
-        reader.classify.bias += 1  # trained on, say: another model's weights
-    changed = base.Pad(reader)
+        network.classify.bias += 1  # trained on, say: another model's weights
+    changed = widgets.Pad(network)
     assert changed.files["script"] == one.files["script"] and changed.files["yours"] != one.files["yours"]
     assert len(json.dumps(one.get_state(drop_defaults=True), default=len)) < 30_000  # copied with each widget
-    shared._FILES[source.module().encode()].close()
-    assert base.Pad(reader).files["script"] != one.files["script"]
+    shared._FILES[bundle.module().encode()].close()
+    assert widgets.Pad(network).files["script"] != one.files["script"]
 
 
 def test_a_cell_shows_the_picture_and_below_it_the_live_view(pad, monkeypatch):
@@ -58,11 +60,11 @@ def test_a_cell_shows_the_picture_and_below_it_the_live_view(pad, monkeypatch):
 
 
 def test_text_image_and_strokes_can_be_read_and_set(pad):
-    reader = base.readers()["captcha"]
+    network = host.readers()["captcha"]
     assert (pad.text, pad.image.shape) == ("2b7xy", (32, 128))
     pad.text = "p7x"
-    assert pad.strokes == base.typed("p7x") and np.array_equal(pad.image, strokes.render(pad.strokes))
-    said = metrics.read(reader, images.standardise(strokes.image(pad.strokes))[None])
+    assert pad.strokes == skeletons.place("p7x") and np.array_equal(pad.image, pen.render(pad.strokes))
+    said = reader.read(network, images.standardise(pen.image(pad.strokes))[None])
     assert (pad.text, pad.confidence) == (said.texts[0], pytest.approx(said.confidences[0]))
     grey = images.load_grey(assets.SAMPLES["c3f8n"])
     pad.image = grey
@@ -73,24 +75,24 @@ def test_text_image_and_strokes_can_be_read_and_set(pad):
     with pytest.raises(UserError, match="cannot be drawn"):
         pad.text = "É"
     pad.strokes = [[[5, 5], [9, 9]]]
-    assert np.array_equal(pad.image, strokes.render([[[5, 5], [9, 9]]]))
+    assert np.array_equal(pad.image, pen.render([[[5, 5], [9, 9]]]))
 
 
 def test_the_reader_of_strokes_sees_the_drawing_normalised():
     """Wherever and however small somebody writes; the picture stays as drawn, and a picture is read as it is."""
-    pad = base.Pad(strokes=base.typed("n7x"))
+    pad = widgets.Pad(strokes=skeletons.place("n7x"))
     large, sure = pad.text, pad.confidence
     small = [[[x * 0.3 + 4, y * 0.3 + 20] for x, y in stroke] for stroke in pad.strokes]
     pad.strokes = small
     assert (pad.text, np.abs(pad.confidence - sure) < 0.2) == ("n7x", True) == (large, True)
-    assert np.array_equal(pad.image, strokes.render(small))
-    reader = base.readers()["pen"]
-    said = metrics.read(reader, images.standardise(strokes.render(strokes.normalise(small)).astype(np.float32))[None])
+    assert np.array_equal(pad.image, pen.render(small))
+    network = host.readers()["pen"]
+    said = reader.read(network, images.standardise(pen.render(pen.normalise(small)).astype(np.float32))[None])
     assert (pad.text, pad.confidence) == (said.texts[0], pytest.approx(said.confidences[0]))
-    assert metrics.read(reader, images.standardise(pad.image.astype(np.float32))[None]).texts != ["n7x"]
-    only = base.Pad(strokes=small)
-    only._models, only.readers = {"pen": reader}, ["pen"]
-    only.image = strokes.render(strokes.normalise(base.typed("n7x")))
+    assert reader.read(network, images.standardise(pad.image.astype(np.float32))[None]).texts != ["n7x"]
+    only = widgets.Pad(strokes=small)
+    only._models, only.readers = {"pen": network}, ["pen"]
+    only.image = pen.render(pen.normalise(skeletons.place("n7x")))
     assert only.text == "n7x"
 
 
@@ -106,37 +108,37 @@ def test_the_page_reports_what_it_read(pad):
 def test_any_model_will_do():
     torch.manual_seed(0)
     small = model.CRNN(model.Config("ab", 16, 40, (4,), ((2, 2),), 8, 4)).eval()
-    pad = base.Pad(small, strokes=base.typed("hello"))
+    pad = widgets.Pad(small, strokes=skeletons.place("hello"))
     assert set(pad.text) <= set("ab") and 0 <= pad.confidence <= 1
 
 
 @pytest.mark.parametrize("fields", [{"sample": "2b7xy"}, {"strokes": [[[3, 3], [40, 20]]], "thickness": 3.0}, {}])
 def test_a_static_page_gets_an_element_with_a_picture(fields):
-    data, _ = base.Pad(**fields)._repr_mimebundle_()
+    data, _ = widgets.Pad(**fields)._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
     page = data["text/html"]
     state = json.loads(html.unescape(re.search(r'state="([^"]*)"', page)[1]))
     assert page.startswith('<crnn-widget kind="pad" ') and {k: state[k] for k in fields} == fields
     picture = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]*)", page)[1])))
     assert picture.size == ((200, 50) if "sample" in fields else (128, 32))
-    assert 'alt="Example: the network reads this picture as' in page
-    assert len(page) < 10_000 and page.startswith(base.Pad(**fields).baked())
+    assert 'alt="The network reads this picture as' in page
+    assert len(page) < 10_000 and page.startswith(widgets.Pad(**fields).baked())
 
 
 def test_typed_text_fits_the_pad():
     for text in ["i", "mmmmmmmm", skeletons.SYMBOLS]:
-        points = np.array([point for stroke in base.typed(text) for point in stroke])
+        points = np.array([point for stroke in skeletons.place(text) for point in stroke])
         assert points[:, 0].min() >= 5.9 and points[:, 0].max() <= 122.1
         assert abs(points[:, 0].min() + points[:, 0].max() - 128) < 0.2
-    assert base.typed("") == []
+    assert skeletons.place("") == []
 
 
 @pytest.mark.parametrize("bits, share", [(16, 1e-3), (8, 0.005)])
 def test_weights_keep_what_their_format_can(bits, share):
     from safetensors.torch import load
 
-    reader = base.readers()["captcha"]
-    kept, exact = load(weights.to_bytes(reader, bits)), weights.folded(reader)
+    network = host.readers()["captcha"]
+    kept, exact = load(weights.to_bytes(network, bits)), weights.folded(network)
     for name, tensor in exact.items():
         value = kept[name].float()
         if name + ".scale" in kept:
@@ -145,8 +147,8 @@ def test_weights_keep_what_their_format_can(bits, share):
 
 
 def test_weights_too_large_for_the_page_are_refused():
-    reader = model.CRNN(model.Config("ab", 16, 40, (4,), ((2, 2),), 8, 4)).eval()
+    network = model.CRNN(model.Config("ab", 16, 40, (4,), ((2, 2),), 8, 4)).eval()
     with torch.no_grad():
-        reader.classify.weight[0, 0] = 1e6
+        network.classify.weight[0, 0] = 1e6
     with pytest.raises(UserError, match="too large"):
-        weights.to_bytes(reader)
+        weights.to_bytes(network)

@@ -11,8 +11,10 @@ import onnxruntime
 import pytest
 import torch
 
-from crnn_lib import assets, ctc, export, images, model, skeletons, strokes, synth
-from crnn_lib.widgets import base, source, weights
+from crnn_lib import assets, ctc, images, model, reader
+from crnn_lib.drawing import captchas, pen, skeletons
+from crnn_lib.tools import export
+from crnn_lib.widgets import bundle, weights
 
 py_mini_racer = pytest.importorskip("py_mini_racer")
 
@@ -45,54 +47,51 @@ def encode(array):
 @pytest.fixture(scope="module")
 def js():
     racer = py_mini_racer.MiniRacer()
-    racer.eval(source.joined() + GLUE + "0")
+    racer.eval(bundle.flat() + GLUE + "0")
     return racer
 
 
 @pytest.fixture(scope="module")
 def captcha():
-    return model.load("captcha")
+    return reader.load("captcha")
 
 
-def add(js, name, reader, bits=16):
-    return js.call("addReader", name, base64.b64encode(weights.to_bytes(reader, bits)).decode())
+def add(js, name, network, bits=16):
+    return js.call("addReader", name, base64.b64encode(weights.to_bytes(network, bits)).decode())
 
 
 def random_model(**shape):
     """A reader nobody trained, with running statistics that folding has to take into account."""
     torch.manual_seed(3)
-    reader = model.CRNN(model.Config(**shape)).train()
+    network = model.CRNN(model.Config(**shape)).train()
     with torch.no_grad():
         for _ in range(20):
-            reader(torch.randn(4, 1, reader.config.height, reader.config.width))
-        for parameter in reader.parameters():
+            network(torch.randn(4, 1, network.config.height, network.config.width))
+        for parameter in network.parameters():
             parameter.add_(0.02 * torch.randn(parameter.shape))
-    return reader.eval()
+    return network.eval()
 
 
 # --- the text itself ---
 
 
-FILES = {path.stem: path.read_text(encoding="utf-8") for path in (source.FOLDER / "js").glob("*.js")}
-
-
-def test_names_are_declared_once():
-    names = re.findall(r"^(?:async )?(?:function\*?|const|let|class) +(\w+)", source.joined(), re.MULTILINE)
-    assert len(names) > 20
-    assert sorted(names) == sorted(set(names))
-    assert not re.search(r"^(import|export)\b", source.joined(), re.MULTILINE)
-
-
 def test_imports_name_what_the_modules_export():
-    place = {name: i for i, name in enumerate(source.order())}
-    for name in place:
-        text = FILES[name]
-        found = re.findall(r'^import \{([^}]*)\} from "\./(\w+)\.js";$', text, re.MULTILINE)
-        assert len(found) == len(re.findall(r"\bimport\b", text)), name
+    racer = py_mini_racer.MiniRacer()
+    racer.eval(f"{bundle.joined()}; const missing = []; 0")
+    assert {str(path.relative_to(bundle.FOLDER)) for path in bundle.FOLDER.rglob("*.js")} == set(
+        bundle.order("page/main.js")
+    )
+    for path in bundle.order("page/main.js"):
+        text = (bundle.FOLDER / path).read_text(encoding="utf-8")
+        found = re.findall(r'^import \{([^}]*)\} from "([^"]+)";$', text, re.MULTILINE)
+        assert len(found) == len(re.findall(r"^import\b", text, re.MULTILINE)), path
         for wanted, other in found:
-            assert place[other] < place[name], f"{name}.js uses {other}.js, which comes after it"
-            exported = re.findall(r"^export (?:async )?(?:function|const|let|class) (\w+)", FILES[other], re.MULTILINE)
-            assert {w.strip() for w in wanted.split(",") if w.strip()} <= set(exported), name
+            names = [name.split(" as ")[0].strip() for name in wanted.split(",") if name.strip()]
+            module = json.dumps(bundle.beside(path, other))
+            lacking = racer.eval(
+                f"JSON.stringify({json.dumps(names)}.filter((n) => modules[{module}][n] === undefined))"
+            )
+            assert json.loads(lacking) == [], path
 
 
 def test_both_forms_run():
@@ -101,11 +100,13 @@ def test_both_forms_run():
         "globalThis.HTMLElement = class {}; globalThis.document = {currentScript: {src: 'x/y.js'}};"
         "globalThis.customElements = {made: [], get() {}, define(name) { this.made.push(name); }};"
     )
-    racer.eval(source.script(["captcha"]))
-    assert racer.eval("[typeof crnn.render, customElements.made.join()].join()") == "function,crnn-widget"
-    body, tail = source.module().rsplit("export default ", 1)
-    assert tail == "{ render };\n"
-    assert py_mini_racer.MiniRacer().eval(body + "typeof render") == "function"
+    racer.eval(bundle.script(["captcha"]))
+    assert (
+        racer.eval("[typeof crnn['page/main.js'].render, customElements.made.join()].join()") == "function,crnn-widget"
+    )
+    body, tail = bundle.module().rsplit("export default ", 1)
+    assert tail == '{ render: modules["page/main.js"].render };\n'
+    assert py_mini_racer.MiniRacer().eval(body + "typeof modules['page/main.js'].render") == "function"
 
 
 # --- the engine ---
@@ -114,7 +115,7 @@ def test_both_forms_run():
 @pytest.mark.slow
 @pytest.mark.parametrize("bits, error", [(16, 0.02), (8, 0.3)])
 def test_reads_as_torch(js, captcha, bits, error):
-    pictures, _ = synth.generate(300, seed=8, lengths=(3, 7))
+    pictures, _ = captchas.generate(300, seed=8, lengths=(3, 7))
     pictures += [np.round(images.load_grey(p)) for p in assets.SAMPLES.values()]
     add(js, f"captcha{bits}", captcha, bits)
     worst = differ = 0
@@ -140,16 +141,16 @@ SHAPES = [
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_stage_as_onnxruntime(js, shape, tmp_path):
-    reader = random_model(**shape)
-    export.to_onnx(reader, tmp_path / "m.onnx")
+    network = random_model(**shape)
+    export.to_onnx(network, tmp_path / "m.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
-    assert add(js, "any", reader)["alphabet"] == reader.config.alphabet
-    for W in (reader.config.width, reader.config.width + 31):
+    assert add(js, "any", network)["alphabet"] == network.config.alphabet
+    for W in (network.config.width, network.config.width + 31):
         picture = np.random.default_rng(W).integers(0, 256, (40, 90), dtype=np.uint8)
-        image = images.standardise(picture.astype(np.float32), reader.config.height, W)[None]
+        image = images.standardise(picture.astype(np.float32), network.config.height, W)[None]
         stages = js.call("stagesOf", "any", encode(picture), 40, 90, W)
         names = [output.name for output in session.get_outputs()]
-        assert list(stages) == ["image", *names] == list(reader.stages(image))
+        assert list(stages) == ["image", *names] == list(network.stages(image))
         expected = [image.numpy(), *session.run(None, {"image": image.numpy()})]
         for (name, (data, dims)), value in zip(stages.items(), expected, strict=True):
             assert tuple(dims) == value.shape, name
@@ -158,20 +159,20 @@ def test_every_stage_as_onnxruntime(js, shape, tmp_path):
 
 def test_the_formats_error_is_all_there_is(js):
     """With weights that float16 holds exactly, only the order of float32 sums is left."""
-    reader = random_model()
+    network = random_model()
     with torch.no_grad():
-        for block in reader.blocks:
+        for block in network.blocks:
             block[1].running_var.fill_(1 - block[1].eps)
-        reader.normalise.running_var.fill_(1 - reader.normalise.eps)
-        for tensor in [*reader.parameters(), *reader.buffers()]:
+        network.normalise.running_var.fill_(1 - network.normalise.eps)
+        for tensor in [*network.parameters(), *network.buffers()]:
             if tensor.is_floating_point() and not (tensor > 0.9999).all():
                 tensor.copy_((tensor * 64).round() / 64)
-        for norm in [*(block[1] for block in reader.blocks), reader.normalise]:
+        for norm in [*(block[1] for block in network.blocks), network.normalise]:
             norm.weight.fill_(1)
-    add(js, "exact", reader)
+    add(js, "exact", network)
     picture = np.random.default_rng(0).integers(0, 256, (32, 128), dtype=np.uint8)
     with torch.no_grad():
-        expected = reader.stages(images.standardise(picture.astype(np.float32))[None])
+        expected = network.stages(images.standardise(picture.astype(np.float32))[None])
     for name, (data, dims) in js.call("stagesOf", "exact", encode(picture), 32, 128, 128).items():
         value = expected[name].numpy()
         assert np.abs(np.reshape(data, dims) - value).max() < 1e-4 * max(1, np.abs(value).max()), name
@@ -261,9 +262,9 @@ def test_strokes_give_the_same_pixels(js):
         drawing, thickness = random_drawing(rng), float(rng.choice([2.0, 0.3, 7.7, rng.uniform(0.1, 9)]))
         H, W = (32, 128) if rng.random() < 0.7 else (int(rng.integers(1, 60)), int(rng.integers(1, 200)))
         points, pixels = js.call("drawn", drawing, thickness, H, W)
-        expected = strokes.render(drawing, thickness, H, W)
+        expected = pen.render(drawing, thickness, H, W)
         assert np.array_equal(np.array(pixels, dtype=np.uint8).reshape(H, W), expected)
-        assert json.loads(json.dumps(points)) == strokes.quantise(drawing)
+        assert json.loads(json.dumps(points)) == pen.quantise(drawing)
         inked += (expected < 255).any()
     assert inked > 200
 
@@ -276,7 +277,7 @@ def test_drawings_are_normalised_alike(js):
             drawing = [[[x * trial / 2000, y * (trial % 2) / 9] for x, y in stroke] for stroke in drawing]
         H, W = (32, 128) if trial % 4 else (50, 200)
         moved = json.loads(js.eval(f"JSON.stringify(normalise({json.dumps(drawing)}, {H}, {W}))"))
-        assert moved == strokes.normalise(drawing, H, W), trial
+        assert moved == pen.normalise(drawing, H, W), trial
     assert json.loads(js.eval("JSON.stringify(normalise([[], [[9, 9]]]))")) == [[[64, 16]]]
     with pytest.raises(py_mini_racer.JSEvalException, match="is no"):
         js.eval("normalise([[[NaN, 1]]])")
@@ -289,8 +290,8 @@ def test_impossible_strokes_are_refused_in_both(js, drawing, thickness):
     js.eval("function drawn(s, t, H, W) { return [quantise(s), Array.from(renderStrokes(s, t, H, W))]; }")
     with pytest.raises(py_mini_racer.JSEvalException):
         js.call("drawn", drawing, thickness, 32, 128)
-    with pytest.raises(strokes.UserError):
-        strokes.render(drawing, thickness)
+    with pytest.raises(pen.UserError):
+        pen.render(drawing, thickness)
 
 
 def test_resize_gives_the_same_numbers(js):
@@ -318,8 +319,8 @@ def test_typed_text_gives_the_same_strokes(js):
     for text in texts:
         placed, written = json.loads(js.eval(f"JSON.stringify(typed({text!r}, 11.3, 2.5))"))
         assert written == skeletons.write(text, height=11.3, gap=2.5)
-        assert placed == base.typed(text)
-    assert json.loads(js.eval("JSON.stringify(placeText(''))")) == base.typed("") == []
+        assert placed == skeletons.place(text)
+    assert json.loads(js.eval("JSON.stringify(placeText(''))")) == skeletons.place("") == []
     with pytest.raises(py_mini_racer.JSEvalException, match="cannot be drawn"):
         js.eval("placeText('A')")
 
@@ -368,12 +369,12 @@ ALPHABET = f"a{CLEF}{SMILE}b"
 
 def certain(text):
     """A reader of ALPHABET that reads `text`, one symbol, whatever it is shown."""
-    reader = random_model(alphabet=ALPHABET)
+    network = random_model(alphabet=ALPHABET)
     with torch.no_grad():
-        reader.classify.weight.zero_()
-        reader.classify.bias.zero_()
-        reader.classify.bias[1 + ALPHABET.index(text)] = 9
-    return reader
+        network.classify.weight.zero_()
+        network.classify.bias.zero_()
+        network.classify.bias[1 + ALPHABET.index(text)] = 9
+    return network
 
 
 CLEF_READER = """

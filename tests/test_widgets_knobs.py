@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crnn_lib import synth
+from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
-from crnn_lib.widgets.knobs import KNOBS, SPREAD, GeneratorKnobs
+from crnn_lib.widgets.knobs.knobs import KNOBS, SPREAD, GeneratorKnobs
 
 
 def decoded(png):
@@ -29,25 +29,25 @@ def test_every_knob_changes_the_picture_and_comes_back(field):
         slider.value = end
         assert (knobs.style == style) == (end == start)
         assert getattr(knobs.style, field) == ((-end, end) if field in SPREAD else (end, end))
-        assert np.array_equal(knobs.image, synth.render("2b7xy", 3, knobs.style))
+        assert np.array_equal(knobs.image, captchas.render("2b7xy", 3, knobs.style))
     assert knobs.view.value == knobs.picture() != first
     slider.value = start
     assert (knobs.style, knobs.view.value) == (style, first)
 
 
 def test_the_knobs_are_fields_that_start_in_the_default_style():
-    assert set(KNOBS) <= {field.name for field in fields(synth.Style)}
+    assert set(KNOBS) <= {field.name for field in fields(captchas.Style)}
     knobs = GeneratorKnobs()
     for field in KNOBS:
-        low, high = getattr(synth.DEFAULT, field)
+        low, high = getattr(captchas.DEFAULT, field)
         assert low <= knobs.sliders[field].value <= high
 
 
 def test_text_and_seed_are_drawn():
     knobs = GeneratorKnobs("ww8", 5)
-    assert np.array_equal(knobs.image, synth.render("ww8", 5, knobs.style))
+    assert np.array_equal(knobs.image, captchas.render("ww8", 5, knobs.style))
     knobs.text.value, knobs.seed.value = " 2345 ", 6
-    assert np.array_equal(knobs.image, synth.render("2345", 6, knobs.style))
+    assert np.array_equal(knobs.image, captchas.render("2345", 6, knobs.style))
     assert knobs.message.value == ""
 
 
@@ -63,14 +63,14 @@ def test_a_text_that_cannot_be_drawn_is_explained_and_the_picture_stays(text, to
     assert (knobs.style, knobs.view.value) == (style, shown)
     knobs.text.value = "b7"
     assert knobs.message.value == ""
-    assert np.array_equal(knobs.image, synth.render("b7", 0, knobs.style))
+    assert np.array_equal(knobs.image, captchas.render("b7", 0, knobs.style))
     assert knobs.style.noise == (40, 40)
 
 
 def test_a_wrong_first_text_is_explained_too():
     knobs = GeneratorKnobs("öl")
     assert "'ö'" in knobs.message.value
-    assert np.array_equal(knobs.image, synth.render("2b7xy", 0, knobs.style))
+    assert np.array_equal(knobs.image, captchas.render("2b7xy", 0, knobs.style))
 
 
 def test_reset_brings_back_the_first_picture():

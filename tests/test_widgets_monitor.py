@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from crnn_lib import synth, training
+from crnn_lib import training
+from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
 from crnn_lib.model import Config
 from crnn_lib.training import Recipe
-from crnn_lib.widgets import monitor
-from crnn_lib.widgets.monitor import TrainingMonitor
+from crnn_lib.widgets.monitor import monitor
+from crnn_lib.widgets.monitor.monitor import TrainingMonitor
 
 CONFIG = Config(
     alphabet="2bx", height=32, width=32, channels=(4, 6), pools=((4, 2), (4, 2)), features=12, hidden=6
@@ -24,7 +25,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @pytest.fixture(scope="module")
 def data():
-    return synth.dataset(count=20, alphabet="2bx", lengths=(2, 3), height=32, width=32)
+    return captchas.dataset(count=20, alphabet="2bx", lengths=(2, 3), height=32, width=32)
 
 
 def wait_for(condition, seconds=60):

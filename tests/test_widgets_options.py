@@ -12,48 +12,51 @@ from fuzzing import answer, fuzz, json_values, numbers, texts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crnn_lib import strokes, synth
+from crnn_lib.drawing import captchas, pen
 from crnn_lib.errors import UserError
 from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Recipe
 
 pytest.importorskip("anywidget")
 
-from crnn_lib.widgets import base, fields, knobs, lab, learning, microscope, monitor, source
+from crnn_lib import widgets
+from crnn_lib.drawing import skeletons
+from crnn_lib.widgets import bundle, fields, host
+from crnn_lib.widgets.quiz import quiz
 
 TINY = Config("2b", 16, 40, (2, 3), ((4, 2), (2, 2)), 3, 2)  # 10 time steps
-GREY = synth.render("2b7xy", seed=1)
+GREY = captchas.render("2b7xy", seed=1)
 LINE = [[[3.0, 3.0], [40.0, 20.0]]]
 ROWS = [[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]]
-FILM = json.loads(base.RECORDINGS["replay"].read_text(encoding="utf-8"))
+FILM = json.loads(host.RECORDINGS["replay"].read_text(encoding="utf-8"))
 FILM["runs"] = FILM["runs"][:1]
 TENSOR = torch.randn(1, 32, 128, generator=torch.Generator().manual_seed(1))
 PICTURES = {"sample": ["2b7xy", "p6c7d"], "image": [GREY, TENSOR], "truth": ["", "2b7xy", "É\u3000"]}
 GOOD = {  # each option at its ends, and in the middle
-    base.Pad: {"strokes": [[], LINE], "sample": ["", "c3f8n"], "thickness": [1, 2.5, 6], "rotation": [-20, 20],
+    widgets.Pad: {"strokes": [[], LINE], "sample": ["", "c3f8n"], "thickness": [1, 2.5, 6], "rotation": [-20, 20],
                "lines": [0, 6], "blur": [0, 2.0]},
-    lab.Lab: {"label": ["", "ab", "mmm"], "source": ["uniform", "random", "peaked"], "sample": ["", "2b7xy"],
+    widgets.Lab: {"label": ["", "ab", "mmm"], "source": ["uniform", "random", "peaked"], "sample": ["", "2b7xy"],
               "symbols": ["ab", "xbya"], "steps": [2, 32], "seed": [1, 10**9], "matrix": [None]},
-    learning.Replay: {"recording": [{}, FILM]},
-    learning.Quiz: {"name": list(learning.QUESTIONS)},
-    microscope.Microscope: PICTURES | {"strokes": [[], LINE], "unfold": ["", "maps path"], "step": [0, 31],
+    widgets.Replay: {"recording": [{}, FILM]},
+    widgets.Quiz: {"name": list(quiz.QUESTIONS)},
+    widgets.Microscope: PICTURES | {"strokes": [[], LINE], "unfold": ["", "maps path"], "step": [0, 31],
                                        "stage": ["conv1", "pool5"], "map": [0, 15]},
-    microscope.ProbeConvolution: PICTURES | {"left": [2, 16, 116]},
-    microscope.ProbePooling: PICTURES | {"left": [2, 116]},
-    microscope.ProbeColumns: PICTURES | {"step": [0, 31], "label": ["", "mm22m"]},
-    microscope.ProbeContext: PICTURES | {"left": [0, 127], "size": [0, 48]},
-    microscope.ProbeDecoding: PICTURES | {"temperature": [0.2, 1, 5], "width": [1, 20]},
-    microscope.ProbeRobustness: PICTURES,
+    widgets.ProbeConvolution: PICTURES | {"left": [2, 16, 116]},
+    widgets.ProbePooling: PICTURES | {"left": [2, 116]},
+    widgets.ProbeColumns: PICTURES | {"step": [0, 31], "label": ["", "mm22m"]},
+    widgets.ProbeContext: PICTURES | {"left": [0, 127], "size": [0, 48]},
+    widgets.ProbeDecoding: PICTURES | {"temperature": [0.2, 1, 5], "width": [1, 20]},
+    widgets.ProbeRobustness: PICTURES,
 }  # fmt: skip
 CASES = [
     (kind, {name: value}) for kind, options in GOOD.items() for name, values in options.items() for value in values
 ]
 CASES += [
-    (lab.Lab, {"label": "ab", "symbols": "ab", "matrix": ROWS}),
-    (lab.Lab, {"label": "gxxw6", "source": "reader"}),
-    (lab.Lab, {"label": "a\U0001f600"}),
+    (widgets.Lab, {"label": "ab", "symbols": "ab", "matrix": ROWS}),
+    (widgets.Lab, {"label": "gxxw6", "source": "reader"}),
+    (widgets.Lab, {"label": "a\U0001f600"}),
 ]
-CASES += [(microscope.Microscope, {"stage": "pool5", "map": 63})]
+CASES += [(widgets.Microscope, {"stage": "pool5", "map": 63})]
 
 
 def named(value):
@@ -64,9 +67,9 @@ def named(value):
 @pytest.fixture(scope="module", autouse=True)
 def loaded_once():
     """Reading the weights is most of what making a widget costs."""
-    readers, patch = base.readers(), pytest.MonkeyPatch()
-    original = base.readers
-    patch.setattr(base, "readers", lambda model=None: readers if model is None else original(model))
+    readers, patch = host.readers(), pytest.MonkeyPatch()
+    original = host.readers
+    patch.setattr(host, "readers", lambda model=None: readers if model is None else original(model))
     yield
     patch.undo()
 
@@ -93,7 +96,7 @@ def state_of(shown):
 def assert_shown(widget):
     data, _ = widget._repr_mimebundle_()
     shown = data["text/html"]
-    assert "application/vnd.jupyter.widget-view+json" in data and shown == widget.baked() + base.HIDE
+    assert "application/vnd.jupyter.widget-view+json" in data and shown == widget.baked() + host.HIDE
     assert shown.startswith(f'<crnn-widget kind="{widget.kind}" ') and '<div class="crnn-baked">' in shown
     json.dumps(widget.get_state(), default=lambda value: "bytes")
     return shown
@@ -103,7 +106,7 @@ def test_every_option_is_tried():
     def widgets(kind):
         return {w for c in kind.__subclasses__() for w in [c, *widgets(c)] if w.__module__.startswith("crnn_lib")}
 
-    kinds = {kind.kind.default_value for kind in widgets(base.Widget)} - {""}
+    kinds = {kind.kind.default_value for kind in widgets(host.Widget)} - {""}
     assert {kind.kind.default_value for kind in GOOD} == kinds
     assert all(set(options) == set(kind.options) for kind, options in GOOD.items())
 
@@ -121,82 +124,82 @@ def test_a_good_option_is_shown(kind, options, page):
 
 
 def test_on_a_page_the_pen_writes_a_text(page):
-    assert state_of(page("pad", {"text": "n7x"}))["strokes"] == base.typed("n7x")
+    assert state_of(page("pad", {"text": "n7x"}))["strokes"] == skeletons.place("n7x")
     shown = page("microscope", {"text": "n7x"})
-    assert state_of(shown)["strokes"] == base.typed("n7x") and "&#x27;n7x&#x27;" in shown
+    assert state_of(shown)["strokes"] == skeletons.place("n7x") and "&#x27;n7x&#x27;" in shown
 
 
 FLAT = np.full((32, 128), 200.0)
 BAD = [
-    (base.Pad, {"thickness": 0.5}, "Pad: thickness must be a number from 1 to 6, not 0.5"),
-    (base.Pad, {"thickness": float("nan")}, "not nan"),
-    (base.Pad, {"thickness": "2"}, "not '2'"),
-    (base.Pad, {"rotation": 21}, "from -20 to 20"),
-    (base.Pad, {"lines": 1.5}, "a whole number from 0 to 6"),
-    (base.Pad, {"lines": True}, "a whole number"),
-    (base.Pad, {"blur": 10**400}, "from 0 to 2, not a value of type int"),
-    (base.Pad, {"sample": "../secret"}, "sample must be one of 2b7xy, 55dne"),
-    (base.Pad, {"strokes": 5}, "a drawing is a list of strokes"),
-    (base.Pad, {"strokes": [[[0, 1e9]]]}, "within 4096 pixels"),
-    (base.Pad, {"strokes": [[[1, 1]] * 20_001]}, "at most 20,000 points"),
-    (base.Pad, {"strokes": np.zeros((1, 1, 2, 0))}, "no .x, y. within"),
-    (lab.Lab, {"sample": np.zeros(0)}, "sample must be one of"),
-    (base.Pad, {"picture": b""}, "Pad has no option 'picture': it takes model, strokes, sample"),
-    (base.Pad, {"model": "captcha"}, "a model is a CRNN"),
-    (base.Pad, {"model": 0}, "a model is a CRNN"),
-    (lab.Lab, {"label": 5}, "label must be text"),
-    (lab.Lab, {"label": "x" * 65}, "at most 64 characters"),
-    (lab.Lab, {"label": "a-b"}, "must all differ, without white space"),
-    (lab.Lab, {"label": "a b"}, "must all differ, without white space"),
-    (lab.Lab, {"symbols": "ab", "matrix": ROWS, "source": "random"}, "leave out source"),
-    (lab.Lab, {"symbols": "ab", "matrix": ROWS, "sample": "2b7xy", "steps": 2}, "leave out sample, steps"),
-    (lab.Lab, {"source": "reader"}, "the source reader needs a sample"),
-    (lab.Lab, {"label": "a b"}, "must all differ, without white space"),
-    (lab.Lab, {"label": "az", "symbols": "ab", "source": "random"}, "holds"),
-    (lab.Lab, {"symbols": "aba"}, "must all differ"),
-    (lab.Lab, {"source": "even"}, "source must be one of uniform, random, peaked, reader, matrix"),
-    (lab.Lab, {"source": "matrix"}, "give a matrix"),
-    (lab.Lab, {"steps": 1}, "steps must be from 2 to 32"),
-    (lab.Lab, {"steps": 33}, "steps must be from 2 to 32"),
-    (lab.Lab, {"steps": "five"}, "steps must be a whole number"),
-    (lab.Lab, {"seed": 0}, "seed must be a whole number from 1"),
-    (lab.Lab, {"matrix": "abc", "symbols": "ab"}, "rows of probabilities"),
-    (lab.Lab, {"matrix": [[0.5], [0.5, 0.5]], "symbols": "a"}, "rows of probabilities"),
-    (lab.Lab, {"matrix": ROWS, "symbols": "a"}, "does not fit the symbols"),
-    (lab.Lab, {"model": CRNN}, "a model is a CRNN"),
-    (lab.Lab, {"temperature": 1}, "Lab has no option 'temperature'"),
-    (learning.Replay, {"recording": [1]}, "recording must be a dictionary"),
-    (learning.Replay, {"recording": {"runs": []}}, "the recording is damaged"),
-    (learning.Replay, {"trainable": True}, "Replay has no option 'trainable': it takes recording"),
-    (learning.Quiz, {"name": "sums"}, "name must be one of alignments, count"),
-    (learning.Quiz, {"name": ["alignments"]}, "not a value of type list"),
-    (learning.Quiz, {"level": 2}, "Quiz has no option 'level'"),
-    (microscope.Microscope, {"step": 99}, "Microscope: step must be a whole number from 0 to 31, not 99"),
-    (microscope.Microscope, {"step": -1}, "from 0 to 31"),
-    (microscope.Microscope, {"stage": "conv6"}, "stage must be one of conv1, pool1, conv2"),
-    (microscope.Microscope, {"map": 16}, "map must be a whole number from 0 to 15"),
-    (microscope.Microscope, {"unfold": "image all"}, "names with spaces between, of image, maps"),
-    (microscope.Microscope, {"zoom": 2}, "Microscope has no option 'zoom'"),
-    (microscope.Microscope, {"grey": "AAAA"}, "has no option 'grey'"),
-    (microscope.Microscope, {"image": "2b7xy.png"}, "an image is a tensor or an array"),
-    (microscope.Microscope, {"image": np.zeros((3, 32, 128))}, r"shape \(3, 32, 128\) cannot be shown"),
-    (microscope.Microscope, {"image": np.zeros((2, 128))}, "cannot be shown"),
-    (microscope.Microscope, {"image": np.full((32, 128), np.nan)}, "undefined"),
-    (microscope.Microscope, {"image": np.full((32, 128), 256.0)}, "from 0 to 255"),
-    (microscope.Microscope, {"image": -np.ones((32, 128))}, "neither ink nor paper"),
-    (microscope.Microscope, {"truth": 7}, "truth must be text"),
-    (microscope.ProbeConvolution, {"left": 0}, "ProbeConvolution: left must be a whole number from 2 to 116, not 0"),
-    (microscope.ProbeConvolution, {"image": FLAT}, "the same grey everywhere"),
-    (microscope.ProbePooling, {"left": 127}, "ProbePooling: left must be a whole number from 2 to 116, not 127"),
-    (microscope.ProbePooling, {"image": FLAT}, "the same grey everywhere"),
-    (microscope.ProbeColumns, {"step": 50}, "ProbeColumns: step must be a whole number from 0 to 31, not 50"),
-    (microscope.ProbeColumns, {"label": "m" * 25}, "at most 24 characters"),
-    (microscope.ProbeContext, {"left": 128}, "from 0 to 127"),
-    (microscope.ProbeContext, {"size": 49}, "from 0 to 48"),
-    (microscope.ProbeDecoding, {"temperature": 0}, "from 0.2 to 5"),
-    (microscope.ProbeDecoding, {"width": 0}, "from 1 to 20"),
-    (microscope.ProbeRobustness, {"left": 3}, "has no option 'left': it takes model, sample, image, truth"),
-    (microscope.ProbeRobustness, {"sample": None}, "not a value of type NoneType"),
+    (widgets.Pad, {"thickness": 0.5}, "Pad: thickness must be a number from 1 to 6, not 0.5"),
+    (widgets.Pad, {"thickness": float("nan")}, "not nan"),
+    (widgets.Pad, {"thickness": "2"}, "not '2'"),
+    (widgets.Pad, {"rotation": 21}, "from -20 to 20"),
+    (widgets.Pad, {"lines": 1.5}, "a whole number from 0 to 6"),
+    (widgets.Pad, {"lines": True}, "a whole number"),
+    (widgets.Pad, {"blur": 10**400}, "from 0 to 2, not a value of type int"),
+    (widgets.Pad, {"sample": "../secret"}, "sample must be one of 2b7xy, 55dne"),
+    (widgets.Pad, {"strokes": 5}, "a drawing is a list of strokes"),
+    (widgets.Pad, {"strokes": [[[0, 1e9]]]}, "within 4096 pixels"),
+    (widgets.Pad, {"strokes": [[[1, 1]] * 20_001]}, "at most 20,000 points"),
+    (widgets.Pad, {"strokes": np.zeros((1, 1, 2, 0))}, "no .x, y. within"),
+    (widgets.Lab, {"sample": np.zeros(0)}, "sample must be one of"),
+    (widgets.Pad, {"picture": b""}, "Pad has no option 'picture': it takes model, strokes, sample"),
+    (widgets.Pad, {"model": "captcha"}, "a model is a CRNN"),
+    (widgets.Pad, {"model": 0}, "a model is a CRNN"),
+    (widgets.Lab, {"label": 5}, "label must be text"),
+    (widgets.Lab, {"label": "x" * 65}, "at most 64 characters"),
+    (widgets.Lab, {"label": "a-b"}, "must all differ, without white space"),
+    (widgets.Lab, {"label": "a b"}, "must all differ, without white space"),
+    (widgets.Lab, {"symbols": "ab", "matrix": ROWS, "source": "random"}, "leave out source"),
+    (widgets.Lab, {"symbols": "ab", "matrix": ROWS, "sample": "2b7xy", "steps": 2}, "leave out sample, steps"),
+    (widgets.Lab, {"source": "reader"}, "the source reader needs a sample"),
+    (widgets.Lab, {"label": "a b"}, "must all differ, without white space"),
+    (widgets.Lab, {"label": "az", "symbols": "ab", "source": "random"}, "holds"),
+    (widgets.Lab, {"symbols": "aba"}, "must all differ"),
+    (widgets.Lab, {"source": "even"}, "source must be one of uniform, random, peaked, reader, matrix"),
+    (widgets.Lab, {"source": "matrix"}, "give a matrix"),
+    (widgets.Lab, {"steps": 1}, "steps must be from 2 to 32"),
+    (widgets.Lab, {"steps": 33}, "steps must be from 2 to 32"),
+    (widgets.Lab, {"steps": "five"}, "steps must be a whole number"),
+    (widgets.Lab, {"seed": 0}, "seed must be a whole number from 1"),
+    (widgets.Lab, {"matrix": "abc", "symbols": "ab"}, "rows of probabilities"),
+    (widgets.Lab, {"matrix": [[0.5], [0.5, 0.5]], "symbols": "a"}, "rows of probabilities"),
+    (widgets.Lab, {"matrix": ROWS, "symbols": "a"}, "does not fit the symbols"),
+    (widgets.Lab, {"model": CRNN}, "a model is a CRNN"),
+    (widgets.Lab, {"temperature": 1}, "Lab has no option 'temperature'"),
+    (widgets.Replay, {"recording": [1]}, "recording must be a dictionary"),
+    (widgets.Replay, {"recording": {"runs": []}}, "the recording is damaged"),
+    (widgets.Replay, {"trainable": True}, "Replay has no option 'trainable': it takes recording"),
+    (widgets.Quiz, {"name": "sums"}, "name must be one of alignments, count"),
+    (widgets.Quiz, {"name": ["alignments"]}, "not a value of type list"),
+    (widgets.Quiz, {"level": 2}, "Quiz has no option 'level'"),
+    (widgets.Microscope, {"step": 99}, "Microscope: step must be a whole number from 0 to 31, not 99"),
+    (widgets.Microscope, {"step": -1}, "from 0 to 31"),
+    (widgets.Microscope, {"stage": "conv6"}, "stage must be one of conv1, pool1, conv2"),
+    (widgets.Microscope, {"map": 16}, "map must be a whole number from 0 to 15"),
+    (widgets.Microscope, {"unfold": "image all"}, "names with spaces between, of image, maps"),
+    (widgets.Microscope, {"zoom": 2}, "Microscope has no option 'zoom'"),
+    (widgets.Microscope, {"grey": "AAAA"}, "has no option 'grey'"),
+    (widgets.Microscope, {"image": "2b7xy.png"}, "an image is a tensor or an array"),
+    (widgets.Microscope, {"image": np.zeros((3, 32, 128))}, r"shape \(3, 32, 128\) cannot be shown"),
+    (widgets.Microscope, {"image": np.zeros((2, 128))}, "cannot be shown"),
+    (widgets.Microscope, {"image": np.full((32, 128), np.nan)}, "undefined"),
+    (widgets.Microscope, {"image": np.full((32, 128), 256.0)}, "from 0 to 255"),
+    (widgets.Microscope, {"image": -np.ones((32, 128))}, "neither ink nor paper"),
+    (widgets.Microscope, {"truth": 7}, "truth must be text"),
+    (widgets.ProbeConvolution, {"left": 0}, "ProbeConvolution: left must be a whole number from 2 to 116, not 0"),
+    (widgets.ProbeConvolution, {"image": FLAT}, "the same grey everywhere"),
+    (widgets.ProbePooling, {"left": 127}, "ProbePooling: left must be a whole number from 2 to 116, not 127"),
+    (widgets.ProbePooling, {"image": FLAT}, "the same grey everywhere"),
+    (widgets.ProbeColumns, {"step": 50}, "ProbeColumns: step must be a whole number from 0 to 31, not 50"),
+    (widgets.ProbeColumns, {"label": "m" * 25}, "at most 24 characters"),
+    (widgets.ProbeContext, {"left": 128}, "from 0 to 127"),
+    (widgets.ProbeContext, {"size": 49}, "from 0 to 48"),
+    (widgets.ProbeDecoding, {"temperature": 0}, "from 0.2 to 5"),
+    (widgets.ProbeDecoding, {"width": 0}, "from 1 to 20"),
+    (widgets.ProbeRobustness, {"left": 3}, "has no option 'left': it takes model, sample, image, truth"),
+    (widgets.ProbeRobustness, {"sample": None}, "not a value of type NoneType"),
 ]
 
 
@@ -222,21 +225,21 @@ def test_a_bad_option_of_a_page_is_an_error_of_its_directive(page, kind, name, t
 
 def test_limits_are_those_of_the_model():
     tiny = CRNN(TINY)
-    seen = microscope.Microscope(tiny)
-    assert (seen.step, microscope.ProbeColumns(tiny).step) == (9, 9)  # the defaults, 12 and 16, would be beyond
+    seen = widgets.Microscope(tiny)
+    assert (seen.step, widgets.ProbeColumns(tiny).step) == (9, 9)  # the defaults, 12 and 16, would be beyond
     assert_shown(seen)
     for options in ({"step": 10}, {"stage": "conv3"}, {"map": 2}):
         with pytest.raises(UserError):
-            microscope.Microscope(tiny, **options)
-    assert microscope.Microscope(tiny, map=2, stage="pool2").map == 2
+            widgets.Microscope(tiny, **options)
+    assert widgets.Microscope(tiny, map=2, stage="pool2").map == 2
     with pytest.raises(UserError, match="0 to 39"):
-        microscope.ProbeContext(tiny, left=40)
-    letters = microscope.Microscope(CRNN(Config("ÀÉ", 16, 40, (2, 3), ((4, 2), (2, 2)), 3, 2)))
+        widgets.ProbeContext(tiny, left=40)
+    letters = widgets.Microscope(CRNN(Config("ÀÉ", 16, 40, (2, 3), ((4, 2), (2, 2)), 3, 2)))
     assert_shown(letters)  # the pen cannot write what it reads
 
 
 def test_a_bad_value_set_later_changes_nothing():
-    pad = base.Pad(strokes=LINE)
+    pad = widgets.Pad(strokes=LINE)
     before = {name: getattr(pad, name) for name in (*pad.options, "picture", "reading", "confidence")}
     for name, value in [("thickness", 99), ("strokes", [[1]]), ("sample", "x"), ("text", 5), ("text", "É")]:
         with pytest.raises(UserError):
@@ -245,27 +248,27 @@ def test_a_bad_value_set_later_changes_nothing():
         with pytest.raises(UserError):
             pad.image = image
     assert before == {name: getattr(pad, name) for name in before}
-    seen = microscope.Microscope()
+    seen = widgets.Microscope()
     with pytest.raises(UserError, match="0 to 31"):
         seen.step = 32
     assert seen.step == 12
 
 
 def test_an_image_that_the_model_cannot_read_leaves_the_pad_as_it_is(monkeypatch):
-    pad = base.Pad(strokes=LINE)
+    pad = widgets.Pad(strokes=LINE)
     before = (pad.strokes, pad.picture, pad.text)
 
     def read(*_):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(base.metrics, "read", read)
+    monkeypatch.setattr(host.metrics, "read", read)
     with pytest.raises(RuntimeError):
         pad.image = GREY
     assert (pad.strokes, pad.picture, pad.text) == before
 
 
 def test_the_pen_s_thickness_does_not_take_a_picture_off_the_pad():
-    pad = base.Pad(sample="c3f8n")
+    pad = widgets.Pad(sample="c3f8n")
     pad.thickness = 4
     assert (pad.sample, pad.text) == ("c3f8n", "c3f8n")
     pad.image = GREY
@@ -275,7 +278,7 @@ def test_the_pen_s_thickness_does_not_take_a_picture_off_the_pad():
 
 
 def test_a_message_of_the_page_that_does_not_fit_is_left_whole():
-    seen = microscope.Microscope()
+    seen = widgets.Microscope()
     seen.set_state({"reading": "abc", "step": 99})
     assert (seen.reading, seen.step) == ("", 12)
     seen.set_state({"reading": "abc", "step": 9})
@@ -284,18 +287,18 @@ def test_a_message_of_the_page_that_does_not_fit_is_left_whole():
 
 def test_what_is_drawn_goes_before_what_is_chosen():
     """As in the page: strokes, then a given image, then a sample."""
-    drawn = microscope.Microscope(strokes=base.typed("n7x"), sample="c3f8n", image=GREY)
-    assert np.array_equal(drawn._grey(), strokes.image(base.typed("n7x"))) and "'n7x'" in drawn._picture()[1]
-    assert base.Pad(strokes=base.typed("n7x"), sample="c3f8n").text == "n7x"
+    drawn = widgets.Microscope(strokes=skeletons.place("n7x"), sample="c3f8n", image=GREY)
+    assert np.array_equal(drawn._grey(), pen.image(skeletons.place("n7x"))) and "&#x27;n7x&#x27;" in drawn.baked()
+    assert widgets.Pad(strokes=skeletons.place("n7x"), sample="c3f8n").text == "n7x"
 
 
 @pytest.mark.parametrize("made_up", ["random", "peaked"])
 def test_a_matrix_that_the_page_makes_is_announced(made_up):
     """An IndexError in version 1. The page makes it by script: the picture has the lattice, and no numbers."""
     for label in ("ab", "mm", ""):
-        shown = assert_shown(lab.Lab(label, source=made_up, steps=6))
+        shown = assert_shown(widgets.Lab(label, source=made_up, steps=6))
         assert f"still empty: the page makes the {made_up} matrix" in shown
-        assert state_of(shown)["symbols"] == lab.Lab(label, steps=6).symbols
+        assert state_of(shown)["symbols"] == widgets.Lab(label, steps=6).symbols
 
 
 def test_the_page_makes_the_matrix_that_was_asked_for():
@@ -310,9 +313,9 @@ def test_the_page_makes_the_matrix_that_was_asked_for():
             return 0;
         }
         function tell() { return JSON.stringify(made); }"""
-    racer.eval(source.joined() + start + ";0")
+    racer.eval(bundle.flat() + start + ";0")
     for options in ({"source": "random", "seed": 7}, {"source": "random", "seed": 8}, {"source": "peaked"}, {}):
-        widget = lab.Lab("mm", steps=6, **options)
+        widget = widgets.Lab("mm", steps=6, **options)
         racer.call("begin", json.dumps(state_of(widget.baked())))
         made = json.loads(racer.call("tell"))
         rows = np.exp(made["logProbs"])
@@ -344,7 +347,7 @@ def test_any_option_is_shown_or_refused(draws):
     options = draws.draw(st.fixed_dictionaries({}, optional=value))
     odd = draws.draw(st.dictionaries(texts, anything, max_size=1))
     models = [None, CRNN(TINY), CRNN(TINY).double()]
-    if "model" not in odd and not issubclass(kind, learning.Replay | learning.Quiz):
+    if "model" not in odd and not issubclass(kind, widgets.Replay | widgets.Quiz):
         options["model"] = draws.draw(st.sampled_from(models))
     answer(lambda: assert_shown(kind(**options, **{n: v for n, v in odd.items() if n not in options})))
 
@@ -352,23 +355,23 @@ def test_any_option_is_shown_or_refused(draws):
 @fuzz
 @given(st.data())
 def test_any_value_set_later_is_taken_or_refused(draws):
-    kind = draws.draw(st.sampled_from([base.Pad, lab.Lab, microscope.Microscope, microscope.ProbeContext]))
+    kind = draws.draw(st.sampled_from([widgets.Pad, widgets.Lab, widgets.Microscope, widgets.ProbeContext]))
     widget = kind()
     for _ in range(2):
-        name = draws.draw(st.sampled_from([*kind.options, *["image", "text"] * (kind is base.Pad)]))
-        if name == "image" and kind is not base.Pad:
+        name = draws.draw(st.sampled_from([*kind.options, *["image", "text"] * (kind is widgets.Pad)]))
+        if name == "image" and kind is not widgets.Pad:
             continue
         value = draws.draw(st.sampled_from(GOOD[kind].get(name, [GREY, "n7x"])) | anything)
         answer(lambda w=widget, n=name, v=value: setattr(w, n, v))
         assert_shown(widget)
 
 
-RUN = {"config": [TINY, Config()], "data": [synth.dataset(6, alphabet="2b", lengths=(1, 2), height=16, width=40)],
+RUN = {"config": [TINY, Config()], "data": [captchas.dataset(6, alphabet="2b", lengths=(1, 2), height=16, width=40)],
        "recipe": [Recipe(epochs=1)]}  # fmt: skip
 KERNEL = {
-    knobs.GeneratorKnobs: {"text": ["2b7xy", ""], "seed": [0, 2**31 - 1]},
-    monitor.TrainingMonitor: RUN | {"floor": [None, 3.0], "checkpoint": [None]},
-    learning.Replay.follow: RUN | {"samples": [None], "what": ["mine"], "floors": [(), (3.2, 2)]},
+    widgets.GeneratorKnobs: {"text": ["2b7xy", ""], "seed": [0, 2**31 - 1]},
+    widgets.TrainingMonitor: RUN | {"floor": [None, 3.0], "checkpoint": [None]},
+    widgets.Replay.follow: RUN | {"samples": [None], "what": ["mine"], "floors": [(), (3.2, 2)]},
 }
 
 
@@ -385,13 +388,13 @@ def test_any_argument_of_a_kernel_s_widget_is_shown_or_refused(draws):
 
 
 def test_a_matrix_set_later_that_does_not_fit_the_letters_is_not_drawn():
-    widget = lab.Lab("ab", steps=4)
+    widget = widgets.Lab("ab", steps=4)
     widget.matrix = torch.tensor(ROWS, dtype=torch.float64, requires_grad=True)
-    assert widget.matrix == ROWS and "still empty" in widget.baked()
+    assert widget.matrix == ROWS and "alignments" not in widget.baked()
     widget.symbols = "ab"
-    assert "over 2 time steps: the darker" in widget.baked()
+    assert "alignments, loss" in widget.baked()
     widget.label = "az"
-    assert "still empty" in widget.baked()
+    assert "alignments" not in widget.baked()
 
 
 def test_an_image_may_have_leading_axes_of_one_and_any_number_type():

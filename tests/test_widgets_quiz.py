@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from crnn_lib import ctc
-from crnn_lib.widgets import base, source
+from crnn_lib.widgets import bundle, host
 
 py_mini_racer = pytest.importorskip("py_mini_racer")
 NAMES = """textOf, reasonForPath, reasonForCount, reasonForCell, reasonForDecoding, reasonForPrefix, grownPrefix,
@@ -20,13 +20,13 @@ NAMES = """textOf, reasonForPath, reasonForCount, reasonForCell, reasonForDecodi
 def js():
     """js(text of an expression) -> its value."""
     engine = py_mini_racer.MiniRacer()
-    engine.eval(f"const made = (() => {{ {source.joined()}; return {{ {NAMES} }}; }})();")
+    engine.eval(f"const made = (() => {{ {bundle.flat()}; return {{ {NAMES} }}; }})();")
     return lambda expression: json.loads(engine.eval(f"JSON.stringify(({expression}) ?? null)"))
 
 
 @pytest.fixture(scope="module")
 def film():
-    return {run["variant"]: run for run in json.loads(base.RECORDINGS["replay"].read_text(encoding="utf-8"))["runs"]}
+    return {run["variant"]: run for run in json.loads(host.RECORDINGS["replay"].read_text(encoding="utf-8"))["runs"]}
 
 
 def merged(path):
@@ -246,6 +246,6 @@ def test_a_curve_is_told_in_its_own_numbers(js, film):
 
 
 def test_nothing_is_sent_anywhere():
-    text = source.joined()
+    text = bundle.joined()
     assert not re.search(r"https?://", text.replace("http://www.w3.org/", ""))
     assert not re.search(r"\bfetch\(|XMLHttpRequest|sendBeacon|WebSocket", text)

@@ -13,14 +13,14 @@ from pathlib import Path
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 
+from crnn_lib import widgets
+from crnn_lib.drawing import skeletons
 from crnn_lib.errors import UserError
-from crnn_lib.widgets import base, fields, lab, learning, microscope, source, weights
+from crnn_lib.widgets import bundle, fields, host, weights
 
-CLASSES = [base.Pad, lab.Lab, learning.Replay, learning.Quiz, microscope.Microscope]
-CLASSES += [microscope.ProbeConvolution, microscope.ProbePooling]
-CLASSES += [microscope.ProbeColumns, microscope.ProbeContext]
-CLASSES += [microscope.ProbeDecoding, microscope.ProbeRobustness]
-KINDS = {widget.kind.default_value: widget for widget in CLASSES}
+CLASSES = [getattr(widgets, name) for name in widgets.WIDGETS]
+CLASSES = [kind for kind in CLASSES if issubclass(kind, host.Widget)]
+KINDS = {kind.kind.default_value: kind for kind in CLASSES}
 BITS = {"captcha": 16, "pen": 8}  # both together with the script stay under 1 MB
 
 
@@ -44,7 +44,7 @@ class CrnnWidget(Directive):
         try:
             options = {n: value_of(widget, n, t) for n, t in self.options.items()}
             if "text" in options:
-                options["strokes"] = base.typed(options.pop("text"))
+                options["strokes"] = skeletons.place(options.pop("text"))
             return [nodes.raw("", widget(**options).baked(), format="html")]
         except UserError as error:
             raise self.error(str(error)) from error
@@ -62,14 +62,14 @@ def write_scripts(app):
         return
     folder = Path(app.outdir) / "_static"
     folder.mkdir(parents=True, exist_ok=True)
-    models = base.readers()
+    models = host.readers()
     files = {
-        "crnn-widgets.js": source.script(list(models)),
-        "crnn-widgets.css": source.style(),
+        "crnn-widgets.js": bundle.script(list(models)),
+        "crnn-widgets.css": bundle.style(),
     }
     for name, model in models.items():
         files[f"crnn-weights-{name}.js"] = weights.to_script(model, name, BITS[name])
-    for name, path in base.RECORDINGS.items():
+    for name, path in host.RECORDINGS.items():
         text = path.read_text(encoding="utf-8")
         files[f"crnn-data-{name}.js"] = (
             f"(globalThis.crnnData ??= {{}})[{name!r}] = {text};\n"

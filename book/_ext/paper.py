@@ -11,8 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from crnn_lib.browser import FLAGS, find_chromium
 from crnn_lib.files import atomic_path, write_text
+from crnn_lib.tools.browser import FLAGS, find_chromium
 
 FOOT = (
     '<div style="font: 8pt sans-serif; width: 100%; text-align: center">'

@@ -9,7 +9,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from crnn_lib import assets, ctc, figures, files, images, model
+from crnn_lib import assets, ctc, files, images, reader
+from crnn_lib.tools import figures
 
 SAMPLE = assets.SAMPLES["2b7xy"]
 CARD = Path(__file__).resolve().parents[1] / "_static" / "card.png"
@@ -18,18 +19,18 @@ SIZE = (1200, 630)  # pixels: what messengers show uncut
 
 def reading() -> tuple[np.ndarray, np.ndarray, list[int], str]:
     """The image (h, w), the probabilities (T, K), the class of each column, and the text."""
-    reader = model.load("captcha")
+    network = reader.load("captcha")
     with torch.no_grad():
-        log_probs = reader(images.load(SAMPLE)[None])[0]
+        log_probs = network(images.load(SAMPLE)[None])[0]
     path = log_probs.argmax(dim=1).tolist()
-    text = reader.alphabet.decode(ctc.greedy_decode(log_probs))
+    text = network.alphabet.decode(ctc.greedy_decode(log_probs))
     return images.load_grey(SAMPLE), log_probs.exp().numpy(), path, text
 
 
 def draw(path: Path = CARD) -> str:
     """Write the card; the text that it shows is returned."""
     grey, probs, classes, text = reading()
-    symbols = "–" + model.load("captcha").config.alphabet
+    symbols = "–" + reader.load("captcha").config.alphabet
     steps = len(probs)
     with plt.rc_context(
         figures.rc() | {"figure.constrained_layout.use": False, "axes.grid": False}

@@ -1,1 +1,31 @@
-"""Widgets that draw, read and explain an image: one JavaScript module for live notebooks and for static pages."""
+"""Widgets that draw, read and explain an image, in a notebook and in a static page: `from crnn_lib.widgets import Pad`.
+
+A folder a widget holds its Python, its JavaScript and its style; `page` holds what they share there.
+"""
+
+from importlib import import_module
+from typing import Any
+
+# Each widget's class and its module. Where a module of the same name ends in .js, a static page shows the widget too.
+WIDGETS = {
+    "Pad": "pad.pad",
+    "Microscope": "microscope.microscope",
+    "ProbeConvolution": "probes.convolution",
+    "ProbePooling": "probes.pooling",
+    "ProbeColumns": "probes.columns",
+    "ProbeContext": "probes.context",
+    "ProbeDecoding": "probes.decoding",
+    "ProbeRobustness": "probes.robustness",
+    "Lab": "lab.lab",
+    "Replay": "replay.replay",
+    "Quiz": "quiz.quiz",
+    "GeneratorKnobs": "knobs.knobs",
+    "TrainingMonitor": "monitor.monitor",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A widget's class by its name; its module is imported at the first use."""
+    if name not in WIDGETS:
+        raise AttributeError(f"crnn_lib.widgets has no {name!r}")
+    return getattr(import_module(f"{__name__}.{WIDGETS[name]}"), name)

@@ -15,7 +15,8 @@ import numpy as np
 import traitlets
 from torch import Tensor
 
-from crnn_lib import assets, images, strokes
+from crnn_lib import assets, images
+from crnn_lib.drawing import pen
 from crnn_lib.errors import UserError, plain
 
 MOST_POINTS = 20_000  # of a drawing
@@ -146,14 +147,14 @@ class Sample(Choice):
 
 
 class Drawing(Field):
-    """Strokes: lists of points [x, y] in pixels, kept on the grid of `strokes.quantise`."""
+    """Strokes: lists of points [x, y] in pixels, kept on the grid of `pen.quantise`."""
 
     def __init__(self) -> None:
         super().__init__([])
 
     def _accept(self, widget: Any, value: Any) -> list[list[list[float]]] | None:
         try:
-            drawing = strokes.quantise(value)
+            drawing = pen.quantise(value)
         except UserError as error:
             raise Refused(f"{type(widget).__name__}: {self.name}: {error}") from error
         return drawing if sum(map(len, drawing)) <= MOST_POINTS else None

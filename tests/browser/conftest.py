@@ -5,7 +5,7 @@ import functools
 import pytest
 from visits import HTML, PAGES, Visit, served
 
-from crnn_lib.browser import FLAGS, find_chromium
+from crnn_lib.tools.browser import FLAGS, find_chromium
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,12 @@ import pytest
 import small_site
 from visits import Visit, served
 
-from crnn_lib import images, metrics, strokes
-from crnn_lib.widgets import base
+from crnn_lib import images, reader
+from crnn_lib.drawing import pen, skeletons
+from crnn_lib.widgets import host
 
 TEXT = "wax7"
-SMALL = [[[x * 0.4 + 2, y * 0.4 + 17] for x, y in stroke] for stroke in base.typed(TEXT)]
+SMALL = [[[x * 0.4 + 2, y * 0.4 + 17] for x, y in stroke] for stroke in skeletons.place(TEXT)]
 LAB = "```{crnn-widget} lab\n:source: reader\n:sample: gxxw6\n```\n"
 PAGES = {
     "index": "# All\n\n```{crnn-widget} pad\n:sample: 2b7xy\n```\n\n```{crnn-widget} microscope\n```\n\n" + LAB,
@@ -82,8 +83,8 @@ def test_drawn_in_the_microscope_and_given_to_it(page):
 def test_typed_into_a_probe(page):
     seen = page("probe")
     seen.locator("crnn-widget").get_by_label("Type").fill("n7x")
-    model = list(base.readers().values())[-1]
-    said = metrics.read(model, images.standardise(strokes.image(base.typed("n7x")))[None])
+    model = list(host.readers().values())[-1]
+    said = reader.read(model, images.standardise(pen.image(skeletons.place("n7x")))[None])
     shows(seen, "probe-decoding", said.texts[0])
     shown = seen.locator('[data-crnn="confidence"]').inner_text()
     assert np.isclose(float(shown.strip("<> %")), 100 * said.confidences[0], atol=5)

@@ -10,27 +10,26 @@ import urllib.request
 import nbformat
 import pytest
 
-from crnn_lib import strokes
-from crnn_lib.widgets import base
+from crnn_lib.drawing import pen, skeletons
 
 pytest.importorskip("jupyterlab")
 pytestmark = pytest.mark.slow
 
 NOTEBOOKS = {
     "pad": [
-        "from crnn_lib.widgets.base import Pad\npad = Pad(sample='2b7xy')\npad",
+        "from crnn_lib.widgets import Pad\npad = Pad(sample='2b7xy')\npad",
         "print(pad.text, f'{pad.confidence:.3f}', len(pad.strokes), int(pad.image.sum()))",
         "pad.text = 'n7x'\nprint(pad.text)",
     ],
     "busy": [
-        "from crnn_lib.widgets.base import Pad\nfrom crnn_lib.widgets.knobs import GeneratorKnobs",
+        "from crnn_lib.widgets import Pad\nfrom crnn_lib.widgets import GeneratorKnobs",
         "Pad(sample='2b7xy')",
         "GeneratorKnobs()",
         "import time\ntime.sleep(60)",
     ],
-    "keys": ["from crnn_lib.widgets.microscope import Microscope\nMicroscope()", "1"],
+    "keys": ["from crnn_lib.widgets import Microscope\nMicroscope()", "1"],
     "leak": [
-        "from crnn_lib.widgets.base import Pad\nfrom crnn_lib.widgets.microscope import Microscope",
+        "from crnn_lib.widgets import Pad\nfrom crnn_lib.widgets import Microscope",
         "Pad(sample='2b7xy')",
         "Microscope(sample='2b7xy')",
     ],
@@ -155,7 +154,7 @@ def test_the_pad_in_jupyterlab(opened, wait):
 
     canvas = notebook.root("pad").locator("canvas")
     box = canvas.bounding_box()
-    for stroke in base.typed("7x"):
+    for stroke in skeletons.place("7x"):
         for i, (x, y) in enumerate(stroke):
             page.mouse.move(box["x"] + x / 128 * box["width"], box["y"] + y / 32 * box["height"])
             if i == 0:
@@ -166,13 +165,13 @@ def test_the_pad_in_jupyterlab(opened, wait):
     (printed,) = notebook.run(1)
     text, confidence, count, _ = printed.split()
     assert text == drawn and f"{100 * float(confidence):.0f}" == f"{float(part('confidence').split()[0]):.0f}"
-    assert int(count) == len(base.typed("7x"))
+    assert int(count) == len(skeletons.place("7x"))
 
     (printed,) = notebook.run(2)
     assert printed.strip() == part("text")
     shown = canvas.evaluate("""c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data
         .reduce((sum, value, i) => (i % 4 ? sum : sum + value), 0)""")
-    assert shown == 36 * int(strokes.render(base.typed("n7x")).astype(int).sum())  # an image pixel is 6 x 6 there
+    assert shown == 36 * int(pen.render(skeletons.place("n7x")).astype(int).sum())  # an image pixel is 6 x 6 there
 
     page.evaluate(END)
     page.wait_for_timeout(wait)

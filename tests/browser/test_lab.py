@@ -12,14 +12,14 @@ from visits import ROOT, Visit, served
 
 from crnn_lib import assets, ctc, images
 from crnn_lib.model import Config
-from crnn_lib.widgets import base
+from crnn_lib.widgets import host
 
 GUIDE = (ROOT / "book" / "laboratory.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
 def lab_site(tmp_path_factory):
-    guide = GUIDE.replace("05_ctc_alignment.ipynb", "chapter.md")
+    guide = GUIDE.replace("06_ctc_alignment.ipynb", "chapter.md")
     return small_site.build(tmp_path_factory.mktemp("lab"), {"index": guide, "chapter": "# Chapter\n\nNone.\n"})
 
 
@@ -143,7 +143,7 @@ def test_the_reader_s_numbers_too(lab):
     assert lab.part("message") == "The reader reads “gxxx6” here."
     assert lab.root.get_by_role("textbox", name="Label").input_value() == "gxxw6"
     lab.agrees()
-    reader = base.readers()["captcha"]
+    reader = host.readers()["captcha"]
     image = images.standardise(images.load_grey(assets.SAMPLES["gxxw6"]), 32, 128)
     with torch.no_grad():
         loss = ctc.ctc_loss(reader(image[None])[0], reader.alphabet.encode("gxxw6"))
@@ -389,7 +389,9 @@ def test_an_image_file_and_the_pad_s_picture(lab):
     before = int(lab.root.get_attribute("data-crnn-read"))
     grey = images.load_grey(assets.SAMPLES["c3f8n"])
     detail = {"height": grey.shape[0], "width": grey.shape[1], "data": grey.round().astype(int).flatten().tolist()}
-    lab.page.evaluate("grey => crnn.receivers.forEach((receive) => receive({grey, drawn: false}))", detail)
+    lab.page.evaluate(
+        "grey => crnn['pad/pad.js'].receivers.forEach((receive) => receive({grey, drawn: false}))", detail
+    )
     lab.wait(before)
     assert lab.part("text") == "c3f8n"
 
@@ -476,7 +478,7 @@ def test_a_kernel_s_model_is_followed_and_told(lab):
             save_changes() { this.saved++; }, send() {}, off() {}, on: (name, act) => (heard[name] = act),
             change(name, value) { fields[name] = value; heard[`change:${name}`](); },
         };
-        await crnn.render({model: fake, el: place});
+        await crnn['page/main.js'].render({model: fake, el: place});
     }""")
     assert float(lab.part("loss")) == pytest.approx(-math.log(0.25 * 0.7), abs=1e-6)
     lab.page.evaluate("fake.change('label', 'b')")

@@ -11,8 +11,9 @@ from visits import Visit, served
 
 pytest.importorskip("anywidget")
 
-from crnn_lib import assets, ctc, images, metrics, strokes, synth
-from crnn_lib.widgets import base, microscope, source, weights
+from crnn_lib import assets, ctc, images, reader, widgets
+from crnn_lib.drawing import captchas, pen, skeletons
+from crnn_lib.widgets import bundle, host, weights
 
 ALL = "image maps columns states probabilities path"
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -23,25 +24,25 @@ html {{ background: #fff; --pst-color-text-base: #222832; --pst-color-text-muted
   --pst-color-text-muted: #9ca4af; --pst-color-on-background: #222832; --pst-color-link: #5fb4e6; }} }}
 </style></head><body><main><h1>A widget</h1>{widgets}</main><script src="crnn-widgets.js"></script></body></html>"""
 KINDS = {
-    "microscope": lambda: microscope.Microscope(unfold=ALL),
-    "probe-convolution": microscope.ProbeConvolution,
-    "probe-pooling": microscope.ProbePooling,
-    "probe-columns": microscope.ProbeColumns,
-    "probe-context": microscope.ProbeContext,
-    "probe-decoding": microscope.ProbeDecoding,
-    "probe-robustness": microscope.ProbeRobustness,
+    "microscope": lambda: widgets.Microscope(unfold=ALL),
+    "probe-convolution": widgets.ProbeConvolution,
+    "probe-pooling": widgets.ProbePooling,
+    "probe-columns": widgets.ProbeColumns,
+    "probe-context": widgets.ProbeContext,
+    "probe-decoding": widgets.ProbeDecoding,
+    "probe-robustness": widgets.ProbeRobustness,
 }
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("microscope")
-    readers = base.readers()
-    (folder / "crnn-widgets.js").write_text(source.script(list(readers)))
-    for name, reader in readers.items():
-        (folder / f"crnn-weights-{name}.js").write_text(weights.to_script(reader, name, 16))
+    readers = host.readers()
+    (folder / "crnn-widgets.js").write_text(bundle.script(list(readers)))
+    for name, network in readers.items():
+        (folder / f"crnn-weights-{name}.js").write_text(weights.to_script(network, name, 16))
     for kind, make in KINDS.items():
-        (folder / f"{kind}.html").write_text(PAGE.format(style=source.style(), widgets=make().baked()))
+        (folder / f"{kind}.html").write_text(PAGE.format(style=bundle.style(), widgets=make().baked()))
     return folder
 
 
@@ -71,8 +72,8 @@ def open_widget(chromium, place):
 
 
 @pytest.fixture(scope="module")
-def reader():
-    return base.readers()["captcha"]
+def network():
+    return host.readers()["captcha"]
 
 
 class Seen:
@@ -117,38 +118,38 @@ def sample(name="2b7xy"):
     return images.load_grey(assets.SAMPLES[name])
 
 
-def stages_of(reader, grey):
+def stages_of(network, grey):
     with torch.no_grad():
-        found = reader.stages(images.standardise(grey, 32, 128)[None])
+        found = network.stages(images.standardise(grey, 32, 128)[None])
     return {name: x[0] for name, x in found.items()}
 
 
 # --- the microscope ---
 
 
-def test_each_step_says_what_torch_says(open_widget, reader):
+def test_each_step_says_what_torch_says(open_widget, network):
     seen = open_widget("microscope")
-    stages = stages_of(reader, sample())
+    stages = stages_of(network, sample())
     assert seen.part("text") == "2b7xy"
     for step in (0, 9, 16, 31):
         seen.root.locator('[data-crnn="step"]').fill(str(step))
         values, classes = stages["log_probs"][step].exp().topk(5)
-        names = ["blank" if c == 0 else reader.alphabet.symbols[c - 1] for c in classes]
+        names = ["blank" if c == 0 else network.alphabet.symbols[c - 1] for c in classes]
         shown = seen.root.locator('[data-crnn="top"] li').all_inner_texts()
         assert [line.split()[0] for line in shown[:2]] == names[:2]
         told = float(re.search(r"[\d.]+", shown[0].removeprefix(names[0]))[0])
         assert told == pytest.approx(100 * float(values[0]), abs=0.6)
-        first, last = reader.config.strip(step)
+        first, last = network.config.strip(step)
         assert f"sees columns {first} to {last}, " in seen.root.locator('[data-crnn-stage="image"]').inner_text()
         assert seen.root.locator('[data-crnn="step"]').get_attribute("aria-valuetext").startswith(f"{step}: {names[0]}")
-    path = "".join("-" if c == 0 else reader.alphabet.symbols[c - 1] for c in stages["log_probs"].argmax(1))
+    path = "".join("-" if c == 0 else network.alphabet.symbols[c - 1] for c in stages["log_probs"].argmax(1))
     assert f"Path: {path}." in seen.root.locator('[data-crnn-stage="path"]').inner_text()
 
 
-def test_lanes_show_the_numbers(open_widget, reader):
+def test_lanes_show_the_numbers(open_widget, network):
     seen = open_widget("microscope")
     seen.root.locator('[data-crnn="step"]').fill("0")
-    log_probs = stages_of(reader, sample())["log_probs"]
+    log_probs = stages_of(network, sample())["log_probs"]
     label = "Probability of each class"
     for t in range(1, 32):
         best = int(log_probs[t].argmax())
@@ -180,7 +181,7 @@ def test_keyboard_hover_and_characters(open_widget):
     assert button.get_attribute("aria-pressed") == "false"
 
 
-def test_feature_maps_by_stage_and_number(open_widget, reader):
+def test_feature_maps_by_stage_and_number(open_widget, network):
     seen = open_widget("microscope")
     seen.root.get_by_role("combobox", name="Stage").select_option("pool3")
     words = seen.root.locator('[data-crnn-stage="maps"]')
@@ -191,33 +192,33 @@ def test_feature_maps_by_stage_and_number(open_widget, reader):
     assert "Map 5 of pool3" in words.inner_text()
     seen.press("Map", "ArrowRight")
     assert "Map 6 of pool3" in words.inner_text()
-    field = reader.config.receptive_field(3)
+    field = network.config.receptive_field(3)
     assert f"sees {field.width} × {field.height} pixels" in words.inner_text()
 
 
 def test_pictures_typed_drawn_and_handed_over(open_widget):
     seen = open_widget("microscope")
-    last = list(base.readers().values())[-1]
+    last = list(host.readers().values())[-1]
 
     def agrees(grey):
-        said = metrics.read(last, images.standardise(grey.astype(np.float32), 32, 128)[None]).texts[0]
+        said = reader.read(last, images.standardise(grey.astype(np.float32), 32, 128)[None]).texts[0]
         assert seen.part("text") == (said or "(nothing)")
 
     seen.do(lambda: seen.root.get_by_label("Type").fill("n7x"))
-    agrees(strokes.image(base.typed("n7x")))
+    agrees(pen.image(skeletons.place("n7x")))
     seen.root.get_by_label("Type").fill("é")
     assert "cannot be drawn" in seen.part("message")
     seen.root.get_by_text("Draw a text of your own").click()
-    pen = seen.root.get_by_role("application")
-    pen.focus()
+    surface = seen.root.get_by_role("application")
+    surface.focus()
 
     def draw():
         for key in ["Space", *["Shift+ArrowDown"] * 2, *["ArrowRight"] * 3, "Space"]:
             seen.page.keyboard.press(key)
 
     seen.do(draw)
-    agrees(strokes.image([[[20, 16], [20, 20], [20, 24], [21, 24], [22, 24], [23, 24]]]))
-    hand = """pixels => crnn.receivers.forEach((receive) => receive(
+    agrees(pen.image([[[20, 16], [20, 20], [20, 24], [21, 24], [22, 24], [23, 24]]]))
+    hand = """pixels => crnn['pad/pad.js'].receivers.forEach((receive) => receive(
         {grey: {data: Float32Array.from(pixels), height: 50, width: 200}, drawn: false}))"""
     seen.do(lambda: seen.page.evaluate(hand, sample("c3f8n").flatten().tolist()))
     assert seen.part("text") == "c3f8n"
@@ -242,11 +243,21 @@ def test_a_step_is_drawn_in_time(open_widget):
 
 # --- the probes ---
 
+PATCH = (11, 8, 12)  # first row, rows and columns of the patch
+
+
+def digits():
+    """The sample's ink, from 0 for its palest pixel to 9 for its darkest."""
+    grey = images.resize(sample(), 32, 128)
+    return np.floor(9 * (grey.max() - grey) / (grey.max() - grey.min()) + 0.5).astype(int)
+
 
 def test_convolution_by_hand(open_widget):
     seen = open_widget("probe-convolution")
-    patch = microscope.ProbeConvolution()._patch()
-    sums = (np.lib.stride_tricks.sliding_window_view(patch, (3, 3)) * microscope.EDGES).sum((2, 3)).astype(int)
+    top, rows, columns = PATCH
+    patch = digits()[top : top + rows, 16 : 16 + columns]
+    edges = np.tile([-1, 0, 1], (3, 1))  # the kernel that it starts with
+    sums = (np.lib.stride_tricks.sliding_window_view(patch, (3, 3)) * edges).sum((2, 3))
     filled = seen.root.get_by_role("img", name="The map").locator("span")
     assert [text for text in filled.all_inner_texts() if text] == [str(sums[0, 0])]
     seen.root.get_by_role("button", name="Step").click()
@@ -260,7 +271,7 @@ def test_convolution_by_hand(open_widget):
     seen.root.get_by_label("Kernel, row 2, column 2").fill("2")
     assert seen.part("answer").endswith(f"= {sums[1, 1] + 2 * int(patch[2, 2])}".replace("-", "−"))
     seen.root.get_by_role("combobox", name="Kernel").select_option("the reader's own, map 3 (rounded)")
-    kernel = np.reshape(microscope.ProbeConvolution().kernels[3], (3, 3))
+    kernel = np.reshape(widgets.ProbeConvolution().kernels[3], (3, 3))
     total = float((patch[1:4, 1:4] * kernel).sum())
     assert float(seen.part("answer").rpartition("= ")[2].replace("−", "-")) == pytest.approx(total, abs=0.06)
     seen.root.get_by_role("button", name="Start again").click()
@@ -269,12 +280,11 @@ def test_convolution_by_hand(open_widget):
 
 def test_pooling_by_hand_and_a_shift(open_widget):
     seen = open_widget("probe-pooling")
-    grey = images.resize(sample(), 32, 128)
-    digits = np.floor(9 * (grey.max() - grey) / (grey.max() - grey.min()) + 0.5).astype(int)
-    top, rows, columns = microscope.PATCH
+    top, rows, columns = PATCH
+    ink = digits()
 
     def pooled(shift):
-        part = digits[top : top + rows, 16 - shift : 16 - shift + columns]
+        part = ink[top : top + rows, 16 - shift : 16 - shift + columns]
         return part.reshape(rows // 2, 2, columns // 2, 2).max((1, 3))
 
     seen.root.get_by_role("button", name="Run all").click()
@@ -288,11 +298,11 @@ def test_pooling_by_hand_and_a_shift(open_widget):
     assert ", 0 differ" in seen.part("lost")
 
 
-def test_columns_and_labels(open_widget, reader):
+def test_columns_and_labels(open_widget, network):
     seen = open_widget("probe-columns")
     seen.press("Time step", "ArrowLeft", 4)
     seen.page.wait_for_function("() => document.querySelector('[data-crnn=answer]').textContent.includes('Step 12 ')")
-    first, last = reader.config.strip(12)
+    first, last = network.config.strip(12)
     assert f"T = 32 steps, one every 4 pixels. Step 12 sees pixel columns {first} to {last};" in seen.part("answer")
     seen.do(lambda: seen.root.get_by_label("Pool 5").select_option("2,4"))
     assert seen.part("answer").startswith("T = 8 steps, one every 16 pixels.")
@@ -303,16 +313,16 @@ def test_columns_and_labels(open_widget, reader):
     assert "it fits T = 32" in seen.part("fits")
 
 
-def test_hidden_columns(open_widget, reader):
+def test_hidden_columns(open_widget, network):
     seen = open_widget("probe-context")
-    before = stages_of(reader, sample())
+    before = stages_of(network, sample())
     image = before["image"].clone()
     image[..., 48:60] = image.median()
     with torch.no_grad():
-        after = {name: x[0] for name, x in reader.stages(image[None]).items()}
-    read = reader.alphabet.decode(ctc.greedy_decode(after["log_probs"]))
+        after = {name: x[0] for name, x in network.stages(image[None]).items()}
+    read = network.alphabet.decode(ctc.greedy_decode(after["log_probs"]))
     assert seen.part("text") == read != "2b7xy"
-    strips = [reader.config.strip(t) for t in range(32)]
+    strips = [network.config.strip(t) for t in range(32)]
     seeing = [t for t, (first, last) in enumerate(strips) if first < 60 and last >= 48]
     assert f"steps {seeing[0]} to {seeing[-1]} can see them" in seen.part("answer")
     dark = seen.pixel("How much each forward", (seeing[0] - 0.5) / 32, 0.5)
@@ -322,14 +332,14 @@ def test_hidden_columns(open_widget, reader):
     assert seen.part("text") == "2b7xy"
 
 
-def test_greedy_against_beam(open_widget, reader):
+def test_greedy_against_beam(open_widget, network):
     seen = open_widget("probe-decoding")
-    logits = stages_of(reader, sample("gxxw6"))["logits"]
+    logits = stages_of(network, sample("gxxw6"))["logits"]
 
     def decoded(temperature, width):
         log_probs = (logits / temperature).log_softmax(-1)
-        texts = [reader.alphabet.decode(text) for text, _ in ctc.beam_search(log_probs, width=width, k=5)]
-        return reader.alphabet.decode(ctc.greedy_decode(log_probs)), texts
+        texts = [network.alphabet.decode(text) for text, _ in ctc.beam_search(log_probs, width=width, k=5)]
+        return network.alphabet.decode(ctc.greedy_decode(log_probs)), texts
 
     for temperature, steps in ((1.0, 0), (2.5, 15), (3.0, 5)):
         if steps:
@@ -343,7 +353,7 @@ def test_greedy_against_beam(open_widget, reader):
     assert seen.part("text") == decoded(3.0, 1)[1][0]
 
 
-def test_damage_and_its_curve(open_widget, reader):
+def test_damage_and_its_curve(open_widget, network):
     seen = open_widget("probe-robustness")
     assert seen.part("text") == "2b7xy" and seen.part("answer").startswith("Right")
     seen.do(lambda: seen.press("Cover: width", "ArrowRight", 24))
@@ -358,11 +368,11 @@ def test_damage_and_its_curve(open_widget, reader):
     assert seen.part("answer").startswith("Wrong")
 
 
-def test_a_given_picture(chromium, lab, reader):
-    data = synth.dataset(1, seed=8)
-    widget = microscope.ProbeRobustness(image=data.images[0], truth=data.labels[0])
-    (lab / "given.html").write_text(PAGE.format(style=source.style(), widgets=widget.baked()))
-    said = metrics.read(reader, data.images).texts[0]
+def test_a_given_picture(chromium, lab, network):
+    data = captchas.dataset(1, seed=8)
+    widget = widgets.ProbeRobustness(image=data.images[0], truth=data.labels[0])
+    (lab / "given.html").write_text(PAGE.format(style=bundle.style(), widgets=widget.baked()))
+    said = reader.read(network, data.images).texts[0]
     with Visit(chromium, lab.as_uri(), "given.html") as visit:
         seen = Seen(visit, "probe-robustness")
         assert seen.part("text") == said

@@ -8,8 +8,9 @@ from visits import Visit, served
 
 pytest.importorskip("anywidget")
 
-from crnn_lib import model
-from crnn_lib.widgets import base, shared, source, weights
+from crnn_lib import model, widgets
+from crnn_lib.drawing import skeletons
+from crnn_lib.widgets import bundle, host, shared, weights
 
 KINDS = ["pad", "lab", "replay", "quiz", "microscope", "probe-convolution", "probe-pooling", "probe-columns"]
 KINDS += ["probe-context", "probe-decoding", "probe-robustness"]
@@ -51,15 +52,15 @@ def address(tmp_path_factory):
     page = (
         "<!doctype html><html lang=en><title>Notebooks</title><link rel=icon href=data:,><style>{}</style><main></main>"
     )
-    (folder / "index.html").write_text(page.format(source.style()))
+    (folder / "index.html").write_text(page.format(bundle.style()))
     with served(folder) as found:
         yield found
 
 
 @pytest.fixture
 def page(chromium, address):
-    files = {name: weights.to_bytes(reader) for name, reader in base.readers().items()}
-    files |= {"script": source.module().encode(), "replay": base.RECORDINGS["replay"].read_bytes()}
+    files = {name: weights.to_bytes(reader) for name, reader in host.readers().items()}
+    files |= {"script": bundle.module().encode(), "replay": host.RECORDINGS["replay"].read_bytes()}
     with Visit(chromium, address, "index.html") as visit:
         encoded = {name: base64.b64encode(content).decode() for name, content in files.items()}
         visit.page.evaluate(NOTEBOOK, [shared.LOADER, encoded])
@@ -137,7 +138,7 @@ def test_symbols_beyond_the_first_plane(page):
     reader = model.CRNN(model.Config(alphabet="a\U0001d11e\U0001f600")).eval()
     with torch.no_grad():
         reader.classify.bias[2] += 3
-    pad = base.Pad(reader, strokes=base.typed("n7x"))
+    pad = widgets.Pad(reader, strokes=skeletons.place("n7x"))
     assert "\U0001d11e" in pad.text
     state = {"strokes": pad.strokes, "text": base64.b64encode(weights.to_bytes(reader)).decode()}
     found = page.evaluate(

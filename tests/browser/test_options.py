@@ -6,27 +6,30 @@ import pytest
 import small_site
 from visits import Visit, served
 
-from crnn_lib.widgets import base, fields, lab, learning, microscope
+from crnn_lib import widgets
+from crnn_lib.widgets import fields
+from crnn_lib.widgets.lab import lab
+from crnn_lib.widgets.microscope import microscope
 
 SLIDERS = {
-    base.Pad: {"thickness": "Thickness", "rotation": "Rotation", "lines": "Noise lines", "blur": "Blur"},
-    lab.Lab: {"steps": "Time steps T"},
-    learning.Replay: {},
-    microscope.Microscope: {"step": "Time step t", "map": "Map"},
-    microscope.ProbeConvolution: {"left": "Patch from pixel column"},
-    microscope.ProbePooling: {"left": "Patch from pixel column"},
-    microscope.ProbeColumns: {"step": "Time step t"},
-    microscope.ProbeContext: {"left": "Hide from column", "size": "How many"},
-    microscope.ProbeDecoding: {"temperature": "Temperature", "width": "Beam width"},
-    microscope.ProbeRobustness: {},
+    widgets.Pad: {"thickness": "Thickness", "rotation": "Rotation", "lines": "Noise lines", "blur": "Blur"},
+    widgets.Lab: {"steps": "Time steps T"},
+    widgets.Replay: {},
+    widgets.Microscope: {"step": "Time step t", "map": "Map"},
+    widgets.ProbeConvolution: {"left": "Patch from pixel column"},
+    widgets.ProbePooling: {"left": "Patch from pixel column"},
+    widgets.ProbeColumns: {"step": "Time step t"},
+    widgets.ProbeContext: {"left": "Hide from column", "size": "How many"},
+    widgets.ProbeDecoding: {"temperature": "Temperature", "width": "Beam width"},
+    widgets.ProbeRobustness: {},
 }
 ENDS = {"low": 0, "high": -1}
 
 
 def options(kind, end):
     """{option: its first or its last value} for those that are a number or a choice."""
-    found = {"source": "random", "steps": lab.STEPS[end]} if kind is lab.Lab else {}
-    if kind is microscope.Microscope:
+    found = {"source": "random", "steps": lab.STEPS[end]} if kind is widgets.Lab else {}
+    if kind is widgets.Microscope:
         found = {"unfold": " ".join(microscope.STAGES)}
     for name in kind.options:
         field = getattr(kind, name, None)
@@ -62,7 +65,7 @@ def test_the_ends_are_those_of_the_sliders(chromium, server, kind, end):
             slider = widget.get_by_role("slider", name=name, exact=True)
             limit = slider.get_attribute("min" if end == "low" else "max")
             assert float(slider.input_value()) == float(limit) == given[option], option
-        if kind is lab.Lab:
+        if kind is widgets.Lab:
             assert widget.get_by_label("Probabilities").first.input_value() == "random"
             cells = widget.locator("[data-crnn-matrix^='0,']").evaluate_all("all => all.map(c => +c.dataset.value)")
             assert sum(cells) == pytest.approx(1) and max(cells) > 1.5 / len(cells)

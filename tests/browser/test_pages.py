@@ -69,7 +69,7 @@ def test_accessible(visit, server, name, scheme, width):
 
 
 def test_a_faint_token_is_found(visit, server):
-    with visit(server, "book/05_ctc_alignment.html") as v:
+    with visit(server, "book/06_ctc_alignment.html") as v:
         v.page.add_style_tag(content="pre .nb { color: #999 !important }")
         assert any("color-contrast" in line for line in axe(v.page))
 

@@ -32,7 +32,7 @@ def test_what_is_slipped_in_is_blocked(visit, base):
 
 
 def test_the_header_s_buttons_still_act(visit, server):
-    with visit(server, "book/01_images_and_labels.html") as v:
+    with visit(server, "book/02_images_and_labels.html") as v:
         v.page.evaluate("window.print = () => (window.printed = true)")
         v.page.locator(".dropdown-download-buttons > button").click()
         v.page.locator('[data-press="print"]').click()

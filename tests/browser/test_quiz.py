@@ -5,12 +5,12 @@ from small_site import build
 from test_pages import axe, look
 from visits import Visit, served
 
-from crnn_lib.widgets import learning
+from crnn_lib.widgets.quiz import quiz
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    quizzes = "\n".join(f"```{{crnn-widget}} quiz\n:name: {name}\n```\n" for name in learning.QUESTIONS)
+    quizzes = "\n".join(f"```{{crnn-widget}} quiz\n:name: {name}\n```\n" for name in quiz.QUESTIONS)
     return build(tmp_path_factory.mktemp("quiz"), {"index": f"# Exercises\n\nA page.\n\n{quizzes}"})
 
 
@@ -34,7 +34,7 @@ class Quiz:
 
     def __init__(self, visit, name):
         self.page = visit.page
-        mount = self.page.locator("crnn-widget").nth(list(learning.QUESTIONS).index(name))
+        mount = self.page.locator("crnn-widget").nth(list(quiz.QUESTIONS).index(name))
         mount.scroll_into_view_if_needed()
         self.root = mount.locator('[data-crnn-widget="quiz"]')
         self.root.wait_for()
@@ -135,7 +135,7 @@ def test_plateau(visit):
     assert quiz.solved() == "4 of 4 questions solved, kept on this machine"
 
 
-@pytest.mark.parametrize("name", learning.QUESTIONS)
+@pytest.mark.parametrize("name", quiz.QUESTIONS)
 def test_another_one_is_another_one(visit, name):
     quiz = Quiz(visit, name)
     seen = []
@@ -210,7 +210,7 @@ def test_what_else_is_stored_does_no_harm(visit):
 @pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
 def test_accessible(chromium, address, scheme, width):
     with Visit(chromium, address, "index.html", scheme=scheme, width=width) as visit:
-        for name in learning.QUESTIONS:
+        for name in quiz.QUESTIONS:
             Quiz(visit, name).check()  # with its reasons
         look(visit.page, f"quiz-{scheme}-{width}")
         assert axe(visit.page) == []
@@ -218,6 +218,6 @@ def test_accessible(chromium, address, scheme, width):
         targets = visit.page.locator(".crnn-widget :is(button, select, input[type=text], .learn-choices label)")
         small = targets.evaluate_all("all => all.filter(e => e.getBoundingClientRect().height < 44).length")
         assert targets.count() > 30 and small == 0
-        for name in learning.QUESTIONS:
+        for name in quiz.QUESTIONS:
             Quiz(visit, name).button("Another one").click()
         assert axe(visit.page) == []

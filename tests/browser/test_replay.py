@@ -9,7 +9,7 @@ from small_site import build
 from test_pages import axe, look
 from visits import Visit, served
 
-from crnn_lib.widgets import base as widgets
+from crnn_lib.widgets import host as widgets
 
 FILM = json.loads(widgets.RECORDINGS["replay"].read_text(encoding="utf-8"))
 RUNS = {run["variant"]: run for run in FILM["runs"]}
@@ -25,7 +25,7 @@ LIVE = """async (film) => {
     const el = document.createElement('div');
     el.id = 'live';
     document.querySelector('article').prepend(el);
-    await crnn.render({model, el});
+    await crnn['page/main.js'].render({model, el});
     window.grow = (count) => {
         const run = film.runs[0];
         const frames = run.frames.slice(0, count);

@@ -3,8 +3,8 @@
 import pytest
 from visits import Visit
 
-PAGES = ["02_cnn_features", "03_map_to_sequence", "04_bilstm_context", "05_ctc_alignment", "06_decoding"]
-PAGES += ["07_training", "08_error_analysis", "09_playground", "laboratory"]
+PAGES = ["03_cnn_features", "04_map_to_sequence", "05_bilstm_context", "06_ctc_alignment", "07_decoding"]
+PAGES += ["08_training", "10_error_analysis", "12_playground", "laboratory"]
 OUTSIDE = """widget => { // words and boxes beyond the frame, apart from what scrolls in a box of its own
     const frame = widget.getBoundingClientRect();
     const scrolls = (node) =>
@@ -55,7 +55,7 @@ def test_no_pale_frame_about_a_widget_on_a_dark_page(chromium, server, name):
 
 
 def test_nothing_lies_over_the_buttons(chromium, server):
-    with Visit(chromium, server, "book/09_playground.html", width=390) as visit:
+    with Visit(chromium, server, "book/12_playground.html", width=390) as visit:
         assert visit.page.locator("#pst-back-to-top").count() == 0
 
 

@@ -4,14 +4,14 @@ import pytest
 from visits import Visit
 
 PLACES = [  # page, kind of the widget, what the finger comes down on
-    ("09_playground", "microscope", ".crnn-lane canvas"),
-    ("09_playground", "microscope", ".crnn-grid"),
-    ("09_playground", "pad", 'input[type="range"]'),
-    ("07_training", "replay", ".learn-scrub"),
-    ("07_training", "replay", 'input[type="range"]'),
-    ("02_cnn_features", "probe-convolution", ".crnn-cells"),
-    ("02_cnn_features", "probe-pooling", ".crnn-cells"),
-    ("03_map_to_sequence", "probe-columns", ".crnn-lane canvas"),
+    ("12_playground", "microscope", ".crnn-lane canvas"),
+    ("12_playground", "microscope", ".crnn-grid"),
+    ("12_playground", "pad", 'input[type="range"]'),
+    ("08_training", "replay", ".learn-scrub"),
+    ("08_training", "replay", 'input[type="range"]'),
+    ("03_cnn_features", "probe-convolution", ".crnn-cells"),
+    ("03_cnn_features", "probe-pooling", ".crnn-cells"),
+    ("04_map_to_sequence", "probe-columns", ".crnn-lane canvas"),
 ]
 STATE = """root => JSON.stringify([
     [...root.querySelectorAll('input:not([type="file"]), select')].map((field) => field.value),

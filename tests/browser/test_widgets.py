@@ -13,8 +13,9 @@ import pytest
 from test_pages import axe, look
 from visits import ROOT, Visit, served
 
-from crnn_lib import assets, images, metrics, strokes
-from crnn_lib.widgets import base
+from crnn_lib import assets, images, reader
+from crnn_lib.drawing import pen, skeletons
+from crnn_lib.widgets import host
 
 CONF = """
 import sys
@@ -28,7 +29,7 @@ nb_mime_priority_overrides, nb_ipywidgets_js = [["html", "text/html", 5]], {{}}
 """
 PAGE = "# The pad\n\nDraw.\n\n```{crnn-widget} pad\n:sample: 2b7xy\n```\n\n```{toctree}\nplain\nfar\n```\n"
 TYPED = "n7x"
-STROKES = json.loads(json.dumps(base.typed(TYPED)))  # a fixture that the mouse repeats
+STROKES = json.loads(json.dumps(skeletons.place(TYPED)))  # a fixture that the mouse repeats
 
 
 @pytest.fixture(scope="session")
@@ -104,19 +105,19 @@ class Pad:
         }""")
         return np.array(pixels, dtype=np.uint8).reshape(32, 128)
 
-    def agrees(self, grey, reader):
+    def agrees(self, grey, network):
         """The page says of `grey` what torch says."""
-        model = base.readers()[reader]
-        said = metrics.read(model, images.standardise(grey, model.config.height, model.config.width)[None])
+        model = host.readers()[network]
+        said = reader.read(model, images.standardise(grey, model.config.height, model.config.width)[None])
         assert self.part("text") == said.texts[0]
         shown = self.part("confidence")
         value = {"< 0.1 %": 0.05, "> 99.9 %": 99.95}.get(shown) or float(shown.split()[0])
-        assert value == pytest.approx(100 * said.confidences[0], abs=5 if reader == "pen" else 0.6)
+        assert value == pytest.approx(100 * said.confidences[0], abs=5 if network == "pen" else 0.6)
         return said.texts[0]
 
     def agrees_of(self, drawing):
         """The page says of a drawing what torch says of it, normalised."""
-        return self.agrees(strokes.render(strokes.normalise(drawing)).astype(np.float32), last_reader())
+        return self.agrees(pen.render(pen.normalise(drawing)).astype(np.float32), last_reader())
 
     def draw(self, drawing):
         """With the mouse; returns the points that it passed, on the grid."""
@@ -131,18 +132,18 @@ class Pad:
                     self.page.mouse.down()
                 passed[-1].append([(at[0] - box["x"]) / box["width"] * 128, (at[1] - box["y"]) / box["height"] * 32])
             self.page.mouse.up()
-        return strokes.quantise(passed)
+        return pen.quantise(passed)
 
 
 def last_reader():
-    return list(base.readers())[-1]
+    return list(host.readers())[-1]
 
 
 def test_drawn_strokes_are_read_as_torch_reads_them(pad):
     passed = []
     pad.do(lambda: passed.extend(pad.draw(STROKES)))
     shown = pad.picture()
-    assert np.abs(shown.astype(int) - strokes.render(passed)).mean() < 0.5
+    assert np.abs(shown.astype(int) - pen.render(passed)).mean() < 0.5
     assert (shown < 128).sum() > 50
     pad.agrees_of(passed)
     assert len(pad.part("runners")) > 5
@@ -150,8 +151,8 @@ def test_drawn_strokes_are_read_as_torch_reads_them(pad):
 
 def test_typed_text_is_drawn_as_in_python(pad):
     pad.do(lambda: pad.root.get_by_label("Type").fill(TYPED))
-    assert np.array_equal(pad.picture(), strokes.render(base.typed(TYPED)))
-    assert pad.agrees_of(base.typed(TYPED)) == TYPED
+    assert np.array_equal(pad.picture(), pen.render(skeletons.place(TYPED)))
+    assert pad.agrees_of(skeletons.place(TYPED)) == TYPED
     pad.root.get_by_label("Type").fill("é")
     assert "cannot be drawn" in pad.part("message")
 
@@ -159,12 +160,12 @@ def test_typed_text_is_drawn_as_in_python(pad):
 def test_small_writing_is_read(pad):
     """Letters without ascenders as typed, and drawn at less than half that size in a corner of the pad."""
     pad.do(lambda: pad.root.get_by_label("Type").fill("wax"))
-    assert pad.agrees_of(base.typed("wax")) == "wax"
+    assert pad.agrees_of(skeletons.place("wax")) == "wax"
     pad.do(lambda: pad.root.get_by_role("button", name="Clear").click())
     passed = []
-    small = [[[x * 0.4 + 2, y * 0.4 + 1] for x, y in stroke] for stroke in base.typed("wax")]
+    small = [[[x * 0.4 + 2, y * 0.4 + 1] for x, y in stroke] for stroke in skeletons.place("wax")]
     pad.do(lambda: passed.extend(pad.draw(small)))
-    assert np.abs(pad.picture().astype(int) - strokes.render(passed)).mean() < 0.5  # shown as drawn
+    assert np.abs(pad.picture().astype(int) - pen.render(passed)).mean() < 0.5  # shown as drawn
     assert pad.agrees_of(passed) == "wax"
 
 
@@ -256,7 +257,7 @@ def test_keyboard_only(pad):
     keys.press("Tab")  # the focus leaves: the pen's ring goes
     assert pad.page.evaluate("document.activeElement.textContent") == "Undo"
     drawing = [[[44 + i, 16] for i in range(9)] + [[52, 20], [52, 24]]]
-    assert np.array_equal(pad.picture(), strokes.render(drawing))
+    assert np.array_equal(pad.picture(), pen.render(drawing))
     pad.agrees_of(drawing)
     pad.do(lambda: keys.press("Enter"))
     assert pad.part("text") == "2b7xy"
@@ -360,7 +361,7 @@ def test_quick_and_small(chromium, site, site_server):
     with Visit(chromium, site_server, "index.html") as visit:
         Pad(visit)
         times = visit.page.evaluate("""() => {
-            const reader = crnn.createReader(crnn.fromBase64(crnnWeights.captcha));
+            const reader = crnn['page/engine.js'].createReader(crnn['page/engine.js'].fromBase64(crnnWeights.captcha));
             const image = Float32Array.from({length: 4096}, (_, i) => Math.sin(i));
             return Array.from({length: 20}, () => {
                 const start = performance.now();

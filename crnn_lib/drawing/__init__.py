@@ -1,0 +1,1 @@
+"""What is drawn: look-alike CAPTCHAs, the letters that they are made of, pen strokes, and damage to a picture."""

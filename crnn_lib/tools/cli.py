@@ -1,0 +1,161 @@
+"""`python -m crnn_lib`: the library from the command line. Results on stdout, progress and errors on stderr.
+
+A user's mistake is one line on stderr and exit code 2; Ctrl-C is exit code 130.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from crnn_lib import __version__, assets, images
+from crnn_lib.errors import UserError, plain
+from crnn_lib.tools import commands, doctor
+from crnn_lib.tools.fetch import PUBLIC_URL
+from crnn_lib.training import OPTIMIZERS, SCHEDULES, Recipe
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    try:
+        parsed = _parser().parse_args(arguments)
+        if sys.stdout is None:
+            raise UserError("standard output is closed, so the result would be lost: lead it to a file or to /dev/null")
+        code = parsed.run(parsed) or 0
+        sys.stdout.flush()  # a full disk or a closed pipe shows here, not after the end
+        return code
+    except UserError as error:
+        print(f"error: {plain(' '.join(str(error).split()))}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:  # a name too long, a folder that may not be read; without a name, what the result went to
+        told = str(error) if error.filename else f"cannot write to standard output: {error.strerror or error}"
+        print(f"error: {plain(told)}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="crnn", description="Train a CRNN, score it, and read images with it.")
+    parser.add_argument("--version", action="version", version=f"crnn {__version__}")
+    choices = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, text: str, within: Any = choices) -> argparse.ArgumentParser:
+        added = within.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    data = choices.add_parser("data", help="generate, fetch, verify or check a data set")
+    verbs = data.add_subparsers(dest="verb", required=True, metavar="VERB")
+    p = command("generate", commands.generate, "write generated images, file names and labels.csv", verbs)
+    p.add_argument("--out", type=_path, required=True)
+    p.add_argument("--count", type=_whole(1), default=1000)
+    p.add_argument("--seed", type=_whole(0), default=0)
+    p = command("fetch", commands.fetch_set, "get the real set and check it against the manifest", verbs)
+    p.add_argument("--from", dest="source", default=PUBLIC_URL, metavar="ZIP|DIR|URL")
+    p.add_argument("--out", type=_path, default=Path("data/captcha_images"))
+    p = command("verify", commands.verify_set, "check a folder against the manifest", verbs)
+    p.add_argument("folder", type=_path, metavar="DIR")
+    p = command("check", commands.check_set, "report what is wrong with a folder of labelled images", verbs)
+    p.add_argument("folder", type=_path, metavar="DIR")
+    _add_labels(p)
+    p.add_argument("--json", action="store_true")
+
+    p = command("train", commands.train, "train a reader on one part of a folder of labelled images")
+    _add_data(p)
+    p.add_argument("--out", type=_file, required=True, metavar="FILE")
+    p.add_argument("--split-seed", type=_whole(0), default=0)
+    p.add_argument("--train-fraction", type=float, default=0.7)
+    _add_recipe(p)
+    p = command("evaluate", commands.evaluate, "score a reader")
+    _add_data(p)
+    _add_weights(p)
+    p.add_argument("--split", choices=["train", "test", "all"], help="default: test of the data trained on, else all")
+    p.add_argument("--split-seed", type=_whole(0))
+    p.add_argument("--labels", type=_path, metavar="CSV", help="columns file,label: labels to score against instead")
+    p.add_argument("--json", action="store_true")
+    p = command("crossval", commands.crossval, "read every image by a model that never saw it")
+    _add_data(p)
+    p.add_argument("--folds", type=_whole(2), default=5)
+    p.add_argument("--out", type=_file, metavar="CSV")
+    _add_recipe(p)
+    p = command("predict", commands.predict, "read images")
+    p.add_argument("images", type=_path, nargs="+", metavar="IMAGE")
+    _add_weights(p)
+    p.add_argument("--json", action="store_true")
+    p = command("export", commands.export, "write a reader as ONNX, every intermediate a named output")
+    _add_weights(p)
+    p.add_argument("--out", type=_file, required=True, metavar="ONNX")
+    command("doctor", lambda a: doctor.run(), "check this installation")
+    return parser
+
+
+def _whole(least: int, most: int = 2**31 - 1) -> Any:
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        return int(text)
+
+    return number
+
+
+def _path(text: str) -> Path:
+    try:
+        sound = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        sound = False
+    if not sound:
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} cannot be the name of a file")
+    return Path(text)
+
+
+def _file(text: str) -> Path:
+    """A file to write, refused now rather than after an hour of training if it cannot be written."""
+    path = _path(text)
+    above = next(folder for folder in (*path.absolute().parents, Path("/")) if folder.exists())
+    mine = all(os.access(p, os.W_OK) for p in (above, path) if p.exists())
+    if not path.name or path.is_dir() or not above.is_dir() or not mine:
+        raise argparse.ArgumentTypeError(f"cannot write {text!r}: give a file in a folder of yours")
+    return path
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=_path, metavar="DIR", help="default: the embedded generated set")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out files that are no sound image")
+    _add_labels(parser)
+
+
+def _add_labels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--label-until", metavar="C", help="the label in a file name ends before C: abc_1.png, with _")
+    parser.add_argument("--fold-spaces", action="store_true", help="any white space in labels counts as one space")
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    names = " or ".join(assets.WEIGHTS)
+    parser.add_argument("--weights", type=_path, default="captcha", metavar="NAME|FILE", help=f"{names}, or a file")
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    default = Recipe()
+    parser.add_argument("--width", type=_whole(1, 65536), default=images.WIDTH, help="of the resized images, in pixels")
+    parser.add_argument("--seed", type=_whole(0), default=default.seed)
+    parser.add_argument("--epochs", type=_whole(1), default=default.epochs)
+    parser.add_argument("--optimizer", choices=list(OPTIMIZERS), default=default.optimizer)
+    parser.add_argument("--schedule", choices=SCHEDULES, default=default.schedule)
+    parser.add_argument("--no-augmentation", action="store_true", help="train on the images as they are")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="has no effect: an interrupted run goes on by itself")
+    again.add_argument("--fresh", action="store_true", help="start anew, and overwrite what another run left")
+    parser.add_argument("--json", action="store_true")

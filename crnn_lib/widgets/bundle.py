@@ -1,0 +1,100 @@
+"""The widgets' JavaScript as one text: modules beside their Python, joined in order, without a bundler.
+
+Each module becomes a function that is called at once and returns what it exports, so it keeps its own names.
+"""
+
+import base64
+import functools
+import json
+import posixpath
+import re
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from crnn_lib import assets, images
+from crnn_lib.drawing import skeletons
+
+FOLDER = Path(__file__).parent
+IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]+)";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|const|class) (\w+))", re.MULTILINE)
+TOP = re.compile(r"^(?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
+MAIN = "page/main.js"
+
+
+def order(*paths: str) -> list[str]:
+    """The modules that `paths` need, these included: each stands after those that it imports."""
+    found: dict[str, None] = {}
+    for path in paths:
+        found |= dict.fromkeys([*order(*(beside(path, m[2]) for m in IMPORT.finditer(_text(path)))), path])
+    return list(found)
+
+
+def joined(*paths: str) -> str:
+    """The modules that `paths` need (default: all) as an object `modules` by path, with what each exports."""
+    return _prelude() + "".join(_scoped(path, EXPORT) for path in order(*paths or [MAIN]))
+
+
+def flat(*paths: str) -> str:
+    """The same with every top-level name of theirs a global one, for who asks single functions: tests, benchmarks."""
+    scoped = "".join(_scoped(path, TOP) for path in order(*paths or [MAIN]))
+    return f"{_prelude()}{scoped}Object.assign(globalThis, ...Object.values(modules), {{ SAMPLES }});\n"
+
+
+def _prelude() -> str:
+    held = f"const SKELETONS = {json.dumps(_skeletons())};\nconst SAMPLES = {json.dumps(_samples())};\n"
+    return f"{held}const modules = {{}};\n"
+
+
+def _scoped(path: str, names: re.Pattern[str]) -> str:
+    def taken(found: re.Match[str]) -> str:
+        wanted = re.sub(r"(\w+) as (\w+)", r"\1: \2", " ".join(found[1].split()))
+        return f"const {{ {wanted} }} = modules[{json.dumps(beside(path, found[2]))}];\n"
+
+    text = _text(path)
+    given = ", ".join(found[1] for found in names.finditer(text if names is EXPORT else EXPORT.sub("", text)))
+    body = IMPORT.sub(taken, EXPORT.sub("", text))
+    return f"modules[{json.dumps(path)}] = (() => {{\n{body}return {{ {given} }};\n}})();\n"
+
+
+def _text(path: str) -> str:
+    return (FOLDER / path).read_text(encoding="utf-8")
+
+
+def beside(path: str, other: str) -> str:
+    """`other`, as the module at `path` names it, from the folder of all."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), other))
+
+
+def _skeletons() -> dict[str, str]:
+    """The plainest way of writing each symbol."""
+    variants = json.loads(assets.SKELETONS.read_text(encoding="utf-8"))
+    return {symbol: variants[symbol][0] for symbol in skeletons.SYMBOLS}
+
+
+def _samples() -> dict[str, dict[str, int | str]]:
+    """Grey bytes, deflated: a page that had to decode a PNG on a canvas would depend on the browser's privacy rules."""
+    result = {}
+    for name, path in assets.SAMPLES.items():
+        grey = images.load_grey(path).round().astype("uint8")
+        pixels = base64.b64encode(zlib.compress(grey.tobytes(), 9)).decode("ascii")
+        result[name] = {"height": grey.shape[0], "width": grey.shape[1], "pixels": pixels}
+    return result
+
+
+@functools.cache
+def module() -> str:
+    """One ES module for anywidget, with `export default { render }`."""
+    return f"{joined()}\nexport default {{ render: modules[{json.dumps(MAIN)}].render }};\n"
+
+
+def script(readers: Sequence[str]) -> str:
+    """The same as a classic script, which runs from a file too: it defines `<crnn-widget>`, with `readers` to load."""
+    start = f"globalThis.crnn = modules;\nmodules[{json.dumps(MAIN)}].defineElement({json.dumps(list(readers))});"
+    return f'(() => {{\n"use strict";\n{joined()}\n{start}\n}})();\n'
+
+
+def style() -> str:
+    """The style sheet, the same in a notebook and on a page: what all widgets share, then each one's own."""
+    sheets = sorted(FOLDER.glob("*/*.css"), key=lambda path: (path.parent.name != "page", path))
+    return "\n".join(path.read_text(encoding="utf-8") for path in sheets)

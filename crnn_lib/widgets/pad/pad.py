@@ -1,0 +1,96 @@
+"""The pad: draw, type or pick a picture, and see what a model reads in it."""
+
+from typing import Any
+
+import numpy as np
+import traitlets
+
+from crnn_lib import assets, images, reader
+from crnn_lib.drawing import pen, skeletons
+from crnn_lib.model import CRNN
+from crnn_lib.widgets import fields, host
+
+
+class Pixels(traitlets.Bytes):
+    """The bytes of a whole picture, or none. The page sends a memoryview; a number would become that many bytes."""
+
+    def validate(self, obj: Any, value: Any) -> bytes:
+        """The value as bytes. Raises TraitError for anything else."""
+        content = bytes(value) if isinstance(value, bytes | bytearray | memoryview) else None
+        if content is None or len(content) not in (0, images.HEIGHT * images.WIDTH):
+            self.error(obj, value)
+        return content
+
+
+class Pad(host.Widget):
+    """Draw, type or pick a picture and see what a reader makes of it; `Pad(model)` asks a model of your own.
+
+    `strokes`, `image` and `text` can be read and set: setting `text` writes it with the pen, setting `image` (h, w), 0
+    black .. 255 white, lays a picture on the pad. `sample` is one of `assets.SAMPLES`; `thickness`, `rotation`
+    (degrees), `lines` and `blur` (pixels) are what the page's sliders say. `confidence` is p(text | image). A model
+    sees a drawing by `pen.image`, whatever its size and its place on the pad, and a picture as it is. Raises
+    UserError for a value that does not fit, which changes nothing.
+    """
+
+    options = ("strokes", "sample", "thickness", "rotation", "lines", "blur")
+    kind = traitlets.Unicode("pad").tag(sync=True)
+    strokes = fields.Drawing()
+    sample = fields.Sample("")
+    thickness = fields.Number(2.0, 1, 6)
+    rotation = fields.Number(0.0, -20, 20)
+    lines = fields.Whole(0, 0, 6)
+    blur = fields.Number(0.0, 0, 2)
+    given = Pixels(b"").tag(sync=True)  # laid on from here
+    picture = Pixels(b"").tag(sync=True)  # what is shown, and its reading
+    reading = traitlets.Unicode("").tag(sync=True)
+    confidence = traitlets.Float(0.0).tag(sync=True)
+
+    def __init__(self, model: CRNN | None = None, **options: Any) -> None:
+        super().__init__(host.readers(model), **options)
+        if self.sample and not self.strokes:
+            self._show(self._grey(), host.read(self._models[self.readers[0]], self._grey()))
+        else:
+            self._drawn()
+        self.observe(self._drawn, ["strokes", "thickness"])
+
+    @property
+    def text(self) -> str:
+        """What the network reads."""
+        return self.reading
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self.strokes = skeletons.place(text)
+
+    @property
+    def image(self) -> np.ndarray:
+        """The picture that is shown, (32, 128) uint8."""
+        return np.frombuffer(bytes(self.picture), dtype=np.uint8).reshape(images.HEIGHT, images.WIDTH).copy()
+
+    @image.setter
+    def image(self, grey: np.ndarray) -> None:
+        grey = fields.grey_of(grey)
+        readings = host.read(self._models[self.readers[0]], grey)  # may fail, so before anything is changed
+        self.strokes, self.sample, self.given = [], "", b""
+        self._show(grey, readings)
+        self.given = self.picture
+
+    def _drawn(self, change: dict[str, Any] | None = None) -> None:
+        name = change["name"] if change else ""
+        if name in self._property_lock or (name == "thickness" and not self.strokes):
+            return  # the page did it and reads by itself; a picture has no pen
+        self.sample = ""
+        readings = host.read(self._models[self.readers[-1]], pen.image(self.strokes, self.thickness))
+        self._show(pen.render(self.strokes, self.thickness), readings)
+
+    def _show(self, grey: np.ndarray, readings: reader.Readings) -> None:
+        self.picture = images.resize(grey, images.HEIGHT, images.WIDTH).round().astype(np.uint8).tobytes()
+        self.reading, self.confidence = readings.texts[0], readings.confidences[0]
+
+    def _grey(self) -> np.ndarray:
+        """The sample's own pixels, else what is shown."""
+        return images.load_grey(assets.SAMPLES[self.sample]) if self.sample else self.image
+
+    def baked(self) -> str:
+        """The pad as it stands, for a static page: the page goes on with its own trained readers."""
+        return host.mount(self.kind, self._state(), host.sentence(self.reading, self.confidence), self._grey())

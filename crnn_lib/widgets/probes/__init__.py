@@ -1,0 +1,1 @@
+"""Probes of the chapters: one question each, asked of a model."""
