@@ -105,7 +105,7 @@ def test_a_state_of_a_cross_validation_that_lacks_rows_or_types_is_refused(label
     crooked += [[row | {"fold": 9} for row in rows], [row | {"reading": None} for row in rows]]
     for wrong in crooked:
         state.write_text(json.dumps(sound | {"rows": wrong}))
-        with pytest.raises(UserError, match="is damaged; delete it or use --fresh"):
+        with pytest.raises(UserError, match="is damaged; start afresh"):
             audit.crossval(SMALL, labelled, Recipe(epochs=1), 2, 0, state)
 
 
