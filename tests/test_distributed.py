@@ -26,7 +26,7 @@ from crnn_lib.tools import cli
 from crnn_lib.training import Recipe, Run
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPT = ROOT / "bench" / "distributed.py"
+SCRIPT = ROOT / "examples" / "distributed.py"
 CONFIG = Config(alphabet="ab", width=64, channels=(8, 8, 8, 8, 8), features=16, hidden=8)
 RECIPE = Recipe(epochs=12, batch_size=8, validation_fraction=0, learning_rate=1e-2, augmentation=None)
 UNEVEN = torch.arange(5)  # a batch that two processes share as three and two

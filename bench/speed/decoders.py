@@ -1,6 +1,6 @@
 """Prefix beam search beside fast-ctc-decode (Rust), and our CTC loss and gradient beside torch's.
 
-    python bench/decoders.py [--count 16] [--repetitions 5]
+    python bench/speed/decoders.py [--count 16] [--repetitions 5]
 
 All read the same matrices (T = 32, K = 20): the committed reader's own, of generated images, and random ones, sharp and
 nearly flat. Each repetition runs every decoder over all of them, one after the other; medians over repetitions. The
@@ -175,7 +175,7 @@ def main() -> None:
             print(f"{row['fast_same']} of {row['sequences']}, {row['ours_likelier']}, {row['fast_likelier']}")
     packages = {name: version(name) for name in ("fast-ctc-decode", "mini-racer")}
     result = {
-        "command": "python bench/decoders.py",
+        "command": "python bench/speed/decoders.py",
         "environment": environment() | packages,
         "beam_search": rows,
         "against_torch": compare_losses(a.cases),

@@ -1,7 +1,7 @@
 """A reading in the browser: the page's own engine beside onnxruntime-web, interleaved in one run of headless Chromium.
 
     npm pack onnxruntime-web@1.30.0 && tar xzf onnxruntime-web-1.30.0.tgz
-    python bench/page_speed.py --ort package/dist [--count 100]
+    python bench/speed/page_speed.py --ort package/dist [--count 100]
 
 Both read the eight samples, one at a time, on one thread, from the same standardised image to log-probabilities; the
 page's engine is plain JavaScript, onnxruntime-web is WebAssembly with SIMD on the exported graph. What each sends over
@@ -105,7 +105,7 @@ def main() -> None:
         for kind, t in found["times"].items()
     }
     result = {
-        "command": "python bench/page_speed.py --ort package/dist",
+        "command": "python bench/speed/page_speed.py --ort package/dist",
         "environment": environment() | {"chromium": version, "onnxruntime-web": "1.30.0"},
         "readings": a.count,
         "largest_difference_in_probability": round(found["apart"], 5),

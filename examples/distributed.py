@@ -1,7 +1,7 @@
 """Training in several processes, on one machine or many: each batch is shared out, the gradients are averaged.
 
-    torchrun --standalone --nproc-per-node 2 bench/distributed.py --data DIR --out FILE
-    torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d --rdzv-endpoint HOST:29500 bench/distributed.py ...
+    torchrun --standalone --nproc-per-node 2 examples/distributed.py --data DIR --out FILE
+    torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d --rdzv-endpoint HOST:29500 examples/distributed.py ...
 
 An example to start from, not a part of the library: model, data and the state of a run are the library's, the loop is
 this file's. One process a GPU (nccl), or one a CPU core (gloo). All processes hold the same weights. Process `rank` of

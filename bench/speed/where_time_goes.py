@@ -1,6 +1,6 @@
 """Where the time goes: of a training step by part, and of a reading in the page by stage.
 
-    python bench/where_time_goes.py [--epochs 3] [--readings 200] [--before COMMIT]
+    python bench/speed/where_time_goes.py [--epochs 3] [--readings 200] [--before COMMIT]
 
 Training is the library's own, on generated images and one thread; hooks take the CPU time between the ends of its
 parts, forward and backward, in turn with a run whose optimiser takes one parameter after the other, as it once did. The
@@ -222,7 +222,7 @@ def main() -> None:
     readings, apart, version = page_reading(a.readings, a.before)
     whole = {name: round(stages.pop("whole"), 3) for name, stages in readings.items()}
     result = {
-        "command": "python bench/where_time_goes.py" + (f" --before {a.before}" if a.before else ""),
+        "command": "python bench/speed/where_time_goes.py" + (f" --before {a.before}" if a.before else ""),
         "environment": environment() | {"chromium": version},
         "training_step_ms": {name: round(sum(parts.values()), 2) for name, parts in steps.items()},
         "optimiser_ms": {name: round(parts["optimiser"], 3) for name, parts in steps.items()},

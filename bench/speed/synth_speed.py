@@ -1,6 +1,6 @@
 """How many images a second the generator draws on one core.
 
-    python bench/synth_speed.py [--count N] [--json]
+    python bench/speed/synth_speed.py [--count N] [--json]
 
 CPU-seconds of this process, after 200 images that fill the cache of glyphs.
 """

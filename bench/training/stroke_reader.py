@@ -1,6 +1,6 @@
 """The reader of drawn strokes: trained on skeletons and real ink, judged by writer.
 
-    python bench/stroke_reader.py --ink DIR [--stage choose|judge|ship|folds] [--work DIR]
+    python bench/training/stroke_reader.py --ink DIR [--stage choose|judge|ship|folds] [--work DIR]
 
 DIR holds public pen ink, in folders of these names (data/README.md says where to download it; none is in the project):
 
@@ -375,7 +375,7 @@ def main() -> None:
                   "test": {name: judge(network, glyphs, 6 if name == "uji" else 3) for name, glyphs in test.items()},
                   "first_look": {"uji": judge(first, test["uji"], 6)}, "training": network.provenance,
                   "parameters": network.parameter_count(), "config": asdict(CONFIG), "data": SOURCES,
-                  "command": "python bench/stroke_reader.py --ink DIR --stage judge; then --stage folds",
+                  "command": "python bench/training/stroke_reader.py --ink DIR --stage judge; then --stage folds",
                   "environment": environment()}  # fmt: skip
         for found in (*record["test"].values(), *record["first_look"].values()):
             show(found)

@@ -1,6 +1,6 @@
 """How long the laboratory takes from a keystroke to the redrawn lattice, in headless Chromium.
 
-    python bench/lab_speed.py [--count N] [--out data/results/lab_speed.json]
+    python bench/speed/lab_speed.py [--count N] [--out data/results/lab_speed.json]
 
 T = 32 steps, a label of U = 8 letters: every cell of matrix and lattice changes. Until the layout is done (the script's
 own part), and until the frame after it (what the eye waits for, the screen's beat of 60 a second included).
@@ -54,7 +54,7 @@ def main() -> None:
         times = page.evaluate(MEASURE, a.count)
         version = browser.version
         browser.close()
-    result = {"command": "python bench/lab_speed.py", "environment": environment() | {"chromium": version}}
+    result = {"command": "python bench/speed/lab_speed.py", "environment": environment() | {"chromium": version}}
     result |= {"T": 32, "U": 8, "cells": cells, "keystrokes": a.count}
     for name, values in zip(("until_layout_ms", "until_frame_ms"), zip(*times, strict=True), strict=True):
         spread = statistics.quantiles(values, n=20)

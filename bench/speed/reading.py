@@ -1,11 +1,11 @@
 """Images a second on one core: our reader in three runtimes, beside ddddocr, RapidOCR and Tesseract.
 
-    python bench/reading.py --captchas DIR [--others runs/ocr/bin/python] [--repetitions 12] [--chunk 32]
+    python bench/speed/reading.py --captchas DIR [--others runs/ocr/bin/python] [--repetitions 12] [--chunk 32]
 
 Ours runs in torch, in onnxruntime and in the page. From the bytes of an image file to its text, decoding and resizing
 included. Every repetition takes a chunk of images and gives it to each reader in turn, a turn further each time; all
 run on the one core to which this script pins itself and what it starts. The images are of the committed reader's test
-part, which it has not seen. The others run in an environment of their own (`bench/other_readers.py` tells how it is
+part, which it has not seen. The others run in an environment of their own (`bench/accuracy/other_readers.py` tells how it is
 made); one that is missing is named on stderr.
 
 Batch 1 is one image after the other. Batch 32 is one call for 32 where a reader can do that: ours in torch and
@@ -128,7 +128,7 @@ class Worker:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=settings)
         first = self.process.stdout.readline()
         if not first:
-            raise UserError(f"{name} does not start with {python}: bench/other_readers.py tells how it is installed")
+            raise UserError(f"{name} does not start with {python}: bench/accuracy/other_readers.py tells how it is installed")
         self.about = json.loads(first)
 
     def __call__(self, paths):
@@ -244,7 +244,7 @@ def main() -> None:
     rows = {f"{name}, batch {size}": told(seconds[name, size], texts[name, size], files) for name, size in seconds}
     rate = {name: row["images_per_second"] for name, row in rows.items()}
     result = {
-        "command": "python bench/reading.py --captchas DIR",
+        "command": "python bench/speed/reading.py --captchas DIR",
         "environment": environment() | {"chromium": chromium, "onnxruntime": version("onnxruntime")},
         "others": {name: worker.about for (name, size), worker in workers.items() if size == 1},
         "one_core": hasattr(os, "sched_setaffinity"),

@@ -1,6 +1,6 @@
 """How long each chapter takes from a fresh kernel, and with which versions.
 
-    python bench/chapters.py [--repeats 3]
+    python bench/book/chapters.py [--repeats 3]
 
 Every notebook is executed in memory, on one thread, without the real images; the median of the interleaved repeats
 counts, the kernel's start and the imports included. Writes data/results/chapters.json, and the two tables that the
@@ -67,7 +67,7 @@ def main() -> None:
             print(path.name, runs[path.name], flush=True)
     rows = [facts(path) | {"seconds": statistics.median(runs[path.name])} for path in paths]
     where, installed = environment(), packages()
-    result = {"command": "python bench/chapters.py", "environment": where, "runs": runs, "packages": installed}
+    result = {"command": "python bench/book/chapters.py", "environment": where, "runs": runs, "packages": installed}
     write_text(a.out / "chapters.json", json.dumps(result, indent=1) + "\n")
     write_text(a.out / "chapters.csv", csv_text(rows))
     versions = [{"what": k, "version": v} for k, v in (where | installed).items()]

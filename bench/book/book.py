@@ -1,6 +1,6 @@
 """What the book costs: to build, to send, to open; and what Lighthouse says of it.
 
-    python bench/book.py [--parts build pages lighthouse] [--repeats 3] [--lighthouse node_modules/lighthouse]
+    python bench/book/book.py [--parts build pages lighthouse] [--repeats 3] [--lighthouse node_modules/lighthouse]
 
 - build: `make book` in a fresh clone, pip included, and pip by itself; `make book` again with nothing to do, and with
   one chapter touched; a full `make notebooks`. Run it on a calm machine; pip's cache is used where there is one.
@@ -245,7 +245,7 @@ def main() -> None:
     if "pages" in a.parts or "lighthouse" in a.parts:
         assert PAGES, "the book is not built: make book"
     found = json.loads(a.out.read_text(encoding="utf-8")) if a.out.is_file() else {}
-    found |= {"command": "python bench/book.py", "environment": environment()}
+    found |= {"command": "python bench/book/book.py", "environment": environment()}
     for part in a.parts:
         found[part] = {"build": build, "pages": pages, "lighthouse": lighthouse}[part](a)
         found[part]["processor"] = environment()["processor"]
