@@ -18,7 +18,7 @@ from crnn_lib.alphabet import Alphabet
 from crnn_lib.drawing import pen
 from crnn_lib.errors import UserError
 from crnn_lib.tools import audit, commands, fetch
-from crnn_lib.training import Fit, Recipe, fit
+from crnn_lib.training import Fit, Recipe, begin, fit
 from crnn_lib.widgets import bundle, weights
 
 SMALL = model.Config("ab", 8, 32, (3, 4), ((2, 2), (2, 2)), 6, 5)
@@ -34,8 +34,8 @@ def labelled():
 @pytest.fixture(scope="module")
 def stopped(labelled, tmp_path_factory):
     """A checkpoint after one of two epochs."""
-    path, seen = tmp_path_factory.mktemp("run") / "checkpoint", []
-    fit(SMALL, labelled, RECIPE, checkpoint=path, should_stop=lambda: bool(seen), on_epoch=seen.append)
+    path = tmp_path_factory.mktemp("run") / "checkpoint"
+    next(iter(begin(SMALL, labelled, RECIPE, checkpoint=path)))
     return path
 
 
@@ -81,15 +81,15 @@ RECORD = {"epoch": 1, "train_loss": 1.0, "validation_ctc_loss": 1.0}
 )  # fmt: skip
 def test_a_checkpoint_with_a_crooked_history_is_refused(history, labelled, stopped, tmp_path):
     path = changed(stopped, tmp_path / "checkpoint", history=history)
-    with pytest.raises(UserError, match="its history is damaged; delete it or use --fresh"):
-        fit(SMALL, labelled, RECIPE, checkpoint=path, resume=True)
+    with pytest.raises(UserError, match="its history is damaged; start afresh"):
+        fit(SMALL, labelled, RECIPE, checkpoint=path)
 
 
 @pytest.mark.parametrize("step", [-1.0, 0.0, 3.0, float("nan")])
 def test_a_checkpoint_with_an_impossible_step_is_refused(step, labelled, stopped, tmp_path):
     path = changed(stopped, tmp_path / "c", lambda t: t | {"optimizer.0.step": torch.tensor(step)})
     with pytest.raises(UserError, match="impossible numbers"):
-        fit(SMALL, labelled, RECIPE, checkpoint=path, resume=True)
+        fit(SMALL, labelled, RECIPE, checkpoint=path)
 
 
 def test_a_state_of_a_cross_validation_that_lacks_rows_or_types_is_refused(labelled, tmp_path):
@@ -105,7 +105,7 @@ def test_a_state_of_a_cross_validation_that_lacks_rows_or_types_is_refused(label
     crooked += [[row | {"fold": 9} for row in rows], [row | {"reading": None} for row in rows]]
     for wrong in crooked:
         state.write_text(json.dumps(sound | {"rows": wrong}))
-        with pytest.raises(UserError, match="is damaged; delete it or use --fresh"):
+        with pytest.raises(UserError, match="is damaged; start afresh"):
             audit.crossval(SMALL, labelled, Recipe(epochs=1), 2, 0, state)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from crnn_lib import data
 from crnn_lib.model import Config
 from crnn_lib.tools import audit, fetch
-from crnn_lib.training import Recipe, fit
+from crnn_lib.training import Recipe, begin, fit
 
 SMALL = Config("ab", 8, 32, (3, 4), ((2, 2), (2, 2)), 6, 5)  # T = 8: room for three letters
 
@@ -42,8 +42,8 @@ def checkpoints(place, labelled):
     """For each kind of recipe: the recipe, header and tensors of a checkpoint after one of two epochs."""
     result = []
     for i, recipe in enumerate(KINDS):
-        path, seen = place / f"run{i}", []
-        fit(SMALL, labelled, recipe, checkpoint=path, should_stop=lambda seen=seen: bool(seen), on_epoch=seen.append)
+        path = place / f"run{i}"
+        next(iter(begin(SMALL, labelled, recipe, checkpoint=path)))
         content = path.read_bytes()
         start = 8 + int.from_bytes(content[:8], "little")
         result.append((recipe, json.loads(content[8:start]), content[start:]))
@@ -66,7 +66,7 @@ def test_a_damaged_checkpoint_is_gone_on_from_or_refused(place, labelled, checkp
     content = safetensors(header, tensors)
     path = place / "resumed"
     path.write_bytes(draws.draw(damaged([content])) if way == "bytes" else content)
-    run = answer(fit, SMALL, labelled, recipe, checkpoint=path, resume=True)
+    run = answer(fit, SMALL, labelled, recipe, checkpoint=path)
     if run is not None:
         assert run.finished and [record["epoch"] for record in run.history] == [1, 2]
     assert not list(place.glob(".*"))

@@ -69,11 +69,10 @@ def test_moments_are_dense_at_first_and_reach_both_ends():
 
 def test_a_film_says_what_the_model_says(data):
     torch.manual_seed(0)
-    run = Run(CRNN(CONFIG), data, RECIPE)
     film = Film({"a": data.images[0], "b": data.images[1]}, variant="x", what="y", floors=[])
-    assert film.look(run) and film.frames[0]["gradient"] is None
-    run.epoch(lambda: film.look(run) and False)
-    film.look(run)
+    run = Run(CRNN(CONFIG), data, RECIPE, on_step=film.look)
+    next(iter(run))
+    assert film.frames[0]["gradient"] is None and film.look(run)
     recorded = film.recorded()
     assert [frame["step"] for frame in recorded["frames"]] == [0, 1, 2, 3, 4, 5][: len(recorded["frames"])]
     figures, readings = metrics.evaluate(run.model, run.validation.images, run.validation.labels)
