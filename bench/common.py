@@ -93,7 +93,7 @@ def parts(data: LabelledImages, seed: int) -> tuple[LabelledImages, LabelledImag
 
 
 def until(run: Run, is_over: Callable[[list[dict]], bool]) -> Iterator[dict]:
-    """Train up to the first history that `is_over`, which may be the one that the run has; the records of the epochs."""
+    """Train until the history `is_over`, which it may be before the first epoch; the record of each epoch."""
     epochs = iter(run)
     while not is_over(run.history) and (made := next(epochs, None)):
         yield made

@@ -1,6 +1,6 @@
 """A reader trained on generated images alone, scored on the real ones.
 
-    python bench/accuracy/zero_shot.py --captchas DIR [--labels CSV] [--seed S] [--count N] [--out JSON] [--weights FILE]
+    python bench/accuracy/zero_shot.py --captchas DIR [--labels CSV] [--seed S] [--count N] [--weights FILE]
 
 No real pixel and no real label is trained on. The generator was designed by looking at the real images (samples,
 grey levels, the average look of each symbol, in both halves) and by following the public Java libraries that draw
@@ -24,6 +24,7 @@ from crnn_lib.drawing import captchas
 from crnn_lib.model import Config
 from crnn_lib.reader import save
 from crnn_lib.training import Recipe, fit, tune_process
+
 
 def is_tuned(label: str) -> bool:
     return int(hashlib.sha256(label.encode()).hexdigest(), 16) % 2 == 0

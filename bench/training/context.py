@@ -6,8 +6,8 @@ Only the layer between columns and classifier differs, at nearly the same number
 column by itself, `forward` also at the columns to its left, `both` is the library's reader. The `narrow` three are the
 same on convolutions that are one column wide from the third block on, so that a column sees 10 pixels of the image, not
 34. Convolutions of a kind start from the same weights, and the recipe is the library's with fewer epochs, on the splits
-of bench/accuracy/protocol.py; labels are the given ones. `misread` holds every label of the test part that was not read exactly,
-and its reading. A killed run goes on at the first training that is missing. Writes data/results/context.json.
+of bench/accuracy/protocol.py; labels are the given ones. `misread` holds every label of the test part that was not read
+exactly, and its reading. A killed run goes on at the first training that is missing. Writes data/results/context.json.
 """
 
 import json
