@@ -102,10 +102,9 @@ def compare_decoders(batch, width, repetitions, run):
 def torch_loss(logits, target):
     """torch's loss and its gradient with respect to the logits, in float64; zeros where the label does not fit."""
     logits = logits.double().requires_grad_()
-    log_probs, lengths = logits.log_softmax(-1)[:, None], ([len(logits)], [len(target)])
-    loss = F.ctc_loss(log_probs, torch.tensor([target], dtype=torch.long), *lengths, reduction="sum")
-    finite = F.ctc_loss(log_probs, torch.tensor([target]).long(), *lengths, reduction="sum", zero_infinity=True)
-    finite.backward()
+    case = logits.log_softmax(-1)[:, None], torch.tensor([target]).long(), [len(logits)], [len(target)]
+    loss = F.ctc_loss(*case, reduction="sum")
+    F.ctc_loss(*case, reduction="sum", zero_infinity=True).backward()
     return loss.item(), logits.grad
 
 

@@ -241,10 +241,8 @@ def table(found: dict) -> None:
 
 
 def main() -> None:
-    kinds = ["recipes", "growth"]
-    parser = options(
-        __doc__, captchas=False, rounds=3, state=RUNS / "training_cost", out=RESULTS / "training_cost.json"
-    )
+    kinds, state = ["recipes", "growth"], RUNS / "training_cost"
+    parser = options(__doc__, captchas=False, rounds=3, state=state, out=RESULTS / "training_cost.json")
     parser.add_argument("--parts", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--only", help=argparse.SUPPRESS)
     parser.add_argument("--only-out", type=Path, help=argparse.SUPPRESS)
