@@ -3,10 +3,11 @@
     torchrun --standalone --nproc-per-node 2 examples/distributed.py --data DIR --out FILE
     torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d --rdzv-endpoint HOST:29500 examples/distributed.py ...
 
-An example to start from, not a part of the library: model, data and the state of a run are the library's, the loop is
-this file's. One process a GPU (nccl), or one a CPU core (gloo). All processes hold the same weights. Process `rank` of
-`world` takes every world-th image of a batch; DistributedDataParallel averages the gradients, so that all make the same
-step. Process 0 writes FILE.checkpoint after each epoch; the same command goes on from it, with any number of processes.
+An example to start from, not a part of the library: model, data and loop are the library's, what a batch and a step are
+is this file's. One process a GPU (nccl), or one a CPU core (gloo). All processes hold the same weights. Process `rank`
+of `world` takes every world-th image of a batch; DistributedDataParallel averages the gradients, so that all make the
+same step. Process 0 writes FILE.checkpoint after each epoch; the same command goes on from it, with any number of
+processes.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from crnn_lib import metrics
+from crnn_lib import checkpoints, metrics
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.data import LabelledImages, load_folder, split
 from crnn_lib.drawing import captchas
@@ -32,67 +33,65 @@ from crnn_lib.reader import save
 from crnn_lib.training import Recipe, Run, tune_process
 
 
-def gradients(run: Run, network: nn.Module, batch: Tensor, generator: torch.Generator) -> float:
-    """Leave in every process the gradient of the joint batch's mean loss; return this process's part of that loss.
+class Shared(Run):
+    """A run in several processes: each takes its share of every batch, and all make the same step.
 
-    The last batch may not divide evenly. DistributedDataParallel divides the sum over processes by `world`, so each
-    part is multiplied by `world` and weighed by its share of the batch.
+    On GPUs BatchNorm sees the joint batch. It cannot on CPUs, where each process keeps the averages of its own images,
+    and the last step of an epoch gives all of them the mean.
     """
-    rank, world = dist.get_rank(), dist.get_world_size()
-    own = batch[rank::world]
-    images, targets, lengths = run.batch(own, generator)
-    log_probs = network(images.to(run.device))  # (N, 1, H, W) -> (N, T, K)
-    steps = torch.full_like(lengths, log_probs.shape[1])
-    part = nn.functional.ctc_loss(log_probs.transpose(0, 1), targets.to(run.device), steps, lengths)
-    part = part * len(own) / len(batch)
-    run.optimizer.zero_grad()
-    (part * world).backward()  # the gradients are averaged meanwhile
-    return part.item()
 
+    def __init__(self, model: CRNN, data: LabelledImages, recipe: Recipe, device: str, checkpoint: Path | None) -> None:
+        super().__init__(model, data, recipe, device, checkpoint=checkpoint)
+        self.rank, self.world, on_gpu = dist.get_rank(), dist.get_world_size(), device.startswith("cuda")
+        if on_gpu:
+            nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
+        self.network = DistributedDataParallel(self.model, [device] if on_gpu else None, forward_sync_buffers=False)
 
-def average_statistics(model: nn.Module) -> None:
-    """Give all processes the mean of their BatchNorm averages: on CPUs each has seen its own images only."""
-    for statistic in model.buffers():
-        if statistic.is_floating_point():  # not the counters
-            dist.all_reduce(statistic)
-            statistic /= dist.get_world_size()
+    def batch(self, indices: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """This process's images of a batch; where there are too few for everyone, one that counts for nothing."""
+        own = indices[self.rank :: self.world]
+        self.share = len(own) / len(indices)
+        seed = torch.randint(2**40, (), generator=generator).item() + self.rank  # of augmentation
+        return super().batch(own if len(own) else indices[:1], torch.Generator().manual_seed(seed))
 
+    def gradients(self, images: Tensor, targets: Tensor, lengths: Tensor) -> float:
+        """Leave in every process the gradient of the joint batch's mean loss; return that loss.
 
-def epoch(run: Run, network: nn.Module) -> None:
-    """Train on every image once, and record the mean loss over all processes."""
-    recipe, number = run.recipe, len(run.history) + 1
-    order = torch.randperm(len(run.train), generator=torch.Generator().manual_seed(recipe.seed * 100_003 + number))
-    own = torch.Generator().manual_seed((recipe.seed * 100_003 + number) * 1009 + dist.get_rank())  # of augmentation
-    total, images = torch.zeros((), device=run.device), 0
-    network.train()
-    for batch in order.split(recipe.batch_size):
-        if len(batch) < dist.get_world_size():
-            continue  # too few for everyone
-        total += gradients(run, network, batch, own) * len(batch)
-        images += len(batch)
-        nn.utils.clip_grad_norm_(run.model.parameters(), recipe.clip)
-        run.optimizer.step()
-        run.scheduler.step()
-    average_statistics(run.model)
-    dist.all_reduce(total)
-    run.history.append({"epoch": number, "train_loss": total.item() / images})
+        The batch may not divide evenly. DistributedDataParallel divides the sum over processes by `world`, so each
+        part is multiplied by `world` and weighed by its share of the batch.
+        """
+        log_probs = self.network(images.to(self.device))  # (N, 1, H, W) -> (N, T, K)
+        steps = torch.full_like(lengths, log_probs.shape[1])
+        part = nn.functional.ctc_loss(log_probs.transpose(0, 1), targets.to(self.device), steps, lengths) * self.share
+        self.optimizer.zero_grad()
+        (part * self.world).backward()  # the gradients are averaged meanwhile
+        loss = part.detach()
+        dist.all_reduce(loss)
+        return loss.item()
+
+    def step(self, images: Tensor, targets: Tensor, lengths: Tensor) -> float:
+        """One update of the weights, the same in all processes; the joint batch's loss before it."""
+        loss = self.gradients(images, targets, lengths)
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        self.optimizer.step()
+        self.scheduler.step()
+        if (self.steps + 1) % self.steps_per_epoch == 0:
+            for statistic in filter(Tensor.is_floating_point, self.model.buffers()):  # not the counters
+                dist.all_reduce(statistic)
+                statistic /= self.world
+        return loss
 
 
 def train(config: Config, data: LabelledImages, recipe: Recipe, device: str, checkpoint: Path, fresh: bool) -> Run:
     """Train in all processes alike; process 0 writes the checkpoint after each epoch. `fresh` ignores an old one."""
     torch.manual_seed(recipe.seed)  # the same first weights everywhere
-    run = Run(CRNN(config), data, recipe, device)
-    on_gpu = device.startswith("cuda")
-    if on_gpu:  # BatchNorm over the joint batch; it knows GPUs only
-        nn.SyncBatchNorm.convert_sync_batchnorm(run.model)
+    first = dist.get_rank() == 0
+    run = Shared(CRNN(config), data, recipe, device, checkpoint if first else None)
     if checkpoint.exists() and not fresh:
-        run.restore(checkpoint)
-    network = DistributedDataParallel(run.model, [device] if on_gpu else None, forward_sync_buffers=False)
-    while len(run.history) < recipe.epochs:
-        epoch(run, network)
-        if dist.get_rank() == 0:
-            run.save(checkpoint)
-            print(json.dumps(run.history[-1]), file=sys.stderr, flush=True)
+        run.load_state(checkpoints.read(checkpoint))
+    for record in run:
+        if first:
+            print(json.dumps(record), file=sys.stderr, flush=True)
     return run
 
 
