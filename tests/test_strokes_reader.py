@@ -3,12 +3,11 @@
 import json
 from pathlib import Path
 
-import ink
 import numpy as np
 import pytest
-import stroke_reader
 import torch
 
+from bench.training import ink, stroke_reader
 from crnn_lib import metrics, reader
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
 from crnn_lib.drawing import pen, skeletons

@@ -1,6 +1,6 @@
 """A reader trained on generated images alone, scored on the real ones.
 
-    python bench/zero_shot.py --captchas DIR [--labels CSV] [--seed S] [--out JSON] [--weights FILE]
+    python bench/accuracy/zero_shot.py --captchas DIR [--labels CSV] [--seed S] [--count N] [--weights FILE]
 
 No real pixel and no real label is trained on. The generator was designed by looking at the real images (samples,
 grey levels, the average look of each symbol, in both halves) and by following the public Java libraries that draw
@@ -9,22 +9,21 @@ even); the other half ("held_out") was scored only when they were final. --label
 labels.
 """
 
-import argparse
 import hashlib
-import json
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import RESULTS, options, record
 from crnn_lib import metrics
 from crnn_lib.data import load_folder, read_labels, with_labels
 from crnn_lib.drawing import captchas
-from crnn_lib.files import environment, write_text
 from crnn_lib.model import Config
 from crnn_lib.reader import save
 from crnn_lib.training import Recipe, fit, tune_process
-
-COUNT = 16000
 
 
 def is_tuned(label: str) -> bool:
@@ -32,13 +31,8 @@ def is_tuned(label: str) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--captchas", type=Path, required=True)
+    parser = options(__doc__, captchas=True, seed=0, count=16000, epochs=5, out=RESULTS / "zero_shot.json")
     parser.add_argument("--labels", type=Path, help="a CSV with the columns file,label")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--count", type=int, default=COUNT, help="generated images")
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=Path("data/results/zero_shot.json"))
     parser.add_argument("--weights", type=Path, help="where to keep the reader")
     a = parser.parse_args()
 
@@ -71,10 +65,9 @@ def main() -> None:
         if label != text
     ]
     result |= {"recipe": asdict(recipe), "style": asdict(captchas.DEFAULT), "history": run.history}
-    result |= {"command": "python bench/zero_shot.py --captchas DIR", "environment": environment()}
     if a.weights:
         save(run.model, a.weights, {"data": "generated", "recipe": asdict(recipe), "style": asdict(captchas.DEFAULT)})
-    write_text(a.out, json.dumps(result, indent=1) + "\n")
+    record(a.out, result, "--captchas DIR")
     for name in ("all", "tuned", "held_out", "all_corrected"):
         if name in result:
             low, high = result[name]["exact_interval"]

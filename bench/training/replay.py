@@ -1,6 +1,6 @@
 """Films a training run, dense at the start: what the book's training replay plays.
 
-    python bench/replay.py [--epochs 16] [--variants ours no-prior ...]
+    python bench/training/replay.py [--epochs 16] [--variants ours no-prior ...]
 
 Chapter 8's data and recipe, and variants with one thing changed each; crnn_lib.widgets.replay.film.Film says what a
 frame holds. With each run stand the two floors of its plateau: the lowest loss on the training labels of an output that
@@ -8,21 +8,24 @@ ignores the image and is the same at every step, and of one that ignores the ima
 Writes crnn_lib/assets/replay.json, at most 300 kB.
 """
 
-import argparse
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from symptoms import generated, without_batchnorm
 from torch import nn
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import command, options
+from bench.training.symptoms import generated, without_batchnorm
 from crnn_lib import assets
 from crnn_lib.alphabet import BLANK, Alphabet
 from crnn_lib.files import environment, write_text
 from crnn_lib.images import load_grey, resize, standardise
-from crnn_lib.model import CRNN, Config
-from crnn_lib.training import Recipe, Run, tune_process
+from crnn_lib.model import Config
+from crnn_lib.training import Recipe, Run, begin, tune_process
 from crnn_lib.widgets.replay.film import Film
 
 COUNT, LARGEST = 500, 300_000
@@ -63,14 +66,12 @@ def floor(labels: list[str], alphabet: Alphabet, steps: int, varying: bool) -> f
 
 def prepared(variant: str, recipe: Recipe) -> Run:
     """The run of a variant, before its first step."""
-    torch.manual_seed(recipe.seed)
-    model = CRNN(SHORT if variant == "short" else Config())
+    data, recipe = generated(COUNT, variant != "no-standardisation"), replace(recipe, prior_bias=variant != "no-prior")
+    run = begin(SHORT if variant == "short" else Config(), data, recipe)
     if variant == "no-batchnorm":
-        without_batchnorm(model.normalise)
-    recipe = replace(recipe, prior_bias=variant != "no-prior")
-    run = Run(model, generated(COUNT, standardised=variant != "no-standardisation"), recipe)
+        without_batchnorm(run.model.normalise)
     if variant == "sgd":
-        run.optimizer = torch.optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=0.9)
+        run.optimizer = torch.optim.SGD(run.model.parameters(), lr=recipe.learning_rate, momentum=0.9)
         run.scheduler = run._make_scheduler()
     return run
 
@@ -91,41 +92,26 @@ def film(variant: str, recipe: Recipe) -> dict:
     steps = run.model.config.steps()
     floors = [floor(run.train.labels, run.model.alphabet, steps, varying) for varying in (False, True)]
     made = Film(shown, variant=variant, what=VARIANTS[variant], floors=floors)
-    for _ in range(recipe.epochs):
-        run.epoch(lambda: made.look(run) and False)
+    run.on_step = made.look
+    for _ in run:
+        pass
     made.look(run)
     return made.recorded()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=16)
+    parser = options(__doc__, epochs=16, out=assets.RECORDINGS["replay"])
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
-    parser.add_argument("--out", type=Path, default=assets.RECORDINGS["replay"])
     a = parser.parse_args()
     tune_process()
     recipe = Recipe(epochs=a.epochs, validation_fraction=0.15)
     runs = []
     for variant in a.variants:
         runs.append(film(variant, recipe))
-        last = runs[-1]["frames"][-1]
-        print(
-            variant,
-            runs[-1]["floors"],
-            [f["loss"] for f in runs[-1]["frames"][::4]],
-            last["exact"],
-            last["texts"],
-            flush=True,
-        )
-    text = json.dumps(
-        {
-            "command": "python bench/replay.py",
-            "environment": environment(),
-            "epochs": a.epochs,
-            "symbols": Config().alphabet,
-            "runs": runs,
-        }
-    )
+        frames = runs[-1]["frames"]
+        print(variant, runs[-1]["floors"], [f["loss"] for f in frames[::4]], frames[-1]["texts"], flush=True)
+    result = {"command": command(), "environment": environment(), "epochs": a.epochs, "symbols": Config().alphabet}
+    text = json.dumps(result | {"runs": runs})
     if len(text) > LARGEST:
         raise SystemExit(f"{len(text)} bytes are more than {LARGEST}: show fewer samples or frames")
     write_text(a.out, text + "\n")

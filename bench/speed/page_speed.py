@@ -1,28 +1,24 @@
 """A reading in the browser: the page's own engine beside onnxruntime-web, interleaved in one run of headless Chromium.
 
     npm pack onnxruntime-web@1.30.0 && tar xzf onnxruntime-web-1.30.0.tgz
-    python bench/page_speed.py --ort package/dist [--count 100]
+    python bench/speed/page_speed.py --ort package/dist [--count 100]
 
 Both read the eight samples, one at a time, on one thread, from the same standardised image to log-probabilities; the
 page's engine is plain JavaScript, onnxruntime-web is WebAssembly with SIMD on the exported graph. What each sends over
 the wire is compressed by gzip. Writes data/results/page_speed.json.
 """
 
-import argparse
 import gzip
 import json
 import statistics
+import sys
 import tempfile
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
-from playwright.sync_api import sync_playwright
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 
+from bench.common import RESULTS, chromium, options, record, served
 from crnn_lib import assets, images, reader
-from crnn_lib.files import environment, write_text
-from crnn_lib.tools.browser import FLAGS, find_chromium
 from crnn_lib.tools.export import to_onnx
 from crnn_lib.widgets import bundle, weights
 
@@ -74,25 +70,16 @@ def prepare(folder: Path, runtime: Path) -> None:
 
 def measure(folder: Path, count: int) -> tuple[dict, str]:
     """The times of both in milliseconds, and the browser's version."""
-    paths = list(assets.SAMPLES.values())
-    samples = [images.load(path).flatten().tolist() for path in paths]
-    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as driver:
-        Thread(target=server.serve_forever, daemon=True).start()
-        browser = driver.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+    samples = [images.load(path).flatten().tolist() for path in assets.SAMPLES.values()]
+    with served(folder) as address, chromium() as browser:
         page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{server.server_address[1]}/index.html")
-        found, version = page.evaluate(MEASURE, [samples, count]), browser.version
-        browser.close()
-        server.shutdown()
-    return found, version
+        page.goto(f"{address}/index.html")
+        return page.evaluate(MEASURE, [samples, count]), browser.version
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, count=100, out=RESULTS / "page_speed.json")
     parser.add_argument("--ort", type=Path, required=True, help="the folder dist of the package onnxruntime-web")
-    parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--out", type=Path, default=assets.RESULTS / "page_speed.json")
     a = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -104,14 +91,8 @@ def main() -> None:
         kind: {"median_ms": round(statistics.median(t), 1), "fastest_ms": round(min(t), 1), "wire_bytes": sizes[kind]}
         for kind, t in found["times"].items()
     }
-    result = {
-        "command": "python bench/page_speed.py --ort package/dist",
-        "environment": environment() | {"chromium": version, "onnxruntime-web": "1.30.0"},
-        "readings": a.count,
-        "largest_difference_in_probability": round(found["apart"], 5),
-        **summary,
-    }
-    write_text(a.out, json.dumps(result, indent=1) + "\n")
+    result = {"readings": a.count, "largest_difference_in_probability": round(found["apart"], 5), **summary}
+    record(a.out, result, "--ort package/dist", **{"chromium": version, "onnxruntime-web": "1.30.0"})
     print(json.dumps(result, indent=1))
 
 

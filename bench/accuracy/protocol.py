@@ -1,29 +1,30 @@
 """The published protocol on the real images: five 7:3 splits, train and test figures, given and audited labels.
 
-    python bench/protocol.py --captchas DIR [--seeds 0 1 2 3 4] [--recipe ours|plain]
+    python bench/accuracy/protocol.py --captchas DIR [--seeds 0 1 2 3 4] [--recipe ours|plain]
 
 `ours` is `python -m crnn_lib train` with its defaults; `plain` is the same network, started in the same way, with the
 optimiser and the schedule that the published document names (Adam, ReduceLROnPlateau on the validation loss) and no
-augmentation. It is not the published system: that one, rebuilt, is in bench/published_recipe.py. Each training is a
-process of its own whose CPU-seconds are counted whole, from the start of the interpreter. Weights stay in --runs; a
-killed run goes on where it was, and runs already finished are only scored. The five test parts overlap, so they are
+augmentation. It is not the published system: that one, rebuilt, is in bench/training/published_recipe.py. Each training
+is a process of its own whose CPU-seconds are counted whole, from the start of the interpreter. Weights stay in --runs;
+a killed run goes on where it was, and runs already finished are only scored. The five test parts overlap, so they are
 summed up by mean and range, without an interval; what each split misread is kept, by image. Writes
 data/results/protocol_RECIPE.json and .csv.
 """
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import AUDIT, RESULTS, RUNS, options, record
 from crnn_lib import metrics
 from crnn_lib.data import LabelledImages, load_folder, read_labels, split, with_labels
-from crnn_lib.files import csv_text, environment, write_text
+from crnn_lib.files import csv_text, write_text
 from crnn_lib.reader import load
 
-AUDIT = Path("data/label_audit.csv")
 OPTIONS = {
     "ours": [],
     "plain": ["--optimizer", "adam", "--schedule", "plateau", "--no-augmentation", "--epochs", "60"],
@@ -76,16 +77,12 @@ def summed(rows: list[dict]) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--captchas", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser = options(__doc__, captchas=True, seeds=[0, 1, 2, 3, 4], runs=RUNS / "protocol", out=RESULTS)
     parser.add_argument("--recipe", choices=list(OPTIONS), default="ours")
-    parser.add_argument("--runs", type=Path, default=Path("runs/protocol"))
-    parser.add_argument("--out", type=Path, default=Path("data/results"))
     a = parser.parse_args()
     a.runs.mkdir(parents=True, exist_ok=True)
     data = load_folder(a.captchas)
-    audited = with_labels(data, read_labels(AUDIT)) if AUDIT.exists() else data
+    audited = with_labels(data, read_labels(AUDIT))
     runs, rows = [], []
     for seed in a.seeds:
         weights = a.runs / f"{a.recipe}-{seed}.safetensors"
@@ -93,26 +90,17 @@ def main() -> None:
         provenance = load(weights).provenance
         found, misread = score(weights, data, audited)
         rows += found
-        runs.append(
-            {
-                "split_seed": seed,
-                "cpu_seconds": training["cpu_seconds_whole_process"],
-                "recipe": provenance["recipe"],
-                "environment": provenance["environment"],
-                "history": provenance["history"],
-                "scores": found,
-                "misread": misread,
-            }
-        )
+        run = {"split_seed": seed, "cpu_seconds": training["cpu_seconds_whole_process"]}
+        run |= {key: provenance[key] for key in ("recipe", "environment", "history")}
+        runs.append(run | {"scores": found, "misread": misread})
         print(json.dumps([r for r in found if r["part"] == "test"]), training["cpu_seconds_whole_process"], flush=True)
     summary = {
         f"{part} {labels}": summed([r for r in rows if r["part"] == part and r["labels"] == labels])
         for part in ("train", "test")
         for labels in ("given", "audited")
     }
-    command = f"python bench/protocol.py --captchas DIR --recipe {a.recipe}"
-    result = {"command": command, "environment": environment(), "splits": summary, "runs": runs}
-    write_text(a.out / f"protocol_{a.recipe}.json", json.dumps(result, indent=1) + "\n")
+    result = {"splits": summary, "runs": runs}
+    record(a.out / f"protocol_{a.recipe}.json", result, f"--captchas DIR --recipe {a.recipe}")
     write_text(a.out / f"protocol_{a.recipe}.csv", csv_text(rows))
     print(json.dumps(summary["test given"]), json.dumps(summary["test audited"]), sep="\n")
 

@@ -1,6 +1,6 @@
 """The reader of drawn strokes: trained on skeletons and real ink, judged by writer.
 
-    python bench/stroke_reader.py --ink DIR [--stage choose|judge|ship|folds] [--work DIR]
+    python bench/training/stroke_reader.py --ink DIR [--stage choose|judge|ship|folds] [--work DIR]
 
 DIR holds public pen ink, in folders of these names (data/README.md says where to download it; none is in the project):
 
@@ -17,26 +17,29 @@ but for two UJI writers at a time, and scores those: the closest estimate of wha
 checkpoints lie in --work, a killed run goes on where it was. Results: data/results/stroke_reader.json.
 """
 
-import argparse
 import json
 import random
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-import ink
 import numpy as np
 import torch
 
-from crnn_lib import assets, metrics, reader
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import RESULTS, ROOT, options, record
+from bench.training import ink
+from crnn_lib import assets, checkpoints, metrics, reader
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
 from crnn_lib.data import LabelledImages
 from crnn_lib.drawing import pen
 from crnn_lib.drawing.skeletons import SYMBOLS
-from crnn_lib.files import environment, write_text
+from crnn_lib.files import environment
 from crnn_lib.images import HEIGHT, WIDTH, standardise
 from crnn_lib.model import CRNN, Config
 from crnn_lib.reader import load, save
@@ -179,16 +182,20 @@ def labelled(source: Source, seed: int) -> LabelledImages:
 class Fresh(Run):
     """A training run whose images are drawn anew for each epoch, from (seed, epoch) alone."""
 
-    def __init__(self, model: CRNN, source: Source, recipe: Recipe, validation: LabelledImages | None) -> None:
+    def __init__(
+        self, model: CRNN, source: Source, recipe: Recipe, validation: LabelledImages | None, checkpoint: Path
+    ) -> None:
         self.source = source
-        super().__init__(model, labelled(source, recipe.seed), recipe)
+        super().__init__(model, labelled(source, recipe.seed), recipe, checkpoint=checkpoint)
         self.validation = validation
+        if checkpoint.exists():
+            self.load_state(checkpoints.read(checkpoint))
 
-    def epoch(self, should_stop=lambda: False) -> dict | None:
+    def _epoch(self) -> dict | None:
         seed = 1 + self.recipe.seed * 1009 + len(self.history)
         self.train = labelled(self.source, seed)
         self.targets = [torch.tensor(self.model.alphabet.encode(text)) for text in self.train.labels]
-        return super().epoch(should_stop)
+        return super()._epoch()
 
 
 def train(everything: Ink, left_out: tuple[str, ...], stage: str, work: Path, fold: str = "", validation=None) -> CRNN:
@@ -209,21 +216,16 @@ def train(everything: Ink, left_out: tuple[str, ...], stage: str, work: Path, fo
                     validation_fraction=0, augmentation=None)  # fmt: skip
     torch.manual_seed(recipe.seed)
     model = load(work / f"{start}.reader.safetensors").train() if start else CRNN(CONFIG)
-    run = Fresh(model, source, recipe, validation)
-    checkpoint = work / f"{stage}{fold}.checkpoint.safetensors"
-    if checkpoint.exists():
-        run.restore(checkpoint)
-    while len(run.history) < recipe.epochs:
-        record = run.epoch()
-        run.save(checkpoint)
-        print(stage + fold, {k: round(v, 5) for k, v in record.items()}, time.strftime("%H:%M:%S"), flush=True)
-    run.model.load_state_dict(run.best)
+    run = Fresh(model, source, recipe, validation, work / f"{stage}{fold}.checkpoint.safetensors")
+    for epoch in run:
+        print(stage + fold, {k: round(v, 5) for k, v in epoch.items()}, time.strftime("%H:%M:%S"), flush=True)
+    model = run.result().model
     facts = {"stage": stage, "continues": start, "writers": names, "glyphs": len(real), "skeletons": len(own),
              "strings_an_epoch": PER_EPOCH, "cpu_seconds": round(sum(r["cpu_seconds"] for r in run.history)),
              "recipe": asdict(recipe), "history": run.history, "data": SOURCES}  # fmt: skip
-    run.model.provenance = facts
-    save(run.model, kept, facts)
-    return run.model.eval()
+    model.provenance = facts
+    save(model, kept, facts)
+    return model
 
 
 # ---- judging
@@ -338,12 +340,10 @@ def show(result: dict) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, work=ROOT / "_build" / "stroke_reader", out=RESULTS / "stroke_reader.json",
+                     weights=assets.WEIGHTS["pen"])  # fmt: skip
     parser.add_argument("--ink", type=Path, required=True)
     parser.add_argument("--stage", choices=("choose", "judge", "ship", "folds"), default="judge")
-    parser.add_argument("--work", type=Path, default=Path("_build/stroke_reader"), help="checkpoints")
-    parser.add_argument("--out", type=Path, default=Path("data/results/stroke_reader.json"))
-    parser.add_argument("--weights", type=Path, default=assets.WEIGHTS["pen"])
     a = parser.parse_args()
     tune_process()
     everything = read_ink(a.ink)
@@ -359,27 +359,25 @@ def main() -> None:
         network = train(everything, (), "ship", a.work)
         return save(network, a.weights, network.provenance | {"environment": environment()})
     if a.stage == "folds":
-        record = json.loads(a.out.read_text(encoding="utf-8"))
-        record["folds"] = {}
+        result = json.loads(a.out.read_text(encoding="utf-8"))
+        result["folds"] = {}
         for fold in FOLDS:
             name = " ".join(fold)
             network = train(everything, fold, "folds", a.work, f" {name}")
             found = judge(network, of(fold), 6)
-            record["folds"][name] = {"writers": network.provenance["writers"], "test": found}
+            result["folds"][name] = {"writers": network.provenance["writers"], "test": found}
             show(found)
     else:
         first = train(everything, TEST, "first", a.work)
         network = train(everything, TEST, "judge", a.work)
         test = {"uji": of(TEST, "uji"), "unipen and omniglot": of(TEST, "unipen") + of(TEST, "omniglot")}
-        record = {"counts_as_right": ["0/o", "1/l/i"],
+        result = {"counts_as_right": ["0/o", "1/l/i"],
                   "test": {name: judge(network, glyphs, 6 if name == "uji" else 3) for name, glyphs in test.items()},
                   "first_look": {"uji": judge(first, test["uji"], 6)}, "training": network.provenance,
-                  "parameters": network.parameter_count(), "config": asdict(CONFIG), "data": SOURCES,
-                  "command": "python bench/stroke_reader.py --ink DIR --stage judge; then --stage folds",
-                  "environment": environment()}  # fmt: skip
-        for found in (*record["test"].values(), *record["first_look"].values()):
+                  "parameters": network.parameter_count(), "config": asdict(CONFIG), "data": SOURCES}  # fmt: skip
+        for found in (*result["test"].values(), *result["first_look"].values()):
             show(found)
-    write_text(a.out, json.dumps(record, indent=1) + "\n")
+    record(a.out, result, "--ink DIR --stage judge; then --stage folds")
 
 
 SOURCES = {

@@ -1,28 +1,27 @@
 """How long each chapter takes from a fresh kernel, and with which versions.
 
-    python bench/chapters.py [--repeats 3]
+    python bench/book/chapters.py [--repeats 3]
 
 Every notebook is executed in memory, on one thread, without the real images; the median of the interleaved repeats
 counts, the kernel's start and the imports included. Writes data/results/chapters.json, and the two tables that the
 book's page shows: chapters.csv and versions.csv.
 """
 
-import argparse
-import json
 import os
 import re
 import statistics
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 
-import execute
 import nbformat
 
-from crnn_lib import assets
-from crnn_lib.files import csv_text, environment, write_text
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench import execute
+from bench.common import RESULTS, ROOT, options, record
+from crnn_lib.files import csv_text, environment, write_text
 
 
 def seconds(path: Path) -> float:
@@ -53,10 +52,7 @@ def packages() -> dict[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=assets.RESULTS)
-    a = parser.parse_args()
+    a = options(__doc__, repeats=3, out=RESULTS).parse_args()
     os.environ.pop("CRNN_CAPTCHA_DIR", None)
     os.environ["OMP_NUM_THREADS"] = "1"
     paths = sorted((ROOT / "book").glob("*.ipynb"))
@@ -67,8 +63,7 @@ def main() -> None:
             print(path.name, runs[path.name], flush=True)
     rows = [facts(path) | {"seconds": statistics.median(runs[path.name])} for path in paths]
     where, installed = environment(), packages()
-    result = {"command": "python bench/chapters.py", "environment": where, "runs": runs, "packages": installed}
-    write_text(a.out / "chapters.json", json.dumps(result, indent=1) + "\n")
+    record(a.out / "chapters.json", {"runs": runs, "packages": installed})
     write_text(a.out / "chapters.csv", csv_text(rows))
     versions = [{"what": k, "version": v} for k, v in (where | installed).items()]
     write_text(a.out / "versions.csv", csv_text(list({row["what"]: row for row in versions}.values())))

@@ -1,6 +1,6 @@
 """Prefix beam search beside fast-ctc-decode (Rust), and our CTC loss and gradient beside torch's.
 
-    python bench/decoders.py [--count 16] [--repetitions 5]
+    python bench/speed/decoders.py [--count 16] [--repetitions 5] [--cases 500]
 
 All read the same matrices (T = 32, K = 20): the committed reader's own, of generated images, and random ones, sharp and
 nearly flat. Each repetition runs every decoder over all of them, one after the other; medians over repetitions. The
@@ -9,9 +9,9 @@ page's beam search is the same algorithm in JavaScript, here in V8 (mini-racer).
 our forward algorithm, is the better. Writes data/results/decoders.json.
 """
 
-import argparse
 import json
 import statistics
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -22,10 +22,12 @@ import torch
 import torch.nn.functional as F
 from py_mini_racer import MiniRacer
 
-from crnn_lib import assets, ctc, reader
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import RESULTS, options, record
+from crnn_lib import ctc, reader
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
 from crnn_lib.drawing import captchas
-from crnn_lib.files import environment, write_text
 from crnn_lib.widgets import bundle
 
 WIDTHS = (1, 2, 5, 10, 20, 50)
@@ -100,11 +102,9 @@ def compare_decoders(batch, width, repetitions, run):
 def torch_loss(logits, target):
     """torch's loss and its gradient with respect to the logits, in float64; zeros where the label does not fit."""
     logits = logits.double().requires_grad_()
-    log_probs, lengths = logits.log_softmax(-1)[:, None], ([len(logits)], [len(target)])
-    loss = F.ctc_loss(log_probs, torch.tensor([target], dtype=torch.long), *lengths, reduction="sum")
-    F.ctc_loss(
-        log_probs, torch.tensor([target], dtype=torch.long), *lengths, reduction="sum", zero_infinity=True
-    ).backward()
+    case = logits.log_softmax(-1)[:, None], torch.tensor([target]).long(), [len(logits)], [len(target)]
+    loss = F.ctc_loss(*case, reduction="sum")
+    F.ctc_loss(*case, reduction="sum", zero_infinity=True).backward()
     return loss.item(), logits.grad
 
 
@@ -153,19 +153,13 @@ def time_losses(repetitions):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=16, help="matrices of each kind")
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--cases", type=int, default=500, help="random cases for loss and gradient")
-    parser.add_argument("--out", type=Path, default=assets.RESULTS / "decoders.json")
-    a = parser.parse_args()
+    a = options(__doc__, count=16, repetitions=5, cases=500, out=RESULTS / "decoders.json").parse_args()
     torch.set_num_threads(1)
     racer = MiniRacer()
     racer.eval(bundle.flat() + IN_V8)
     run, rows = decoders(racer), []
-    print(
-        f"{'matrices':<10}{'width':>6}{'ours ms':>10}{'page ms':>10}{'Rust ms':>10}  same as Rust, likelier: ours, Rust"
-    )
+    titles = f"{'matrices':<10}{'width':>6}{'ours ms':>10}{'page ms':>10}{'Rust ms':>10}"
+    print(f"{titles}  same as Rust, likelier: ours, Rust")
     for kind, batch in matrices(a.count).items():
         racer.call("hold", batch.flatten(1).tolist())
         for width in WIDTHS:
@@ -173,16 +167,10 @@ def main() -> None:
             ms, row = rows[-1]["milliseconds"], rows[-1]
             print(f"{kind:<10}{width:>6}{ms['ours']:>10.2f}{ms['page']:>10.2f}{ms['fast_ctc_decode']:>10.3f}", end="  ")
             print(f"{row['fast_same']} of {row['sequences']}, {row['ours_likelier']}, {row['fast_likelier']}")
+    losses = {"against_torch": compare_losses(a.cases), "milliseconds": time_losses(a.repetitions)}
     packages = {name: version(name) for name in ("fast-ctc-decode", "mini-racer")}
-    result = {
-        "command": "python bench/decoders.py",
-        "environment": environment() | packages,
-        "beam_search": rows,
-        "against_torch": compare_losses(a.cases),
-        "milliseconds": time_losses(a.repetitions),
-    }
-    write_text(a.out, json.dumps(result, indent=1) + "\n")
-    print(json.dumps({key: result[key] for key in ("against_torch", "milliseconds")}))
+    record(a.out, {"beam_search": rows, **losses}, **packages)
+    print(json.dumps(losses))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """Images a second on one core: our reader in three runtimes, beside ddddocr, RapidOCR and Tesseract.
 
-    python bench/reading.py --captchas DIR [--others runs/ocr/bin/python] [--repetitions 12] [--chunk 32]
+    python bench/speed/reading.py --captchas DIR [--others runs/ocr/bin/python] [--repetitions 12] [--chunk 32]
 
 Ours runs in torch, in onnxruntime and in the page. From the bytes of an image file to its text, decoding and resizing
 included. Every repetition takes a chunk of images and gives it to each reader in turn, a turn further each time; all
 run on the one core to which this script pins itself and what it starts. The images are of the committed reader's test
-part, which it has not seen. The others run in an environment of their own (`bench/other_readers.py` tells how it is
-made); one that is missing is named on stderr.
+part, which it has not seen. The others run in an environment of their own (`bench/accuracy/other_readers.py` tells how
+it is made); one that is missing is named on stderr.
 
 Batch 1 is one image after the other. Batch 32 is one call for 32 where a reader can do that: ours in torch and
 onnxruntime, RapidOCR, and Tesseract with a list of files (one process, which still reads one after the other). The
@@ -14,7 +14,6 @@ page, here headless Chromium, and ddddocr have none. Writes data/results/reading
 the book's page of times shows.
 """
 
-import argparse
 import base64
 import json
 import os
@@ -29,20 +28,19 @@ from pathlib import Path
 
 import onnxruntime
 import torch
-from playwright.sync_api import sync_playwright
 
-from crnn_lib import assets, ctc, data, images, reader
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import RESULTS, ROOT, RUNS, blank_page, options, record
+from crnn_lib import ctc, data, images, reader
 from crnn_lib.errors import UserError
-from crnn_lib.files import csv_text, environment, write_text
-from crnn_lib.tools.browser import FLAGS, find_chromium
+from crnn_lib.files import csv_text, write_text
 from crnn_lib.tools.export import to_onnx
 from crnn_lib.widgets import bundle, weights
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = assets.RESULTS
 SEED = 0  # of the split, and of the choice of images
+OTHER_READERS = "bench/accuracy/other_readers.py"
 OTHERS = ("ddddocr", "rapidocr", "tesseract")
-HEADERS = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}  # a finer clock
 IN_PAGE = """async (files) => {
     const seconds = [], texts = [];
     for (const file of files) {
@@ -104,31 +102,27 @@ def in_batches(network, run, size):
     return read
 
 
-def in_page(driver, network):
-    """The same in headless Chromium, one image after the other; and the browser."""
-    browser = driver.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-    page = browser.new_page()
-    page.route("**/*", lambda r: r.fulfill(body="<!doctype html>", content_type="text/html", headers=HEADERS))
-    page.goto("https://bench.test/")
+def in_page(page, network):
+    """The same in headless Chromium, one image after the other."""
     packed = base64.b64encode(weights.to_bytes(network)).decode()
     page.add_script_tag(content=f"{bundle.flat()}\nconst reader = createReader(fromBase64({json.dumps(packed)}));")
 
     def read(paths):
         return page.evaluate(IN_PAGE, [base64.b64encode(path.read_bytes()).decode() for path in paths])
 
-    return read, browser
+    return read
 
 
 class Worker:
     """Another reader, in a process of its own environment."""
 
     def __init__(self, python, name, *options):
-        command = [python, str(ROOT / "bench" / "other_readers.py"), "--serve", name, *options]
-        settings = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        command = [python, str(ROOT / OTHER_READERS), "--serve", name, *options]
+        settings = os.environ | {"OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=settings)
         first = self.process.stdout.readline()
         if not first:
-            raise UserError(f"{name} does not start with {python}: bench/other_readers.py tells how it is installed")
+            raise UserError(f"{name} does not start with {python}: {OTHER_READERS} tells how it is installed")
         self.about = json.loads(first)
 
     def __call__(self, paths):
@@ -220,32 +214,23 @@ def table(result):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--captchas", type=Path, required=True)
-    parser.add_argument("--others", default=str(ROOT / "runs" / "ocr" / "bin" / "python"), metavar="PYTHON")
-    parser.add_argument("--repetitions", type=int, default=12)
-    parser.add_argument("--chunk", type=int, default=32)
-    parser.add_argument("--out", type=Path, default=RESULTS / "reading.json")
-    a = parser.parse_args()
+    a = options(__doc__, captchas=True, others=str(RUNS / "ocr" / "bin" / "python"), repetitions=12, chunk=32,
+                out=RESULTS / "reading.json").parse_args()  # fmt: skip
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
     files, network = chosen(a.captchas, 3 * a.chunk), reader.load("captcha")
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+    with tempfile.TemporaryDirectory() as folder, blank_page() as (page, chromium):
         runtimes, workers = ours(network, Path(folder)), open_workers(a.others)
         readers = {(name, size): in_batches(network, run, size) for name, run in runtimes.items() for size in (1, 32)}
-        readers["page", 1], browser = in_page(driver, network)
+        readers["page", 1] = in_page(page, network)
         seconds, texts = take_turns(readers | workers, files, a.chunk, a.repetitions)
-        chromium = browser.version
-        browser.close()
         for worker in workers.values():
             worker.close()
     mine = [texts[name] for name in readers]
     rows = {f"{name}, batch {size}": told(seconds[name, size], texts[name, size], files) for name, size in seconds}
     rate = {name: row["images_per_second"] for name, row in rows.items()}
     result = {
-        "command": "python bench/reading.py --captchas DIR",
-        "environment": environment() | {"chromium": chromium, "onnxruntime": version("onnxruntime")},
         "others": {name: worker.about for (name, size), worker in workers.items() if size == 1},
         "one_core": hasattr(os, "sched_setaffinity"),
         "load_average": [round(load, 1) for load in os.getloadavg()],
@@ -256,7 +241,7 @@ def main() -> None:
     }
     if "ddddocr, batch 1" in rate:
         result["onnxruntime_over_ddddocr"] = round(rate["onnxruntime, batch 1"] / rate["ddddocr, batch 1"], 2)
-    write_text(a.out, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    record(a.out, result, "--captchas DIR", chromium=chromium, onnxruntime=version("onnxruntime"))
     write_text(a.out.with_suffix(".csv"), csv_text(table(result)))
     for name, row in rows.items():
         print(f"{name:<24}{row['ms_median']:>9.2f} ms{row['images_per_second']:>9.1f} images/s")

@@ -1,6 +1,6 @@
 """What the book costs: to build, to send, to open; and what Lighthouse says of it.
 
-    python bench/book.py [--parts build pages lighthouse] [--repeats 3] [--lighthouse node_modules/lighthouse]
+    python bench/book/book.py [--parts build pages lighthouse] [--repeats 3] [--lighthouse node_modules/lighthouse]
 
 - build: `make book` in a fresh clone, pip included, and pip by itself; `make book` again with nothing to do, and with
   one chapter touched; a full `make notebooks`. Run it on a calm machine; pip's cache is used where there is one.
@@ -17,7 +17,6 @@ that the book shows.
 """
 
 import argparse
-import contextlib
 import functools
 import gzip
 import json
@@ -28,22 +27,19 @@ import sys
 import tempfile
 import time
 from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
-from playwright.sync_api import sync_playwright
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 
-from crnn_lib import assets
+from bench.common import RESULTS, ROOT, chromium, options, record, served
 from crnn_lib.files import csv_text, environment, write_text
 from crnn_lib.tools.browser import FLAGS, find_chromium
 
-ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
 PAGES = [path.relative_to(HTML).as_posix() for path in sorted(HTML.glob("book/*.html"))]
 PAGES += [name for name in ("search.html", "genindex.html") if (HTML / name).is_file()]
 PARTS = ["build", "pages", "lighthouse"]
-OUT = assets.RESULTS / "book.json"
 TYPES = {
     "introduction": "book/intro.html",
     "chapter with figures": "book/02_images_and_labels.html",
@@ -97,15 +93,6 @@ class Compressing(SimpleHTTPRequestHandler):
         pass
 
 
-@contextlib.contextmanager
-def served():
-    """The address of a server for the built book."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Compressing, directory=str(HTML))) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-
-
 # --- building ---
 def timed(*command: str, folder: Path, **variables: str) -> float:
     """Seconds that `command` takes in `folder`."""
@@ -128,10 +115,8 @@ def build(_) -> dict:
         (folder / chapter).touch()
         seconds["one chapter touched"] = make("book")
         seconds["notebooks, compared twice"] = make("notebooks")
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return {"commit": commit.stdout.strip(), "seconds": seconds}
+    commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True)
+    return {"commit": commit.strip(), "seconds": seconds}
 
 
 # --- sending and opening ---
@@ -157,15 +142,13 @@ def visit(browser, url: str) -> dict:
 def pages(a: argparse.Namespace) -> dict:
     """Each page's medians."""
     runs: dict[str, list[dict]] = {name: [] for name in [*PAGES, "404.html"]}
-    with served() as address, sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+    with served(HTML, Compressing) as address, chromium() as browser:
         visit(browser, f"{address}/book/intro.html")  # the browser's own start
         for _ in range(a.repeats):
             for name in runs:
                 runs[name].append(visit(browser, f"{address}/{name}"))
                 print(name, runs[name][-1], file=sys.stderr, flush=True)
         version = browser.version
-        browser.close()
     medians = {
         name: {f"{key}_ms" if key in ("paint", "interactive") else key: round(statistics.median(v[key] for v in found))
                for key in found[0]}
@@ -194,7 +177,7 @@ def lighthouse(a: argparse.Namespace) -> dict:
     """Scores by type of page and preset."""
     version = json.loads((a.lighthouse / "package.json").read_text(encoding="utf-8"))["version"]
     found: dict = {}
-    with served() as address:
+    with served(HTML, Compressing) as address:
         for preset in ("desktop", "mobile"):
             for kind, name in TYPES.items():
                 found.setdefault(kind, {})[preset] = audit(a.lighthouse, f"{address}/{name}", preset)
@@ -236,20 +219,16 @@ def table(found: dict) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, repeats=3, lighthouse=Path("node_modules/lighthouse"), out=RESULTS / "book.json")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--lighthouse", type=Path, default=Path("node_modules/lighthouse"))
-    parser.add_argument("--out", type=Path, default=OUT)
     a = parser.parse_args()
     if "pages" in a.parts or "lighthouse" in a.parts:
         assert PAGES, "the book is not built: make book"
     found = json.loads(a.out.read_text(encoding="utf-8")) if a.out.is_file() else {}
-    found |= {"command": "python bench/book.py", "environment": environment()}
     for part in a.parts:
         found[part] = {"build": build, "pages": pages, "lighthouse": lighthouse}[part](a)
         found[part]["processor"] = environment()["processor"]
-        write_text(a.out, json.dumps(found, indent=1) + "\n")
+        record(a.out, found)
     if "pages" in found:
         write_text(a.out.with_suffix(".csv"), csv_text(rows(found["pages"]["medians"])))
     print(table(found))

@@ -1,6 +1,6 @@
 """What the published recipe costs until 95.02 % of strings are right, against ours, in one run.
 
-    python bench/published_recipe.py --captchas DIR [--budget CPU_SECONDS] [--out JSON]
+    python bench/training/published_recipe.py --captchas DIR [--budget CPU_SECONDS] [--out JSON]
 
 All train on the 749 images of split seed 0, cut their validation part from it alike, and go through the same loop;
 the mark is 95.02 % exact on that validation part, and only training is counted, not validation. The published recipe:
@@ -11,18 +11,20 @@ from its last epoch.
 
 import argparse
 import json
-import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from crnn_lib import images
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import RESULTS, RUNS, again, options, parts, record, until
+from crnn_lib import checkpoints, images
 from crnn_lib.alphabet import Alphabet
-from crnn_lib.data import LabelledImages, list_folder, load_folder, split
-from crnn_lib.files import environment, write_text
+from crnn_lib.data import LabelledImages, list_folder, load_folder
+from crnn_lib.files import write_text
 from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Recipe, Run, tune_process
 
@@ -45,14 +47,10 @@ class PaperCRNN(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.config = Config(
-            alphabet="0123456789abcdefghijklmnopqrstuvwxyz",
-            height=75,
-            width=300,
+            alphabet="0123456789abcdefghijklmnopqrstuvwxyz", height=75, width=300, features=512, hidden=256,
             channels=(64, 128, 256, 256, 512, 512, 512),
             pools=((2, 2), (2, 2), (1, 1), (2, 1), (1, 1), (2, 1), (1, 1)),
-            features=512,
-            hidden=256,
-        )
+        )  # fmt: skip
         self.alphabet = Alphabet(self.config.alphabet)
         layers: list[nn.Module] = []
         before = 3
@@ -72,72 +70,71 @@ class PaperCRNN(nn.Module):
         return self.classify(self.lstm(columns)[0]).log_softmax(-1)
 
 
-def load_published(folder: Path) -> LabelledImages:
-    """Every image at 75 x 300, scaled to [-1, 1]; one channel, since R = G = B in all of them."""
+def load_scaled(folder: Path, height: int, width: int, white: float) -> LabelledImages:
+    """Every image at one size, its grey levels divided by `white`; one channel, since R = G = B in all of them."""
     files = list_folder(folder)
-    grey = [torch.from_numpy(images.resize(images.load_grey(f.path), 75, 300)) for f in files]
-    stack = torch.stack(grey)[:, None] / 127.5 - 1
+    grey = [torch.from_numpy(images.resize(images.load_grey(f.path), height, width)) for f in files]
+    stack = torch.stack(grey)[:, None] / white
     return LabelledImages(stack, tuple(f.label for f in files), tuple(f.name for f in files))
 
 
+def load_published(folder: Path) -> LabelledImages:
+    """Every image at 75 x 300, scaled to [-1, 1]."""
+    data = load_scaled(folder, 75, 300, 127.5)
+    return replace(data, images=data.images - 1)
+
+
+def marked_at(history: list[dict]) -> int | None:
+    """The first epoch with 95.02 % of the validation part exact."""
+    return next((r["epoch"] for r in history if r["validation_exact"] >= MARK * r["validation_images"]), None)
+
+
+def seconds(history: list[dict]) -> float:
+    return round(sum(epoch["cpu_seconds"] for epoch in history), 1)
+
+
 def run_one(which: str, captchas: Path, budget: float, state: Path) -> None:
-    """Train until the mark or the budget; the history is written to `state`.json after each epoch."""
+    """Train until the mark or the budget; a killed one goes on. Its history ends in `state`.json."""
     tune_process()
     torch.manual_seed(0)
     data = load_published(captchas) if which == "published" else load_folder(captchas)
-    data = data.subset(split(data.labels, 0.7, seed=0)[0])
     model = PaperCRNN() if which == "published" else CRNN()
-    run = Run(model, data, OURS.get(which, PUBLISHED))
     checkpoint = state.with_suffix(".checkpoint")
+    run = Run(model, parts(data, 0)[0], OURS.get(which, PUBLISHED), checkpoint=checkpoint)
     if checkpoint.exists():
-        run.restore(checkpoint)
-    while len(run.history) < run.recipe.epochs:
-        spent = sum(r["cpu_seconds"] for r in run.history)
-        if spent >= budget or any(r["validation_exact"] >= MARK * r["validation_images"] for r in run.history):
-            break
-        print(json.dumps(run.epoch(lambda: False)), file=sys.stderr, flush=True)
-        run.save(checkpoint)
-        parameters = sum(p.numel() for p in model.parameters())
-        result = {"recipe": asdict(run.recipe), "parameters": parameters, "history": run.history}
-        write_text(state.with_suffix(".json"), json.dumps(result))
+        run.load_state(checkpoints.read(checkpoint))
+    for epoch in until(run, lambda history: marked_at(history) or seconds(history) >= budget):
+        print(json.dumps(epoch), file=sys.stderr, flush=True)
+    parameters = sum(p.numel() for p in model.parameters())
+    result = {"recipe": asdict(run.recipe), "parameters": parameters, "history": run.history}
+    write_text(state.with_suffix(".json"), json.dumps(result))
 
 
-def cost(result: dict) -> dict:
+def cost(history: list[dict]) -> dict:
     """CPU-seconds until the mark, or all that were spent without reaching it."""
-    spent = 0.0
-    for record in result["history"]:
-        spent += record["cpu_seconds"]
-        if record["validation_exact"] >= MARK * record["validation_images"]:
-            return {"reached": True, "epochs": record["epoch"], "cpu_seconds": round(spent, 1)}
-    return {"reached": False, "epochs": len(result["history"]), "cpu_seconds": round(spent, 1)}
+    at = marked_at(history)
+    return {"reached": at is not None, "epochs": at or len(history), "cpu_seconds": seconds(history[:at])}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--captchas", type=Path, required=True)
-    parser.add_argument("--budget", type=float, default=6000, help="CPU-seconds for the published recipe")
-    parser.add_argument("--out", type=Path, default=Path("data/results/published_recipe.json"))
-    parser.add_argument(
-        "--state", type=Path, default=Path("runs/published_recipe"), help="folder for what can be resumed"
-    )
+    parser = options(__doc__, captchas=True, budget=6000.0, state=RUNS / "published_recipe",
+                     out=RESULTS / "published_recipe.json")  # fmt: skip
     parser.add_argument("--only", choices=["published", *OURS], help=argparse.SUPPRESS)
     a = parser.parse_args()
     if a.only:
         return run_one(a.only, a.captchas, a.budget, a.state / a.only)
     results = {}
     for which in ("published", *OURS):  # a fresh process each, one after the other
-        subprocess.run([sys.executable, __file__, *sys.argv[1:], "--only", which], check=True)
+        again("--only", which)
         result = json.loads((a.state / which).with_suffix(".json").read_text())
-        results[which] = {**cost(result), **result}
+        results[which] = {**cost(result["history"]), **result}
     for which in OURS:
         results[which]["ratio"] = round(results["published"]["cpu_seconds"] / results[which]["cpu_seconds"], 1)
     results |= {
         "mark": MARK,
         "ratios_are": "measured" if results["published"]["reached"] else "at least",
-        "command": "python bench/published_recipe.py --captchas DIR",
-        "environment": environment(),
     }
-    write_text(a.out, json.dumps(results, indent=1) + "\n")
+    record(a.out, results, "--captchas DIR")
     print({which: results[which]["ratio"] for which in OURS}, results["ratios_are"])
 
 

@@ -1,6 +1,6 @@
 """Where the time goes: of a training step by part, and of a reading in the page by stage.
 
-    python bench/where_time_goes.py [--epochs 3] [--readings 200] [--before COMMIT]
+    python bench/speed/where_time_goes.py [--epochs 3] [--readings 200] [--before COMMIT]
 
 Training is the library's own, on generated images and one thread; hooks take the CPU time between the ends of its
 parts, forward and backward, in turn with a run whose optimiser takes one parameter after the other, as it once did. The
@@ -8,13 +8,13 @@ reading, from grey levels to text, runs in headless Chromium, where a stage ends
 --before, the engine of that commit reads the same images in turn. Writes data/results/profile.json.
 """
 
-import argparse
 import base64
 import io
 import json
 import re
 import statistics
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -22,16 +22,15 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
 from torch.nn import utils
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import RESULTS, ROOT, blank_page, options, record
 from crnn_lib import assets, images, metrics, model, reader, training
 from crnn_lib.drawing import captchas
-from crnn_lib.files import environment, write_text
-from crnn_lib.tools.browser import FLAGS, find_chromium
 from crnn_lib.widgets import bundle, weights
 
-ROOT = Path(__file__).resolve().parents[1]
 PRESENT = bundle.FOLDER
 
 
@@ -103,20 +102,19 @@ def training_step(epochs, count=800):
     clock.around(metrics, "evaluate", "data handling", "validation")
     for run in runs.values():
         watch(clock, run)
+    endless = {name: iter(run) for name, run in runs.items()}
     for epoch in range(epochs + 1):
-        for name, run in runs.items():
+        for name, going in endless.items():
             clock.start()
-            run.epoch(lambda: False)
+            next(going)
             clock.mark("keeping the best")
             rows[name] += [clock.seconds] if epoch else []  # the first one warms up
-    steps = -(-len(run.train) // recipe.batch_size)
+    steps = run.steps_per_epoch
     return {name: {p: 1000 * statistics.median(row[p] for row in r) / steps for p in r[0]} for name, r in rows.items()}
 
 
 # --- a reading in the page ---
 
-PAGE = "<!doctype html><meta charset=utf-8>"
-FINE = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}  # a finer clock
 MEASURE = """async ([samples, engines, weights, count]) => {
     const made = {};
     for (const [name, text] of Object.entries(engines)) {
@@ -180,14 +178,9 @@ def page_reading(count, before):
     engines = ({"before": script_at(before)} if before else {}) | {"now": script_of(PRESENT)}
     grey = [images.load_grey(path) for path in assets.SAMPLES.values()]
     samples = [{"pixels": g.ravel().tolist(), "height": g.shape[0], "width": g.shape[1]} for g in grey]
-    packed = weights.to_bytes(reader.load("captcha"))
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-        page, version = browser.new_page(), browser.version
-        page.route("**/*", lambda route: route.fulfill(body=PAGE, content_type="text/html", headers=FINE))
-        page.goto("https://bench.test/")
-        found, apart = page.evaluate(MEASURE, [samples, engines, base64.b64encode(packed).decode(), count])
-        browser.close()
+    packed = base64.b64encode(weights.to_bytes(reader.load("captcha"))).decode()
+    with blank_page() as (page, version):
+        found, apart = page.evaluate(MEASURE, [samples, engines, packed, count])
     result = {
         name: {"whole": statistics.median(f["whole"])} | {s: statistics.median(t) for s, t in f["stages"].items()}
         for name, f in found.items()
@@ -212,18 +205,13 @@ def table(title, parts):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--readings", type=int, default=200)
+    parser = options(__doc__, epochs=3, readings=200, out=RESULTS / "profile.json")
     parser.add_argument("--before", metavar="COMMIT", help="compare with the page's engine of that commit")
-    parser.add_argument("--out", type=Path, default=assets.RESULTS / "profile.json")
     a = parser.parse_args()
     steps = training_step(a.epochs)
     readings, apart, version = page_reading(a.readings, a.before)
     whole = {name: round(stages.pop("whole"), 3) for name, stages in readings.items()}
     result = {
-        "command": "python bench/where_time_goes.py" + (f" --before {a.before}" if a.before else ""),
-        "environment": environment() | {"chromium": version},
         "training_step_ms": {name: round(sum(parts.values()), 2) for name, parts in steps.items()},
         "optimiser_ms": {name: round(parts["optimiser"], 3) for name, parts in steps.items()},
         "page_reading_ms": whole,
@@ -231,7 +219,7 @@ def main() -> None:
         "training_step": shares(steps["now"]),
         "page_reading": shares(readings["now"]),
     }
-    write_text(a.out, json.dumps(result, indent=1) + "\n")
+    record(a.out, result, f"--before {a.before}" if a.before else "", chromium=version)
     table("a training step, 16 images, CPU time", result["training_step"])
     table("a reading in the page", result["page_reading"])
     print("\nbefore and now, ms:", json.dumps({key: result[key] for key in result if key.endswith("_ms")}))

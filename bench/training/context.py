@@ -1,17 +1,17 @@
 """What the BiLSTM buys: the same reader without context, reading forward only, and reading in both directions.
 
-    python bench/context.py --captchas DIR [--seeds 0 1 2 3 4] [--epochs 20]
+    python bench/training/context.py --captchas DIR [--seeds 0 1 2 3 4] [--epochs 20]
 
 Only the layer between columns and classifier differs, at nearly the same number of parameters: `none` looks at each
 column by itself, `forward` also at the columns to its left, `both` is the library's reader. The `narrow` three are the
 same on convolutions that are one column wide from the third block on, so that a column sees 10 pixels of the image, not
 34. Convolutions of a kind start from the same weights, and the recipe is the library's with fewer epochs, on the splits
-of bench/protocol.py; labels are the given ones. `misread` holds every label of the test part that was not read exactly,
-and its reading. A killed run goes on at the first training that is missing. Writes data/results/context.json.
+of bench/accuracy/protocol.py; labels are the given ones. `misread` holds every label of the test part that was not read
+exactly, and its reading. A killed run goes on at the first training that is missing. Writes data/results/context.json.
 """
 
-import argparse
 import json
+import sys
 import time
 from collections import Counter
 from dataclasses import asdict
@@ -20,10 +20,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import RESULTS, options, parts, record
 from crnn_lib import metrics
 from crnn_lib.alphabet import BLANK
-from crnn_lib.data import LabelledImages, load_folder, split
-from crnn_lib.files import environment, write_text
+from crnn_lib.data import LabelledImages, load_folder
 from crnn_lib.model import CRNN
 from crnn_lib.training import Recipe, Run, tune_process
 
@@ -76,29 +78,22 @@ def train(reader: str, data: LabelledImages, recipe: Recipe) -> dict:
     """One training on the split of the recipe's seed, and its record."""
     started = time.process_time()
     torch.manual_seed(recipe.seed)
-    kept, tested = split(data.labels, 0.7, recipe.seed)
-    run = Run(build(reader), data.subset(kept), recipe)
-    while len(run.history) < recipe.epochs:
-        run.epoch(lambda: False)
-    run.model.load_state_dict(run.best)
+    kept, tested = parts(data, recipe.seed)
+    run = Run(build(reader), kept, recipe)
+    history, model = list(run), run.result().model
     return {
         "reader": reader,
         "split_seed": recipe.seed,
-        "parameters": run.model.parameter_count(),
+        "parameters": model.parameter_count(),
         "cpu_seconds": round(time.process_time() - started, 1),
         "recipe": asdict(recipe),
-        "test": judge(run.model, data.subset(tested)),
-        "history": {key: [r[key] for r in run.history] for key in ("train_loss", "validation_ctc_loss")},
+        "test": judge(model, tested),
+        "history": {key: [r[key] for r in history] for key in ("train_loss", "validation_ctc_loss")},
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--captchas", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--out", type=Path, default=Path("data/results/context.json"))
-    a = parser.parse_args()
+    a = options(__doc__, captchas=True, seeds=[0, 1, 2, 3, 4], epochs=20, out=RESULTS / "context.json").parse_args()
     tune_process()
     data = load_folder(a.captchas)
     runs = json.loads(a.out.read_text(encoding="utf-8"))["runs"] if a.out.exists() else []
@@ -111,8 +106,7 @@ def main() -> None:
             runs.append(json.loads(json.dumps(train(reader, data, recipe))))
             told = runs[-1]
             runs.sort(key=lambda r: (r["split_seed"], READERS.index(r["reader"])))
-            result = {"command": "python bench/context.py --captchas DIR", "environment": environment(), "runs": runs}
-            write_text(a.out, json.dumps(result, indent=1) + "\n")
+            record(a.out, {"runs": runs}, "--captchas DIR")
             test = {key: told["test"][key] for key in ("exact", "images", "cer", "ctc_loss", "operations")}
             print(seed, reader, told["parameters"], told["cpu_seconds"], test, flush=True)
 

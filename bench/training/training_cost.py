@@ -1,6 +1,6 @@
 """What a training costs, to the published mark and to its end: ours beside two others, and ours on growing data.
 
-    python bench/training_cost.py --captchas DIR [--rounds 3] [--parts recipes growth] [--out JSON]
+    python bench/training/training_cost.py --captchas DIR [--rounds 3] [--parts recipes growth] [--out JSON]
 
 Recipes. Ours, and the Keras example's network and recipe, rebuilt from its description. In round r both train on the
 same 749 images, those of split seed r, cut their validation part from it alike and go through the same loop, one
@@ -20,20 +20,23 @@ import argparse
 import json
 import math
 import statistics
-import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from published_recipe import MARK, PUBLISHED
 from torch import Tensor, nn
 
-from crnn_lib import images, metrics
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import RESULTS, RUNS, again, options, parts, record, until
+from bench.training.published_recipe import MARK, PUBLISHED, load_scaled, marked_at, seconds
+from crnn_lib import metrics
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS, Alphabet
-from crnn_lib.data import LabelledImages, list_folder, load_folder, split
-from crnn_lib.files import environment, peak_megabytes, write_text
+from crnn_lib.data import load_folder
+from crnn_lib.drawing import captchas
+from crnn_lib.files import peak_megabytes, write_text
 from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Recipe, Run, tune_process
 
@@ -50,7 +53,7 @@ KERAS = Recipe(
 )
 EARLY_STOPPING = 10  # epochs without a lower validation loss, in the Keras example
 SIZES = (1000, 2000, 4000, 8000)
-PUBLISHED_RESULT = Path("data/results/published_recipe.json")
+PUBLISHED_RESULT = RESULTS / "published_recipe.json"
 
 
 class LockedDropout(nn.Module):
@@ -114,29 +117,21 @@ def start_as_keras(layer: nn.Module) -> None:
             parameter.requires_grad = "bias_hh" not in name  # torch has two biases, Keras one
 
 
-def load_keras(folder: Path) -> LabelledImages:
-    """Every image at 50 x 200, grey, scaled to [0, 1]."""
-    files = list_folder(folder)
-    grey = [torch.from_numpy(images.resize(images.load_grey(f.path), 50, 200)) for f in files]
-    return LabelledImages(torch.stack(grey)[:, None] / 255, tuple(f.label for f in files), tuple(f.name for f in files))
-
-
-RECIPES = {"ours": (CRNN, load_folder, Recipe()), "keras": (KerasCRNN, load_keras, KERAS)}
-
-
-def marked(record: dict) -> bool:
-    return record["validation_exact"] >= MARK * record["validation_images"]
+RECIPES = {
+    "ours": (CRNN, load_folder, Recipe()),
+    "keras": (KerasCRNN, lambda folder: load_scaled(folder, 50, 200, 255), KERAS),
+}
 
 
 def is_over(which: str, history: list[dict]) -> bool:
     """Whether a training has come to its end: all epochs, early stopping, or what this bench wants of it."""
     if which.isdigit():
-        return any(map(marked, history))
-    losses = [record["validation_ctc_loss"] for record in history]
+        return marked_at(history) is not None
+    losses = [epoch["validation_ctc_loss"] for epoch in history]
     return which == "keras" and bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= EARLY_STOPPING
 
 
-def train(which: str, seed: int, captchas: Path | None, state: Path) -> None:
+def train(which: str, seed: int, folder: Path | None, state: Path) -> None:
     """One training, its history and what it cost, in `state`."""
     tune_process()
     torch.manual_seed(seed)
@@ -145,34 +140,36 @@ def train(which: str, seed: int, captchas: Path | None, state: Path) -> None:
         data, test, recipe, model = captchas.dataset(int(which), seed), None, Recipe(seed=seed), CRNN()
     else:
         build, read, recipe = RECIPES[which]
-        everything = read(captchas)
-        data, test = (everything.subset(part) for part in split(everything.labels, 0.7, seed))
+        data, test = parts(read(folder), seed)
         recipe, model = replace(recipe, seed=seed), build()
     prepared = time.process_time() - started
     run = Run(model, data, recipe)
-    while len(run.history) < recipe.epochs and not is_over(which, run.history):
-        print(json.dumps(run.epoch(lambda: False)), file=sys.stderr, flush=True)
+    for epoch in until(run, lambda history: is_over(which, history)):
+        print(json.dumps(epoch), file=sys.stderr, flush=True)
     result = {"recipe": asdict(recipe), "prepare_cpu_seconds": round(prepared, 1), "history": run.history}
     result |= {"parameters": sum(p.numel() for p in model.parameters() if p.requires_grad), "images": len(data)}
     result |= {"peak_megabytes": peak_megabytes()}
     if test:
-        model.load_state_dict(run.best)
-        figures, _ = metrics.evaluate(model, test.images, test.labels)
+        figures, _ = metrics.evaluate(run.result().model, test.images, test.labels)
         result["test"] = {key: figures[key] for key in ("images", "exact", "cer", "ctc_loss")}
     write_text(state, json.dumps(result))
 
 
+def price(history: list[dict]) -> float:
+    """CPU-seconds an epoch."""
+    return round(statistics.median(epoch["cpu_seconds"] for epoch in history), 2)
+
+
 def cost(result: dict) -> dict:
     """Epochs and CPU-seconds to the mark and to the end of one training."""
-    seconds = [record["cpu_seconds"] for record in result["history"]]
-    at = next((i for i, record in enumerate(result["history"], 1) if marked(record)), None)
+    history, at = result["history"], marked_at(result["history"])
     return {
         "epochs_to_mark": at,
-        "cpu_seconds_to_mark": round(sum(seconds[:at]), 1) if at else None,
-        "epochs": len(seconds),
-        "cpu_seconds": round(sum(seconds), 1),
-        "cpu_seconds_an_epoch": round(statistics.median(seconds), 2),
-        "spent_cpu_seconds": round(sum(seconds) + result["prepare_cpu_seconds"], 1),
+        "cpu_seconds_to_mark": seconds(history[:at]) if at else None,
+        "epochs": len(history),
+        "cpu_seconds": seconds(history),
+        "cpu_seconds_an_epoch": price(history),
+        "spent_cpu_seconds": round(seconds(history) + result["prepare_cpu_seconds"], 1),
         **{key: result[key] for key in ("parameters", "images", "prepare_cpu_seconds", "peak_megabytes")},
         **({"test": result["test"]} if "test" in result else {}),
     }
@@ -209,7 +206,7 @@ def published() -> dict:
     recorded = json.loads(PUBLISHED_RESULT.read_text(encoding="utf-8"))
     found = {}
     for name, recipe in (("published", PUBLISHED), ("ours", Recipe())):
-        epoch = statistics.median(record["cpu_seconds"] for record in recorded[name]["history"])
+        epoch = price(recorded[name]["history"])
         found[name] = {
             "cpu_seconds_to_mark": recorded[name]["cpu_seconds"] if recorded[name]["reached"] else None,
             "cpu_seconds_an_epoch": epoch,
@@ -233,8 +230,7 @@ def run_all(names: list[str], rounds: int, state: Path) -> dict[str, list[dict]]
             path = state / f"{name}-{r}.json"
             if not path.exists():
                 print(f"{name}, round {r + 1} of {rounds}", file=sys.stderr, flush=True)
-                only = ["--only", name, "--seed", str(r), "--only-out", str(path)]
-                subprocess.run([sys.executable, __file__, *sys.argv[1:], *only], check=True)
+                again("--only", name, "--seed", str(r), "--only-out", str(path))
     return {name: [cost(json.loads((state / f"{name}-{r}.json").read_text())) for r in range(rounds)] for name in names}
 
 
@@ -245,12 +241,9 @@ def table(found: dict) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--captchas", type=Path, help="needed for the recipes")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--parts", nargs="+", choices=["recipes", "growth"], default=["recipes", "growth"])
-    parser.add_argument("--state", type=Path, default=Path("runs/training_cost"), help="for what can be resumed")
-    parser.add_argument("--out", type=Path, default=Path("data/results/training_cost.json"))
+    kinds, state = ["recipes", "growth"], RUNS / "training_cost"
+    parser = options(__doc__, captchas=False, rounds=3, state=state, out=RESULTS / "training_cost.json")
+    parser.add_argument("--parts", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--only", help=argparse.SUPPRESS)
     parser.add_argument("--only-out", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
@@ -260,7 +253,7 @@ def main() -> None:
     if "recipes" in a.parts and not a.captchas:
         parser.error("the recipes need --captchas DIR")
     result = json.loads(a.out.read_text(encoding="utf-8")) if a.out.exists() else {}
-    result |= {"command": "python bench/training_cost.py --captchas DIR", "mark": MARK, "environment": environment()}
+    result["mark"] = MARK
     if "growth" in a.parts:
         result["growth"] = compare_sizes(run_all([str(size) for size in SIZES], a.rounds, a.state))
         table(result["growth"])
@@ -269,9 +262,9 @@ def main() -> None:
         table(result["recipes"])
         result["published"] = published()
         print(f"{'published':>10}  {result['published']['ratios']}")
-    parts = [entry for part in ("recipes", "growth") for entry in result.get(part, {}).values()]
-    result["cpu_seconds"] = round(sum(run["spent_cpu_seconds"] for entry in parts for run in entry["rounds"]))
-    write_text(a.out, json.dumps(result, indent=1) + "\n")
+    entries = [entry for kind in kinds for entry in result.get(kind, {}).values()]
+    result["cpu_seconds"] = round(sum(run["spent_cpu_seconds"] for entry in entries for run in entry["rounds"]))
+    record(a.out, result, "--captchas DIR")
 
 
 if __name__ == "__main__":

@@ -1,26 +1,28 @@
 """How many images a second the generator draws on one core.
 
-    python bench/synth_speed.py [--count N] [--json]
+    python bench/speed/synth_speed.py [--count N] [--json]
 
 CPU-seconds of this process, after 200 images that fill the cache of glyphs.
 """
 
-import argparse
 import json
 import os
+import sys
 import time
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 
 import numpy as np
 
+from bench.common import options
 from crnn_lib.drawing import captchas
 from crnn_lib.images import standardise
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=2000)
+    parser = options(__doc__, count=2000)
     parser.add_argument("--json", action="store_true", help="one object on stdout instead of the table")
     a = parser.parse_args()
     seconds = {}

@@ -4,7 +4,7 @@ All three are general: made for text, or CAPTCHAs, of many kinds. ddddocr comes 
 which it loads by default, and the larger and newer `common.onnx`, which `beta=True` loads; both are run. RapidOCR's is
 the Chinese and English recogniser of PP-OCRv4.
 
-    python bench/other_readers.py --captchas DIR [--readers NAME ...] [--rescore] [--out JSON]
+    python bench/accuracy/other_readers.py --captchas DIR [--readers NAME ...] [--rescore] [--out JSON]
 
 They are no requirements of this project. An environment of their own, made from the project's folder (Debian):
 
@@ -12,10 +12,10 @@ They are no requirements of this project. An environment of their own, made from
     python3 -m venv runs/ocr
     runs/ocr/bin/pip install torch==2.13.0 numpy pillow safetensors scipy rapidfuzz tqdm
     runs/ocr/bin/pip install ddddocr==1.6.1 rapidocr-onnxruntime==1.4.4
-    PYTHONPATH=. OMP_NUM_THREADS=1 runs/ocr/bin/python bench/other_readers.py --captchas DIR
+    PYTHONPATH=. OMP_NUM_THREADS=1 runs/ocr/bin/python bench/accuracy/other_readers.py --captchas DIR
 
 With --serve NAME it is a worker: each line on stdin is a JSON list of files, one on stdout the seconds and the texts
-(`bench/reading.py` times readers in turn so); with --together, in the reader's own way of reading many images.
+(`bench/speed/reading.py` times readers in turn so); with --together, in the reader's own way of reading many images.
 
 A reader that is not installed is named on stderr and keeps its earlier entry in the JSON. Only misreadings are stored
 (all others equal the label), so --rescore scores every entry again without running a reader: do so when
@@ -48,13 +48,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import AUDIT, RESULTS, command, options
 from crnn_lib import ctc, metrics
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
 from crnn_lib.data import LabelledFile, list_folder, read_labels
 from crnn_lib.errors import UserError
 from crnn_lib.files import environment, write_text
 
-AUDIT = Path("data/label_audit.csv")
 NORMALISATION = "Unicode NFKC, lower case, then everything but a-z and 0-9 dropped"
 TIMING = (
     "median wall-clock milliseconds an image, decoding of the file included, one thread, on a shared, noisy machine"
@@ -227,13 +229,12 @@ def measure(name: str, files: list[LabelledFile]) -> dict:
     }
 
 
-def score(entry: dict, files: list[LabelledFile], audited: dict[str, str] | None) -> dict:
-    """`entry` with its figures on the given and, where there are any, the audited labels."""
+def score(entry: dict, files: list[LabelledFile], audited: dict[str, str]) -> dict:
+    """`entry` with its figures on the given and the audited labels."""
     misread = entry.pop("misread")
     texts = [misread.get(f.name, f.label) for f in files]
     entry["given"] = metrics.scores([f.label for f in files], texts)
-    if audited is not None:
-        entry["audited"] = metrics.scores([audited.get(f.name, f.label) for f in files], texts)
+    entry["audited"] = metrics.scores([audited.get(f.name, f.label) for f in files], texts)
     return entry | {"misread": misread}
 
 
@@ -246,8 +247,7 @@ def earlier_entries(out: Path, files: list[LabelledFile]) -> dict[str, dict]:
 
 
 def compare(a: argparse.Namespace) -> None:
-    files = list_folder(a.captchas)
-    audited = read_labels(AUDIT) if AUDIT.exists() else None
+    files, audited = list_folder(a.captchas), read_labels(AUDIT)
     entries = earlier_entries(a.out, files)
     for name in [] if a.rescore else a.readers:
         try:
@@ -256,7 +256,7 @@ def compare(a: argparse.Namespace) -> None:
             kept = "its earlier entry is kept" if name in entries else "no number is written"
             print(f"{name} is not installed ({error}): {kept}", file=sys.stderr)
     result = {
-        "command": "PYTHONPATH=. OMP_NUM_THREADS=1 python bench/other_readers.py --captchas DIR",
+        "command": f"PYTHONPATH=. OMP_NUM_THREADS=1 {command('--captchas DIR')}",
         "normalisation": NORMALISATION,
         "timing": TIMING,
         "readers": {name: score(entries[name], files, audited) for name in READERS if name in entries},
@@ -264,20 +264,17 @@ def compare(a: argparse.Namespace) -> None:
     write_text(a.out, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     for name, entry in result["readers"].items():
         for labels in ("given", "audited"):
-            if s := entry.get(labels):
-                low, high = s["exact_interval"]
-                print(f"{name:<25}{labels:<8}{s['exact']:>5}/{s['images']} [{low:.3f}, {high:.3f}]", end="")
-                print(f"  CER {s['cer']:.4f}  {entry['milliseconds_median']} ms")
+            s, (low, high) = entry[labels], entry[labels]["exact_interval"]
+            print(f"{name:<25}{labels:<8}{s['exact']:>5}/{s['images']} [{low:.3f}, {high:.3f}]", end="")
+            print(f"  CER {s['cer']:.4f}  {entry['milliseconds_median']} ms")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--captchas", type=Path)
+    parser = options(__doc__, captchas=False, out=RESULTS / "other_readers.json")
     parser.add_argument("--serve", choices=READERS, metavar="NAME", help="be a worker, see above")
     parser.add_argument("--together", action="store_true")
     parser.add_argument("--readers", nargs="+", choices=READERS, default=list(READERS), metavar="NAME")
     parser.add_argument("--rescore", action="store_true", help="run no reader, only score the stored readings again")
-    parser.add_argument("--out", type=Path, default=Path("data/results/other_readers.json"))
     a = parser.parse_args()
     if not a.captchas and not a.serve:
         parser.error("give --captchas, the folder of real images")

@@ -1,6 +1,6 @@
 """Accuracy against damage: the committed reader on images that are turned, blurred, noised, covered and struck out.
 
-    python bench/robustness.py [--captchas DIR] [--out JSON]
+    python bench/accuracy/robustness.py [--captchas DIR] [--out JSON]
 
 Two sets: `COUNT` generated images in the real style, and the reader's own test part of the real images (with
 --captchas; its labels as the audit left them). Image i suffers the same direction and place at every strength, only
@@ -8,28 +8,26 @@ more of it. `thicker lines` redraws the generated images with thicker noise line
 The strengths were set before anything was scored, and nothing was chosen by these figures.
 """
 
-import argparse
-import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from crnn_lib import assets, metrics, reader
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import AUDIT, RESULTS, options, record
+from crnn_lib import metrics, reader
 from crnn_lib.data import list_folder, read_labels, split
 from crnn_lib.drawing import captchas
 from crnn_lib.drawing.damage import DAMAGES, damaged
-from crnn_lib.files import environment, write_text
 from crnn_lib.images import load_grey, standardise
 from crnn_lib.model import CRNN
-from crnn_lib.reader import load
 
 SEED, COUNT = 8, 1000  # generated images
 FIRST = 60  # of them: their score is kept apart, for whoever wants to compute one point again
-MODEL, AUDIT = "captcha", assets.DATA / "label_audit.csv"
-
-
+MODEL = "captcha"
 THICKER = ("times as thick", (1, 1.5, 2, 3, 4, 5, 6))
 
 
@@ -39,13 +37,9 @@ def generated(count: int = COUNT, thicker: float = 1) -> tuple[list[np.ndarray],
     return captchas.generate(count, SEED, style=replace(captchas.DEFAULT, line_stroke=(thicker * low, thicker * high)))
 
 
-def read(model: CRNN, greys: list[np.ndarray]) -> reader.Readings:
-    config = model.config
-    return reader.read(model, torch.stack([standardise(grey, config.height, config.width) for grey in greys]))
-
-
 def row(model: CRNN, name: str, kind: str, unit: str, strength: float, greys: list, labels: list[str]) -> dict:
-    readings = read(model, greys)
+    size = model.config.height, model.config.width
+    readings = reader.read(model, torch.stack([standardise(grey, *size) for grey in greys]))
     figures = metrics.scores(labels, readings.texts)
     low, high = figures["exact_interval"]
     right = [label == text for label, text in zip(labels, readings.texts, strict=True)]
@@ -57,11 +51,8 @@ def row(model: CRNN, name: str, kind: str, unit: str, strength: float, greys: li
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--captchas", type=Path, help="the folder of the real images")
-    parser.add_argument("--out", type=Path, default=Path("data/results/robustness.json"))
-    a = parser.parse_args()
-    model = load(MODEL)
+    a = options(__doc__, captchas=False, out=RESULTS / "robustness.json").parse_args()
+    model = reader.load(MODEL)
     sets = {"generated": generated()}
     if a.captchas:
         files = list_folder(a.captchas)
@@ -76,9 +67,7 @@ def main() -> None:
                 rows.append(row(model, name, kind, unit, s, damaged(greys, kind, s), labels))
     for s in THICKER[1]:
         rows.append(row(model, "generated", "thicker lines", THICKER[0], s, *generated(thicker=s)))
-    result = {"command": "python bench/robustness.py --captchas DIR", "environment": environment()}
-    result |= {"weights": MODEL, "seed": SEED, "first": FIRST, "rows": rows}
-    write_text(a.out, json.dumps(result, indent=1) + "\n")
+    record(a.out, {"weights": MODEL, "seed": SEED, "first": FIRST, "rows": rows}, "--captchas DIR")
 
 
 if __name__ == "__main__":
