@@ -54,6 +54,14 @@ def again(*given: str) -> None:
     subprocess.run([sys.executable, *sys.argv, *given], check=True)
 
 
+def peak_megabytes() -> int:
+    """The most memory that this process has had resident, in megabytes (2**20 bytes). POSIX only."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))  # macOS counts bytes, the others kilobytes
+
+
 # --- a page ---
 @contextlib.contextmanager
 def chromium() -> Iterator:

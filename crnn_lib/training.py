@@ -24,6 +24,7 @@ from crnn_lib.data import LabelledImages, split
 from crnn_lib.errors import UserError
 from crnn_lib.model import CRNN, Config
 
+OnStep = Callable[["Run"], object]
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}  # both bias-corrected (Kingma and Ba 2015)
 SCHEDULES = {"onecycle": 3e-3, "plateau": 1e-3}  # and the learning rate of each: the peak, the start
 
@@ -86,6 +87,10 @@ def start_at_prior(model: CRNN, labels: Sequence[str]) -> None:
         model.classify.bias[BLANK] = math.log(1 - share)
 
 
+def _do_nothing(run: "Run") -> None:
+    pass
+
+
 class Run:
     """One training run: `for record in run` trains epoch after epoch and gives each one's record.
 
@@ -96,14 +101,9 @@ class Run:
     """
 
     def __init__(
-        self,
-        model: CRNN,
-        data: LabelledImages,
-        recipe: Recipe,
-        device: str = "cpu",
-        on_step: Callable[["Run"], None] = lambda run: None,
+        self, model: CRNN, data: LabelledImages, recipe: Recipe, device: str = "cpu", on_step: OnStep = _do_nothing,
         checkpoint: str | Path | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.recipe, self.device, self.fingerprint = recipe, device, data.fingerprint()
         self.on_step, self.checkpoint, self._stopping = on_step, checkpoint, False
         self.model = model.to(device).to(memory_format=torch.channels_last)  # about a quarter less time on a CPU
@@ -279,14 +279,9 @@ class Run:
 
 
 def begin(
-    config: Config,
-    data: LabelledImages,
-    recipe: Recipe,
-    *,
-    checkpoint: str | Path | None = None,
-    device: str = "cpu",
-    on_step: Callable[[Run], None] = lambda run: None,
-) -> Run:
+    config: Config, data: LabelledImages, recipe: Recipe, *, checkpoint: str | Path | None = None, device: str = "cpu",
+    on_step: OnStep = _do_nothing,
+) -> Run:  # fmt: skip
     """A run of a new CRNN of `config` on `data`, or, where `checkpoint` holds the state of that run, its continuation.
 
     Raises UserError for a checkpoint that is damaged or of another run.
@@ -303,12 +298,7 @@ def begin(
 
 
 def fit(
-    config: Config,
-    data: LabelledImages,
-    recipe: Recipe,
-    *,
-    checkpoint: str | Path | None = None,
-    device: str = "cpu",
+    config: Config, data: LabelledImages, recipe: Recipe, *, checkpoint: str | Path | None = None, device: str = "cpu"
 ) -> Fit:
     """Train a CRNN of `config` on `data`; keep the weights of the lowest validation loss.
 

@@ -30,13 +30,13 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 
-from bench.common import RESULTS, RUNS, again, options, parts, record, until
+from bench.common import RESULTS, RUNS, again, options, parts, peak_megabytes, record, until
 from bench.training.published_recipe import MARK, PUBLISHED, load_scaled, marked_at, seconds
 from crnn_lib import metrics
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS, Alphabet
 from crnn_lib.data import load_folder
 from crnn_lib.drawing import captchas
-from crnn_lib.files import peak_megabytes, write_text
+from crnn_lib.files import write_text
 from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Recipe, Run, tune_process
 

@@ -21,8 +21,8 @@ from crnn_lib.data import (
     LabelledImages,
     list_folder,
     load_files,
-    load_folder,
     read_labels,
+    sound,
     split,
     with_labels,
 )
@@ -69,7 +69,7 @@ def verify_set(a: argparse.Namespace) -> None:
 
 def check_set(a: argparse.Namespace) -> None:
     """Report what a folder of labelled images holds and what is wrong with it."""
-    files = list_folder(a.folder, None, a.label_until, a.fold_spaces)
+    files = list_folder(a.folder, a.label_until, a.fold_spaces)
     report = checks.check(files, *load_files(files))
     if a.json:
         print(_json(report))
@@ -272,9 +272,9 @@ def _load_data(a: argparse.Namespace, height: int = images.HEIGHT, width: int = 
         if a.label_until or a.fold_spaces:
             raise UserError("--label-until and --fold-spaces are about the labels of a folder: give --data")
         return captchas.dataset(height=height, width=width)
-    labels = {"label_until": a.label_until, "fold_spaces": a.fold_spaces}
-    data = load_folder(a.data, height, width, a.skip_bad, **labels)
-    for line in checks.sentences(checks.check(list_folder(a.data, **labels), data), checks.SILENT):
+    files = list_folder(a.data, a.label_until, a.fold_spaces)
+    data = sound(*load_files(files, height, width), a.skip_bad)
+    for line in checks.sentences(checks.check(files, data), checks.SILENT):
         print(f"warning: {plain(line)}", file=sys.stderr)
     return data
 
