@@ -297,7 +297,7 @@ def begin(
         try:
             run.load_state(checkpoints.read(checkpoint))
         except UserError as error:
-            cure = "start afresh (--fresh), or delete it"
+            cure = "delete it or use --fresh to start anew"
             raise UserError(f"cannot resume from {checkpoint}: {error}; {cure}") from error
     return run
 

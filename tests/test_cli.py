@@ -345,7 +345,7 @@ def test_the_checkpoint_of_another_run_or_a_damaged_one_is_refused(folder, train
     assert "another recipe, model or data" in message and "--fresh" in message
     for content in (trained.read_bytes(), b"", checkpoint.read_bytes()[:500]):
         checkpoint.write_bytes(content)
-        assert "start afresh (--fresh)" in refused(*arguments)
+        assert "--fresh to start anew" in refused(*arguments)
 
 
 def test_weights_and_splits_of_version_1_are_recognised(folder, trained, tmp_path, say, untrained):

@@ -81,7 +81,7 @@ RECORD = {"epoch": 1, "train_loss": 1.0, "validation_ctc_loss": 1.0}
 )  # fmt: skip
 def test_a_checkpoint_with_a_crooked_history_is_refused(history, labelled, stopped, tmp_path):
     path = changed(stopped, tmp_path / "checkpoint", history=history)
-    with pytest.raises(UserError, match="its history is damaged; start afresh"):
+    with pytest.raises(UserError, match="its history is damaged; delete it or use --fresh"):
         fit(SMALL, labelled, RECIPE, checkpoint=path)
 
 
@@ -105,7 +105,7 @@ def test_a_state_of_a_cross_validation_that_lacks_rows_or_types_is_refused(label
     crooked += [[row | {"fold": 9} for row in rows], [row | {"reading": None} for row in rows]]
     for wrong in crooked:
         state.write_text(json.dumps(sound | {"rows": wrong}))
-        with pytest.raises(UserError, match="is damaged; start afresh"):
+        with pytest.raises(UserError, match="is damaged; delete it or use --fresh"):
             audit.crossval(SMALL, labelled, Recipe(epochs=1), 2, 0, state)
 
 

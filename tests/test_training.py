@@ -364,7 +364,7 @@ def test_a_checkpoint_of_another_run_is_refused(other, data, checkpoint):
     else:
         images = replace(data, labels=("2b2", *data.labels[1:]))
     before = checkpoint.read_bytes()
-    with pytest.raises(UserError, match="another recipe, model or data; start afresh"):
+    with pytest.raises(UserError, match="another recipe, model or data; delete it"):
         fit(config, images, recipe, checkpoint=checkpoint)
     assert checkpoint.read_bytes() == before
 
@@ -398,7 +398,7 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_checkpoint_is_refused(damage, data, checkpoint):
     DAMAGE[damage](checkpoint)
-    with pytest.raises(UserError, match=r"start afresh \(--fresh\), or delete it") as caught:
+    with pytest.raises(UserError, match="--fresh to start anew") as caught:
         fit(CONFIG, data, recipe_of(KINDS[0]), checkpoint=checkpoint)
     assert str(checkpoint) in str(caught.value)
 

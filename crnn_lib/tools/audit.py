@@ -88,10 +88,10 @@ def _rows_so_far(state: Path, identity: list[Any], wanted: list[tuple[str, str, 
         ):
             raise ValueError("its rows are not those of whole folds")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{state} is damaged; start afresh (--fresh), or delete it") from error
+        raise UserError(f"{state} is damaged; delete it or use --fresh to start anew") from error
     if whose != identity:
         raise UserError(
-            f"{state} belongs to a run with another recipe, model or data; start afresh (--fresh), or delete it"
+            f"{state} belongs to a run with another recipe, model or data; delete it or use --fresh to start anew"
         )
     return rows
 
