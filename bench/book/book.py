@@ -37,8 +37,8 @@ from crnn_lib.files import csv_text, environment, write_text
 from crnn_lib.tools.browser import FLAGS, find_chromium
 
 HTML = ROOT / "_build" / "html"
-PAGES = [path.relative_to(HTML).as_posix() for path in sorted(HTML.glob("book/*.html"))]
-PAGES += [name for name in ("search.html", "genindex.html") if (HTML / name).is_file()]
+PAGES = sorted(f"book/{path.stem}.html" for path in (ROOT / "book").iterdir() if path.suffix in (".ipynb", ".md"))
+PAGES += ["search.html", "genindex.html", "404.html"]
 PARTS = ["build", "pages", "lighthouse"]
 TYPES = {
     "introduction": "book/intro.html",
@@ -141,7 +141,7 @@ def visit(browser, url: str) -> dict:
 
 def pages(a: argparse.Namespace) -> dict:
     """Each page's medians."""
-    runs: dict[str, list[dict]] = {name: [] for name in [*PAGES, "404.html"]}
+    runs: dict[str, list[dict]] = {name: [] for name in PAGES}
     with served(HTML, Compressing) as address, chromium() as browser:
         visit(browser, f"{address}/book/intro.html")  # the browser's own start
         for _ in range(a.repeats):
@@ -185,7 +185,6 @@ def lighthouse(a: argparse.Namespace) -> dict:
     return {"lighthouse": version, "pages": TYPES, "scores": found}
 
 
-# --- telling ---
 def rows(medians: dict) -> list[dict]:
     """For the page: what each page costs."""
     return [
@@ -201,37 +200,20 @@ def rows(medians: dict) -> list[dict]:
     ]
 
 
-def table(found: dict) -> str:
-    """The recorded figures for a reader."""
-    lines = [f"{name:32}{value:10.1f} s" for name, value in found.get("build", {}).get("seconds", {}).items()]
-    if "pages" in found:
-        lines.append(f"\n{'page':32}{'requests':>10}{'kB':>8}{'scrolled kB':>13}{'paint ms':>10}{'interactive ms':>16}")
-    for name, p in found.get("pages", {}).get("medians", {}).items():
-        sent = f"{p['requests']:10}{p['bytes'] / 1000:8.0f}{p['scrolled_bytes'] / 1000:13.0f}"
-        lines.append(f"{name:32}{sent}{p['paint_ms']:10}{p['interactive_ms']:16}")
-    names = ["accessibility", "best-practices", "seo", "performance"]
-    if "lighthouse" in found:
-        lines.append(f"\n{'type':24}{'preset':8}{''.join(f'{name:>16}' for name in names)}  failing")
-    for kind, presets in found.get("lighthouse", {}).get("scores", {}).items():
-        for preset, s in presets.items():
-            lines.append(f"{kind:24}{preset:8}{''.join(f'{s[name]:16}' for name in names)}  {', '.join(s['failing'])}")
-    return "\n".join(lines)
-
-
 def main() -> None:
     parser = options(__doc__, repeats=3, lighthouse=Path("node_modules/lighthouse"), out=RESULTS / "book.json")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     a = parser.parse_args()
     if "pages" in a.parts or "lighthouse" in a.parts:
-        assert PAGES, "the book is not built: make book"
+        assert HTML.is_dir(), "the book is not built: make book"
     found = json.loads(a.out.read_text(encoding="utf-8")) if a.out.is_file() else {}
     for part in a.parts:
         found[part] = {"build": build, "pages": pages, "lighthouse": lighthouse}[part](a)
         found[part]["processor"] = environment()["processor"]
         record(a.out, found)
+        print(json.dumps(found[part], indent=1))
     if "pages" in found:
         write_text(a.out.with_suffix(".csv"), csv_text(rows(found["pages"]["medians"])))
-    print(table(found))
 
 
 if __name__ == "__main__":

@@ -130,10 +130,7 @@ def main() -> None:
         results[which] = {**cost(result["history"]), **result}
     for which in OURS:
         results[which]["ratio"] = round(results["published"]["cpu_seconds"] / results[which]["cpu_seconds"], 1)
-    results |= {
-        "mark": MARK,
-        "ratios_are": "measured" if results["published"]["reached"] else "at least",
-    }
+    results |= {"mark": MARK, "ratios_are": "measured" if results["published"]["reached"] else "at least"}
     record(a.out, results, "--captchas DIR")
     print({which: results[which]["ratio"] for which in OURS}, results["ratios_are"])
 

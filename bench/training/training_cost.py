@@ -22,6 +22,7 @@ import math
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -52,7 +53,10 @@ KERAS = Recipe(
     plateau_patience=10**9,
 )
 EARLY_STOPPING = 10  # epochs without a lower validation loss, in the Keras example
-SIZES = (1000, 2000, 4000, 8000)
+KEYS = {  # what is compared
+    "growth": ("cpu_seconds_an_epoch", "epochs_to_mark", "cpu_seconds_to_mark", "peak_megabytes"),
+    "recipes": ("cpu_seconds_to_mark", "cpu_seconds", "cpu_seconds_an_epoch", "epochs_to_mark"),
+}
 PUBLISHED_RESULT = RESULTS / "published_recipe.json"
 
 
@@ -117,6 +121,7 @@ def start_as_keras(layer: nn.Module) -> None:
             parameter.requires_grad = "bias_hh" not in name  # torch has two biases, Keras one
 
 
+SIZES = ("1000", "2000", "4000", "8000")
 RECIPES = {
     "ours": (CRNN, load_folder, Recipe()),
     "keras": (KerasCRNN, lambda folder: load_scaled(folder, 50, 200, 255), KERAS),
@@ -157,7 +162,7 @@ def train(which: str, seed: int, folder: Path | None, state: Path) -> None:
 
 def price(history: list[dict]) -> float:
     """CPU-seconds an epoch."""
-    return round(statistics.median(epoch["cpu_seconds"] for epoch in history), 2)
+    return statistics.median(epoch["cpu_seconds"] for epoch in history)
 
 
 def cost(result: dict) -> dict:
@@ -168,7 +173,7 @@ def cost(result: dict) -> dict:
         "cpu_seconds_to_mark": seconds(history[:at]) if at else None,
         "epochs": len(history),
         "cpu_seconds": seconds(history),
-        "cpu_seconds_an_epoch": price(history),
+        "cpu_seconds_an_epoch": round(price(history), 2),
         "spent_cpu_seconds": round(seconds(history) + result["prepare_cpu_seconds"], 1),
         **{key: result[key] for key in ("parameters", "images", "prepare_cpu_seconds", "peak_megabytes")},
         **({"test": result["test"]} if "test" in result else {}),
@@ -186,19 +191,21 @@ def ratio(runs: list[dict], others: list[dict], key: str) -> float | None:
     return round(above / below, 2) if above and below else None
 
 
-def summary(runs: list[dict], others: list[dict], keys: tuple[str, ...]) -> dict:
-    """Medians of `runs`, their ratios to those of `others`, and every round."""
-    return {
-        "medians": {key: median(runs, key) for key in keys},
-        "ratios": {key: ratio(runs, others, key) for key in keys},
-        "rounds": runs,
+def compare(runs: dict[str, list[dict]], kind: str) -> dict:
+    """By training: the medians of its rounds, their ratios to those of the first training, and every round."""
+    first, keys = next(iter(runs.values())), KEYS[kind]
+    found = {
+        name: {
+            "medians": {key: median(of, key) for key in keys},
+            "ratios": {key: ratio(of, first, key) for key in keys},
+            "rounds": of,
+        }
+        for name, of in runs.items()
     }
-
-
-def compare_recipes(runs: dict[str, list[dict]]) -> dict:
-    """Ours and the Keras example's over ours."""
-    keys = ("cpu_seconds_to_mark", "cpu_seconds", "cpu_seconds_an_epoch", "epochs_to_mark")
-    return {name: summary(of, runs["ours"], keys) for name, of in runs.items()}
+    for name, entry in found.items():
+        values = (f"{key} {value} (x {entry['ratios'][key]})" for key, value in entry["medians"].items())
+        print(f"{name:>10}  {'  '.join(values)}")
+    return found
 
 
 def published() -> dict:
@@ -217,16 +224,10 @@ def published() -> dict:
     return {"from": PUBLISHED_RESULT.name, **found, "ratios": ratios}
 
 
-def compare_sizes(runs: dict[str, list[dict]]) -> dict:
-    """The same for growing data, over the smallest."""
-    keys = ("cpu_seconds_an_epoch", "epochs_to_mark", "cpu_seconds_to_mark", "peak_megabytes")
-    return {size: summary(of, runs[str(SIZES[0])], keys) for size, of in runs.items()}
-
-
-def run_all(names: list[str], rounds: int, state: Path) -> dict[str, list[dict]]:
+def run_all(names: Sequence[str], rounds: int, state: Path) -> dict[str, list[dict]]:
     """Every training of every round, each in a process of its own; the finished ones are not repeated."""
     for r in range(rounds):
-        for name in names[r % len(names) :] + names[: r % len(names)]:
+        for name in (*names[r % len(names) :], *names[: r % len(names)]):
             path = state / f"{name}-{r}.json"
             if not path.exists():
                 print(f"{name}, round {r + 1} of {rounds}", file=sys.stderr, flush=True)
@@ -234,16 +235,10 @@ def run_all(names: list[str], rounds: int, state: Path) -> dict[str, list[dict]]
     return {name: [cost(json.loads((state / f"{name}-{r}.json").read_text())) for r in range(rounds)] for name in names}
 
 
-def table(found: dict) -> None:
-    for name, entry in found.items():
-        values = (f"{key} {value} (x {entry['ratios'][key]})" for key, value in entry["medians"].items())
-        print(f"{name:>10}  {'  '.join(values)}")
-
-
 def main() -> None:
-    kinds, state = ["recipes", "growth"], RUNS / "training_cost"
+    state = RUNS / "training_cost"
     parser = options(__doc__, captchas=False, rounds=3, state=state, out=RESULTS / "training_cost.json")
-    parser.add_argument("--parts", nargs="+", choices=kinds, default=kinds)
+    parser.add_argument("--parts", nargs="+", choices=list(KEYS), default=list(KEYS))
     parser.add_argument("--only", help=argparse.SUPPRESS)
     parser.add_argument("--only-out", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
@@ -255,14 +250,12 @@ def main() -> None:
     result = json.loads(a.out.read_text(encoding="utf-8")) if a.out.exists() else {}
     result["mark"] = MARK
     if "growth" in a.parts:
-        result["growth"] = compare_sizes(run_all([str(size) for size in SIZES], a.rounds, a.state))
-        table(result["growth"])
+        result["growth"] = compare(run_all(SIZES, a.rounds, a.state), "growth")
     if "recipes" in a.parts:
-        result["recipes"] = compare_recipes(run_all(list(RECIPES), a.rounds, a.state))
-        table(result["recipes"])
+        result["recipes"] = compare(run_all(list(RECIPES), a.rounds, a.state), "recipes")
         result["published"] = published()
         print(f"{'published':>10}  {result['published']['ratios']}")
-    entries = [entry for kind in kinds for entry in result.get(kind, {}).values()]
+    entries = [entry for kind in KEYS for entry in result.get(kind, {}).values()]
     result["cpu_seconds"] = round(sum(run["spent_cpu_seconds"] for entry in entries for run in entry["rounds"]))
     record(a.out, result, "--captchas DIR")
 
