@@ -281,8 +281,7 @@ def test_a_fresh_run_that_was_interrupted_at_once_starts_again(folder, tmp_path,
 
 
 def test_ctrl_c_while_torch_is_imported(monkeypatch, capsys):
-    import crnn_lib
-    from crnn_lib import __main__
+    from crnn_lib import __main__, tools
 
     class Interrupted:
         def find_spec(self, name, *_):
@@ -290,7 +289,7 @@ def test_ctrl_c_while_torch_is_imported(monkeypatch, capsys):
                 raise KeyboardInterrupt
 
     monkeypatch.delitem(sys.modules, "crnn_lib.tools.cli")
-    monkeypatch.delattr(crnn_lib, "cli")
+    monkeypatch.delattr(tools, "cli")
     monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
     monkeypatch.setattr(sys, "argv", ["crnn", "predict", "x.png"])
     assert __main__.main() == 130

@@ -21,14 +21,13 @@ ROOM = 128  # megabytes that a refusal may take, beyond the library itself
 CHILD = """
 import resource, sys
 from crnn_lib.errors import UserError
-from crnn_lib import model
+from crnn_lib import reader
 reader.load(sys.argv[1])  # whatever is loaded late is loaded now
 held = 4096 * int(open("/proc/self/statm").read().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (held + int(sys.argv[2]) * 2**20,) * 2)
 for path in sys.argv[3:]:
     try:
-        reader = reader.load(path)
-        print("loaded", reader.config.height)
+        print("loaded", reader.load(path).config.height)
     except UserError as error:
         print("refused", error)
 """

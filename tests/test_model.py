@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import crnn_lib
-from crnn_lib import model as model_module
+from crnn_lib import reader
 from crnn_lib.errors import UserError
 from crnn_lib.model import CRNN, Config
 from crnn_lib.reader import load, save
@@ -398,7 +398,7 @@ def test_what_is_wrong_with_the_tensors_is_told(saved, tmp_path):
 
 def test_loading_allocates_by_the_file_not_by_its_configuration(saved, tmp_path, monkeypatch):
     devices = []
-    monkeypatch.setattr(model_module, "CRNN", lambda config: devices.append(torch.empty(0).device) or CRNN(config))
+    monkeypatch.setattr(reader, "CRNN", lambda config: devices.append(torch.empty(0).device) or CRNN(config))
     load(saved)
     assert devices == [torch.device("meta")]
 

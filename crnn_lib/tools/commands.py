@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from crnn_lib import images, metrics
+from crnn_lib import images, metrics, reader
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.checkpoints import is_history
 from crnn_lib.data import (
@@ -29,7 +29,8 @@ from crnn_lib.data import (
 from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError, plain
 from crnn_lib.files import alone, csv_text, environment, write_text, writing
-from crnn_lib.model import CRNN, Config, load, save
+from crnn_lib.model import CRNN, Config
+from crnn_lib.reader import load, save
 from crnn_lib.tools import audit, checks, fetch
 from crnn_lib.training import Recipe, fit, tune_process
 
@@ -226,7 +227,7 @@ def predict(a: argparse.Namespace) -> int:
             bad.append(plain(str(error)))
     found = []
     if good:
-        readings = metrics.read(model, torch.stack([image for _, image in good]))
+        readings = reader.read(model, torch.stack([image for _, image in good]))
         if not all(map(math.isfinite, readings.confidences)):
             raise UserError(f"{a.weights} is damaged: its probabilities are no numbers")
         found = [
