@@ -35,7 +35,7 @@ def cpu_seconds(found):
 
 
 def test_every_result_and_every_script_is_told():
-    results, scripts = sorted(RESULTS.glob("[!._]*")), sorted((ROOT / "bench").glob("[!._]*.py"))
+    results, scripts = sorted(RESULTS.glob("[!._]*")), sorted((ROOT / "bench").rglob("[!._]*.py"))
     assert len(results) > 15 and len(scripts) > 10
     places = [(page("appendix_reproducing"), results + scripts)]
     places += [((ROOT / "data" / "README.md").read_text(encoding="utf-8"), results)]

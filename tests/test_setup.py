@@ -159,7 +159,7 @@ def test_a_book_of_your_own_from_a_folder_with_a_space(copy):
     images.mkdir()
     log = calls(copy, "book", f"DATA={images.name}".replace("$", "$$"))
     assert f"data|verify|{images.name}|" in log
-    assert f"python|{images}|bench/execute.py|_build/own/book/1 a.ipynb|" in log
+    assert f"python|{images}|bench/tools/execute.py|_build/own/book/1 a.ipynb|" in log
 
 
 @pytest.mark.parametrize("target", ["book", "pages"])
