@@ -1,21 +1,16 @@
 """What README, chapters and appendices claim: figures as recorded, and nothing that has been refuted."""
 
-import csv
-import json
 import re
 from collections import Counter
-from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
+from places import BOOK, RESULTS, ROOT, cells, result, table, text_of
 from scipy import stats
 
 from crnn_lib import data, metrics
 from crnn_lib.tools import audit
 
-ROOT = Path(__file__).resolve().parents[1]
-BOOK, RESULTS = ROOT / "book", ROOT / "data" / "results"
 REFUTED = (
     "described system", "protocol_described", "Cross-validation has no such flaw", "one before last", "8 and a half",
     "Two parts of 312", "up to the very end", "the pictures may not stand here", "too narrow, which the 5-fold rows",
@@ -26,14 +21,10 @@ MENTION_THE_AUDIT = (
 )  # fmt: skip
 
 
-def result(name):
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-
-
 def chapter(number):
     """The cells of a chapter, by id."""
     (path,) = BOOK.glob(f"{number:02}_*.ipynb")
-    return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+    return {cell.id: cell for cell in cells(path)}
 
 
 def prose(number):
@@ -52,8 +43,7 @@ def out_of_fold():
 
 @pytest.fixture(scope="module")
 def verdicts():
-    with open(ROOT / "data" / "label_audit.csv", encoding="utf-8", newline="") as file:
-        return {row["file"]: row for row in csv.DictReader(file)}
+    return {row["file"]: row for row in table("label_audit.csv")}
 
 
 def texts():
@@ -76,7 +66,7 @@ def test_no_interval_is_printed_for_splits_that_share_images():
 
 @pytest.mark.parametrize("name", MENTION_THE_AUDIT)
 def test_wherever_the_audit_is_mentioned_its_transcribers_are_named(name):
-    text = re.sub(r"\s+", " ", (ROOT / name).read_text(encoding="utf-8"))
+    text = re.sub(r"\s+", " ", text_of(name))
     assert re.search(r"[Aa]udit", text) and "vision models" in text
     assert "not recorded" in text or name not in ("README.md", "data/label_audit.md", "book/appendix_reproducing.md")
 
@@ -90,13 +80,13 @@ def test_chapter_10_says_who_transcribed_and_what_the_audit_leaves_open(out_of_f
     wrong = sum(row["verdict"] != "label right" for row in controls)
     bound = f"{metrics.interval(wrong, len(controls))[1]:.1%}"
     assert f"up to {bound[:-1]} % of the unsuspected images" in said
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = text_of("README.md")
     assert f"up to {bound} of the labels that nobody suspected" in readme
     assert f"among {len(controls)} random controls" in readme
 
 
 def test_the_sheet_for_two_people_has_its_key_and_no_image(out_of_fold, verdicts):
-    sheet = (ROOT / "data" / "label_audit.md").read_text(encoding="utf-8")
+    sheet = text_of("data", "label_audit.md")
     controls, unsure, seed = map(int, re.search(r"--controls (\d+) --unsure (\d+) --seed (\d+)", sheet).groups())
     chosen = audit.choose(out_of_fold, controls, unsure, seed)
     key = re.findall(r"^\| (\d+) \| `(\S+)` \| (\w+) \| (\w+) \| (.*) \|$", sheet, re.M)
@@ -191,7 +181,7 @@ def test_the_tools_fail_as_chapter_10_says():
     assert f"and {misread.count('')} are empty" in said
     rate = {name: reader["given"]["exact"] for name, reader in readers.items()}
     assert max(rate, key=rate.get) == "ddddocr_beta_19_symbols"
-    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    changes = text_of("CHANGELOG.md")
     assert f"{rate['ddddocr_beta']} of 1070 exact, {rate['ddddocr_beta_19_symbols']} restricted" in changes
 
 
@@ -202,7 +192,7 @@ def test_the_half_that_guided_the_generator_is_not_the_result(verdicts):
     assert zero["tuned"]["images"] - zero["tuned"]["exact"] == 3
     assert "in which three of the four wrong ones are" in said
     held = zero["held_out"]
-    assert f"{held['exact']} of {held['images']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"{held['exact']} of {held['images']}" in text_of("CHANGELOG.md")
     whole = f"{zero['all']['exact']} of {zero['all']['images']}"
     assert not [name for name, text in texts().items() if whole in text], "the whole set is no result"
 

@@ -5,13 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import ROOT, text_of
 
-ROOT = Path(__file__).resolve().parents[1]
-REQUIREMENTS = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+REQUIREMENTS = text_of("requirements.txt").splitlines()
+CONSTRAINTS = text_of("constraints.txt").splitlines()
 
 
 def canonical(name):

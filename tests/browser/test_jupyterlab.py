@@ -69,10 +69,7 @@ def lab(tmp_path_factory):
     command += ["--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [*command, f"--notebook-dir={folder / 'files'}"],
-            env=os.environ | own,
-            stdout=log,
-            stderr=subprocess.STDOUT,
+            [*command, f"--notebook-dir={folder / 'files'}"], env=os.environ | own, stdout=log, stderr=subprocess.STDOUT
         )
         try:
             wait_for(f"http://127.0.0.1:{port}/api")
