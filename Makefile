@@ -97,7 +97,7 @@ book: $(INSTALLED)
 	@rm -rf $(OWN) && mkdir -p $(OWN)/data
 	cp -r _config.yml _toc.yml book examples $(OWN)
 	cp -r data/results $(OWN)/data
-	CRNN_CAPTCHA_DIR="$$(cd "$$DATA" && pwd)" $(PY) bench/execute.py $(addprefix $(OWN)/,$(NOTEBOOKS))
+	CRNN_CAPTCHA_DIR="$$(cd "$$DATA" && pwd)" $(PY) bench/tools/execute.py $(addprefix $(OWN)/,$(NOTEBOOKS))
 	$(PY) $(BUILD) $(OWN)
 	@$(PY) -c 'import pathlib; print("Your own book, with the real images in it, is in", pathlib.Path("$(OWN)/_build/html/index.html").resolve().as_uri())'
 endif
@@ -115,7 +115,7 @@ lab: $(INSTALLED) ## the notebooks in JupyterLab
 
 # The stored outputs are those without the real images, which no output may show.
 execute: $(INSTALLED) ## run the notebooks again and store their outputs (NOTEBOOKS=book/x.ipynb for one)
-	env -u CRNN_CAPTCHA_DIR $(PY) bench/execute.py $(NOTEBOOKS)
+	env -u CRNN_CAPTCHA_DIR $(PY) bench/tools/execute.py $(NOTEBOOKS)
 
 # --- the checks ---
 test: $(BOOK) ## everything: style, library with coverage, notebooks, built pages
@@ -135,7 +135,7 @@ quick: $(INSTALLED) ## style and the library's quick tests, in about a minute
 # Some twenty properties of damaged files, odd arguments, messages and page data, CASES new cases each, and a tenth of
 # that for the two that train. The library's tests hold a few of each.
 fuzz: $(INSTALLED) ## thousands of damaged files and odd inputs (CASES=2000 a property)
-	$(PY) bench/fuzz.py --cases $(CASES)
+	$(PY) bench/tools/fuzz.py --cases $(CASES)
 
 # --- the library ---
 data: $(INSTALLED) ## fetch the real images to data/captcha_images
@@ -177,7 +177,7 @@ colab: $(INSTALLED) ## push the notebooks for Colab to the branch `colab` of ori
 
 # A fresh environment for each, made of the last commit: minutes, and about 3 GB in _build/launch.
 launch: $(INSTALLED) ## chapters run as Binder and Colab start them
-	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) $(PY) tests/launch.py
+	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) $(PY) bench/tools/launch.py
 
 links: $(INSTALLED) ## ask every address outside the book whether it is still there
 	$(VENV)/bin/jupyter-book build --all --builder linkcheck --path-output _build/links .
@@ -188,7 +188,7 @@ allowed: ## the library's quick tests with the newest allowed versions (SET=olde
 	$(TRIAL)/bin/python -m pytest tests -m "not slow" $(UNPINNED:%=--ignore=tests/%)
 
 kills: $(INSTALLED) ## kill -9 at random moments, run again: is anything lost or wrong? (minutes; KILLS=60)
-	$(PY) tests/kills.py --kills $(KILLS)
+	$(PY) bench/tools/kills.py --kills $(KILLS)
 
 clean: ## remove everything made here, the environment included
 	rm -rf _build $(VENV) runs .pytest_cache .ruff_cache .hypothesis .coverage

@@ -7,6 +7,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from crnn_lib import reader
+
 # A few cases, always the same, in the default run; `make fuzz` asks for thousands of new ones.
 settings.register_profile(
     "fuzz",
@@ -23,6 +25,22 @@ settings.load_profile("unhurried")
 def one_thread():
     """As in training: the networks here are so small that a second thread costs more than it saves."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder in which a module works."""
+    return tmp_path_factory.mktemp("place")
+
+
+@pytest.fixture(scope="session")
+def captcha():
+    return reader.load("captcha")
+
+
+@pytest.fixture(scope="session")
+def penman():
+    return reader.load("pen")
 
 
 @pytest.fixture(scope="session")

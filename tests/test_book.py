@@ -4,16 +4,14 @@ import base64
 import hashlib
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 import house
 import lean
 import policy
 import pytest
+from places import HTML, ROOT, text_of
 
-ROOT = Path(__file__).resolve().parents[1]
-HTML = ROOT / "_build" / "html"
 PAGES = sorted(HTML.glob("book/*.html"))
 
 pytestmark = pytest.mark.skipif(not PAGES, reason="the book is not built: make book")
@@ -120,7 +118,7 @@ def test_repairs(tmp_path):
 
 
 def test_every_page_has_the_documented_policy_before_anything_that_it_rules():
-    assert f"\n{policy.POLICY}\n" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert f"\n{policy.POLICY}\n" in text_of("CONTRIBUTING.md")
     found = [*HTML.glob("*.html"), *PAGES]
     assert {"404.html", "index.html", "search.html", "genindex.html"} <= {path.name for path in found}
     for path in found:

@@ -3,20 +3,20 @@
 import json
 import shutil
 import unicodedata
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from fuzzing import call
 from PIL import Image
+from places import ROOT
 
 from crnn_lib import data, images
 from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
 from crnn_lib.tools import audit, checks, commands
 
-CASES = Path(__file__).parent / "cases"
+CASES = ROOT / "tests" / "cases"
 
 
 def report(folder, **options):

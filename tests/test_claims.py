@@ -1,39 +1,30 @@
 """What README, chapters and appendices claim: figures as recorded, and nothing that has been refuted."""
 
-import csv
-import json
 import re
 from collections import Counter
-from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
+from places import BOOK, RESULTS, ROOT, cells, result, table, text_of
 from scipy import stats
 
 from crnn_lib import data, metrics
 from crnn_lib.tools import audit
 
-ROOT = Path(__file__).resolve().parents[1]
-BOOK, RESULTS = ROOT / "book", ROOT / "data" / "results"
 REFUTED = (
     "described system", "protocol_described", "Cross-validation has no such flaw", "one before last", "8 and a half",
     "Two parts of 312", "up to the very end", "the pictures may not stand here", "too narrow, which the 5-fold rows",
 )  # fmt: skip
 MENTION_THE_AUDIT = (
-    "README.md", "CHANGELOG.md", "data/README.md", "data/label_audit.md", "bench/label_audit.py",
+    "README.md", "CHANGELOG.md", "data/README.md", "data/label_audit.md", "bench/tools/label_audit.py",
     "book/appendix_reproducing.md", "book/appendix_glossary.md",
 )  # fmt: skip
-
-
-def result(name):
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def chapter(number):
     """The cells of a chapter, by id."""
     (path,) = BOOK.glob(f"{number:02}_*.ipynb")
-    return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+    return {cell.id: cell for cell in cells(path)}
 
 
 def prose(number):
@@ -52,8 +43,7 @@ def out_of_fold():
 
 @pytest.fixture(scope="module")
 def verdicts():
-    with open(ROOT / "data" / "label_audit.csv", encoding="utf-8", newline="") as file:
-        return {row["file"]: row for row in csv.DictReader(file)}
+    return {row["file"]: row for row in table("label_audit.csv")}
 
 
 def texts():
@@ -76,13 +66,13 @@ def test_no_interval_is_printed_for_splits_that_share_images():
 
 @pytest.mark.parametrize("name", MENTION_THE_AUDIT)
 def test_wherever_the_audit_is_mentioned_its_transcribers_are_named(name):
-    text = re.sub(r"\s+", " ", (ROOT / name).read_text(encoding="utf-8"))
+    text = re.sub(r"\s+", " ", text_of(name))
     assert re.search(r"[Aa]udit", text) and "vision models" in text
     assert "not recorded" in text or name not in ("README.md", "data/label_audit.md", "book/appendix_reproducing.md")
 
 
-def test_chapter_8_says_who_transcribed_and_what_the_audit_leaves_open(out_of_fold, verdicts):
-    said = prose(8)
+def test_chapter_10_says_who_transcribed_and_what_the_audit_leaves_open(out_of_fold, verdicts):
+    said = prose(10)
     assert "general-purpose vision models, not people" in said and "was not recorded" in said
     suspects = {row.file for row in out_of_fold if row.label != row.reading}
     unsure = sorted((r for r in out_of_fold if r.label == r.reading), key=lambda row: row.confidence)[:20]
@@ -90,13 +80,13 @@ def test_chapter_8_says_who_transcribed_and_what_the_audit_leaves_open(out_of_fo
     wrong = sum(row["verdict"] != "label right" for row in controls)
     bound = f"{metrics.interval(wrong, len(controls))[1]:.1%}"
     assert f"up to {bound[:-1]} % of the unsuspected images" in said
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = text_of("README.md")
     assert f"up to {bound} of the labels that nobody suspected" in readme
     assert f"among {len(controls)} random controls" in readme
 
 
 def test_the_sheet_for_two_people_has_its_key_and_no_image(out_of_fold, verdicts):
-    sheet = (ROOT / "data" / "label_audit.md").read_text(encoding="utf-8")
+    sheet = text_of("data", "label_audit.md")
     controls, unsure, seed = map(int, re.search(r"--controls (\d+) --unsure (\d+) --seed (\d+)", sheet).groups())
     chosen = audit.choose(out_of_fold, controls, unsure, seed)
     key = re.findall(r"^\| (\d+) \| `(\S+)` \| (\w+) \| (\w+) \| (.*) \|$", sheet, re.M)
@@ -115,11 +105,11 @@ def test_five_splits_are_worth_fewer_images_than_they_read(out_of_fold):
     for seed in range(5):
         times[data.split([row.label for row in out_of_fold], 0.7, seed)[1]] += 1
     factor = (times.sum() / (times.sum() ** 2 / (times**2).sum())) ** 0.5
-    assert f"would be about {factor:.1f} times too narrow" in prose(8)
+    assert f"would be about {factor:.1f} times too narrow" in prose(10)
     assert times.sum() == 1605
 
 
-def test_coverage_is_as_chapter_8_says():
+def test_coverage_is_as_chapter_10_says():
     n = 321
     counts = np.arange(n + 1)
     wilson = np.array([metrics.interval(int(k), n) for k in counts])
@@ -127,15 +117,15 @@ def test_coverage_is_as_chapter_8_says():
     p = np.append(np.linspace(0.5, 0.9999, 4000), 0.99945)[:, None]
     chance = stats.binom.pmf(counts, n, p)
     covered = [(chance * ((e[:, 0] <= p) & (p <= e[:, 1]))).sum(axis=1) for e in (wilson, exact)]
-    assert f"At $p = 0.99945$ its coverage is {covered[0][-1]:.3f}" in prose(8)
-    assert f"all 321 right with a probability of {0.99945**n:.3f}" in prose(8)
+    assert f"At $p = 0.99945$ its coverage is {covered[0][-1]:.3f}" in prose(10)
+    assert f"all 321 right with a probability of {0.99945**n:.3f}" in prose(10)
     assert wilson[n - 1, 1] < 0.99945 and wilson[n - 1, 1] == pytest.approx(0.99945, abs=2e-5)
     assert covered[0].mean() == pytest.approx(0.95, abs=0.005)
     assert covered[1].min() >= 0.95
 
 
 def test_every_careful_rebuild_reads_more_than_the_published_run():
-    said, recipes = prose(8), result("training_cost")["recipes"]
+    said, recipes = prose(10), result("training_cost")["recipes"]
     exact = {name: sum(run["test"]["exact"] for run in recipes[name]["rounds"]) for name in ("keras", "ours")}
     images = sum(run["test"]["images"] for run in recipes["keras"]["rounds"])
     assert f"{exact['keras']} against {exact['ours']} of {images}" in said
@@ -146,14 +136,14 @@ def test_every_careful_rebuild_reads_more_than_the_published_run():
 
 
 def test_costs_are_epochs_times_a_price_with_their_range():
-    said, recipes, once = prose(8), result("training_cost")["recipes"], result("published_recipe")
+    said, recipes, once = prose(10), result("training_cost")["recipes"], result("published_recipe")
     epochs = {name: [run["epochs_to_mark"] for run in recipes[name]["rounds"]] for name in ("ours", "keras")}
     ours, keras = (f"{min(found)} to {max(found)}" for found in epochs.values())
     assert f"Our epochs to the mark vary from {ours} with the split, Keras's from {keras}." in said
     price = np.median([epoch["cpu_seconds"] for epoch in once["ours"]["history"]])
     ratios = [once["published"]["cpu_seconds"] / (price * n) for n in epochs["ours"]]
     line = f"published over ours: {min(ratios):.0f} to {max(ratios):.0f} times"
-    assert line in printed(chapter(8)["cost-ratios"])
+    assert line in printed(chapter(10)["cost-ratios"])
     assert min(ratios) > 50 and "about a hundredth of the published recipe's cost" in said
 
 
@@ -164,7 +154,7 @@ def test_what_a_seed_changes_is_as_recorded():
         for name in ("ours", "plain")
     }  # fmt: skip
     difference = np.subtract(exact["ours"], exact["plain"])
-    assert f"{difference.mean():.0f}" == "2" and "The mean differs by two strings" in prose(8)
+    assert f"{difference.mean():.0f}" == "2" and "The mean differs by two strings" in prose(10)
     assert difference.argmax() == 4 and difference.argmin() == 2
 
 
@@ -176,14 +166,14 @@ def test_the_confidence_is_slightly_low_under_audited_labels(out_of_fold, verdic
             verdicts.get(r.file, {"label": r.label})["label"] if name == "audited" else r.label for r in out_of_fold
         ]
         gaps[name] = confidence - np.mean([r.reading == y for r, y in zip(out_of_fold, truth, strict=True)])
-        assert f"mean confidence - share right {gaps[name]:+.4f}" in printed(chapter(8)["cell-107"])
+        assert f"mean confidence - share right {gaps[name]:+.4f}" in printed(chapter(10)["cell-107"])
     assert gaps["audited"] < 0 < gaps["given"] < 0.001
     assert sum(row.confidence < 0.5 for row in out_of_fold) == 3
-    assert "Only three are given less than one half" in prose(8) and "slightly underconfident" in prose(8)
+    assert "Only three are given less than one half" in prose(10) and "slightly underconfident" in prose(10)
 
 
-def test_the_tools_fail_as_chapter_8_says():
-    said, readers = prose(8), result("other_readers")["readers"]
+def test_the_tools_fail_as_chapter_10_says():
+    said, readers = prose(10), result("other_readers")["readers"]
     misread = list(readers["tesseract"]["misread"].values())
     length = Counter(map(len, misread)).most_common(1)[0][0]
     assert length == 4 and sum(len(text) < 4 for text in misread) > len(misread) / 3
@@ -191,44 +181,44 @@ def test_the_tools_fail_as_chapter_8_says():
     assert f"and {misread.count('')} are empty" in said
     rate = {name: reader["given"]["exact"] for name, reader in readers.items()}
     assert max(rate, key=rate.get) == "ddddocr_beta_19_symbols"
-    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    changes = text_of("CHANGELOG.md")
     assert f"{rate['ddddocr_beta']} of 1070 exact, {rate['ddddocr_beta_19_symbols']} restricted" in changes
 
 
 def test_the_half_that_guided_the_generator_is_not_the_result(verdicts):
-    zero, said = result("zero_shot"), prose(8)
+    zero, said = result("zero_shot"), prose(10)
     wrong = {name for name, row in verdicts.items() if row["verdict"] == "label wrong"}
     assert {miss["file"] for miss in zero["misread"]} == wrong and len(wrong) == 4
     assert zero["tuned"]["images"] - zero["tuned"]["exact"] == 3
     assert "in which three of the four wrong ones are" in said
     held = zero["held_out"]
-    assert f"{held['exact']} of {held['images']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"{held['exact']} of {held['images']}" in text_of("CHANGELOG.md")
     whole = f"{zero['all']['exact']} of {zero['all']['images']}"
     assert not [name for name, text in texts().items() if whole in text], "the whole set is no result"
 
 
 def test_half_of_the_gradient_maps_fail_their_test():
-    rows = re.findall(r"^\w +([\d.]+) +([\d.]+) +([\d.]+)$", printed(chapter(8)["cell-82"]), re.M)
+    rows = re.findall(r"^\w +([\d.]+) +([\d.]+) +([\d.]+)$", printed(chapter(10)["cell-82"]), re.M)
     passed = [float(marked) > 3 * float(moved) and float(marked) > 5 for marked, moved, _ in rows]
     assert (sum(passed), len(passed)) == (5, 10)
-    assert "For five of the ten letters the marked pixels matter a great deal" in prose(8)
+    assert "For five of the ten letters the marked pixels matter a great deal" in prose(10)
 
 
 def test_added_strokes_explain_half_of_the_confusions():
-    found = re.findall(r"^(\S) -> (\S)  (\d+) times$", printed(chapter(8)["cell-54"]), re.M)
+    found = re.findall(r"^(\S) -> (\S)  (\d+) times$", printed(chapter(10)["cell-54"]), re.M)
     added = {"pb", "ce", "xw", "nm", "∅7"}
     times = sum(int(n) for true, read, n in found if true + read in added)
     assert 0.4 < times / sum(int(n) for *_, n in found) < 0.6
 
 
-def test_every_run_with_the_prior_begins_to_read_in_the_epoch_that_chapter_7_names():
+def test_every_run_with_the_prior_begins_to_read_in_the_epoch_that_chapter_8_names():
     runs = result("protocol_ours")["runs"]
     (first,) = {next(r["epoch"] for r in run["history"] if r["validation_exact"]) for run in runs}
-    assert f"All five read their first image in epoch {first}." in prose(7)
+    assert f"All five read their first image in epoch {first}." in prose(8)
 
 
 def test_pen_writers_are_told_one_by_one():
     folds = result("stroke_reader")["folds"].values()
     rates = [row["cer"] for fold in folds for row in fold["test"]["36 symbols"]["line"]["by_writer"].values()]
-    assert f"runs from {min(rates):.0%} for one writer to {max(rates):.0%} for another".replace("%", " %") in prose(9)
-    assert "interval" not in "".join(printed(cell) for cell in chapter(9).values() if cell.cell_type == "code")
+    assert f"runs from {min(rates):.0%} for one writer to {max(rates):.0%} for another".replace("%", " %") in prose(12)
+    assert "interval" not in "".join(printed(cell) for cell in chapter(12).values() if cell.cell_type == "code")

@@ -25,7 +25,6 @@ from crnn_lib.errors import UserError
 from crnn_lib.tools import audit, cli, commands, doctor, fetch
 from crnn_lib.tools.cli import main
 
-ROOT = Path(__file__).parents[1]
 SCORES = {"images", "exact", "exact_accuracy", "exact_interval", "edits", "characters", "cer", "character_accuracy",
           "ctc_loss"}  # fmt: skip
 QUICK = ("--width", "40", "--epochs", "3")  # T = 10, enough for five letters whatever their repeats

@@ -3,13 +3,11 @@
 import importlib
 import shutil
 from collections import namedtuple
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from crnn_lib.tools import doctor
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture

@@ -1,18 +1,14 @@
 """One way from strokes to what a model sees: writing of any size, anywhere on the pad, is read alike everywhere."""
 
-import base64
-
 import numpy as np
 import pytest
 import torch
+from v8 import Page, weights_of
 
 from crnn_lib import images, reader, widgets
 from crnn_lib.drawing import pen, skeletons
 from crnn_lib.model import CRNN, Config
-from crnn_lib.widgets import bundle, host, weights
-
-py_mini_racer = pytest.importorskip("py_mini_racer")
-
+from crnn_lib.widgets import host
 
 SAME = str.maketrans("0il", "o11")  # either counts as right
 GLUE = """
@@ -45,10 +41,9 @@ def penman():
 
 @pytest.fixture(scope="module")
 def js(penman):
-    racer = py_mini_racer.MiniRacer()
-    racer.eval(bundle.flat() + GLUE + "0")
-    racer.call("load", base64.b64encode(weights.to_bytes(penman, 8)).decode())
-    return racer
+    page = Page(GLUE)
+    page.call("load", weights_of(penman, 8))
+    return page
 
 
 def right(texts, strings):

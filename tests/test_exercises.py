@@ -4,13 +4,12 @@ Where CRNN_CAPTCHA_DIR is set, this is also each notebook's run on the real imag
 """
 
 import re
-from pathlib import Path
 
 import execute
 import nbformat
 import pytest
+from places import NOTEBOOKS
 
-BOOK = Path(__file__).resolve().parents[1] / "book"
 pytestmark = pytest.mark.slow
 SOLUTION = re.compile(r"<summary>Solution</summary>\s*```python\n(.*?)\n```", re.DOTALL)
 
@@ -28,7 +27,7 @@ def verdict(cell):
 
 
 def notebooks():
-    for path in sorted(BOOK.glob("*.ipynb")):
+    for path in NOTEBOOKS:
         notebook = nbformat.read(path, as_version=4)
         if tagged(notebook, "exercise") or solutions(notebook):
             yield pytest.param(path, notebook, id=path.stem)

@@ -19,7 +19,6 @@ from test_fetch import zipped
 from crnn_lib.tools import cli, fetch
 
 resource = pytest.importorskip("resource", reason="POSIX alone has such limits and users")
-ROOT = Path(__file__).resolve().parents[1]
 NOBODY = 65534
 pytestmark = pytest.mark.slow  # its reader takes seconds, the faults themselves take none
 PROGRESS = re.compile("checking|training|fold")

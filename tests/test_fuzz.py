@@ -10,25 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fuzzing import answer, as_csv, crooked, damaged, fuzz, json_values, picture, safetensors, sealed_png, tables, texts
+from fuzzing import answer, as_csv, crooked, damaged, fuzz, json_values, picture, sealed_png, tables, texts
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from small import SMALL, parts, safetensors, worn
 
-from crnn_lib import data, images, model, reader
+from crnn_lib import data, images, reader
 from crnn_lib.alphabet import Alphabet
-
-SMALL = model.Config("ab", 8, 16, (3, 4), ((2, 2), (2, 2)), 6, 5)
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder to work in."""
-    return tmp_path_factory.mktemp("place")
-
+from crnn_lib.model import CRNN
 
 # --- images ---
-
 
 PNGS = [picture("PNG", mode) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")]
 PNGS += [picture("PNG", "L", transparency=9), picture("PNG", "RGB", 3), picture("PNG", "P", transparency=b"\0\x80")]
@@ -107,11 +99,8 @@ def test_a_folder_of_any_file_names_is_read_or_refused(names):
 def weights(place):
     """Header, tensors and all bytes of a small reader's file."""
     path = place / "sound.safetensors"
-    torch.manual_seed(0)
-    reader.save(model.CRNN(SMALL), path, {"data": "x", "history": []})
-    content = path.read_bytes()
-    start = 8 + int.from_bytes(content[:8], "little")
-    return json.loads(content[8:start]), content[start:], content
+    reader.save(worn(), path, {"data": "x", "history": []})
+    return *parts(path.read_bytes()), path.read_bytes()
 
 
 def assert_read_soundly(path):
@@ -156,7 +145,7 @@ def test_any_provenance_is_saved_whole_or_not_at_all(provenance):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reader.safetensors"
         try:
-            reader.save(model.CRNN(SMALL), path, {"x": provenance})
+            reader.save(CRNN(SMALL), path, {"x": provenance})
         except (ValueError, UnicodeEncodeError):
             assert not list(Path(folder).iterdir())
         else:

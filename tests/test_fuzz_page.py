@@ -1,22 +1,19 @@
 """What crosses between page and kernel, and what the page reads: sound, or an error in words that the widget shows."""
 
-import base64
 import json
 import math
 
 import pytest
-import torch
-from fuzzing import answer, crooked, damaged, fuzz, json_values, numbers, safetensors, texts
+from fuzzing import answer, crooked, damaged, fuzz, json_values, numbers, texts
 from hypothesis import given
 from hypothesis import strategies as st
+from small import parts, safetensors, speaker, worn
+from v8 import Page, encoded
 
 from crnn_lib import widgets
 from crnn_lib.drawing import pen, skeletons
-from crnn_lib.model import CRNN, Config
-from crnn_lib.widgets import bundle, weights
+from crnn_lib.widgets import weights
 
-py_mini_racer = pytest.importorskip("py_mini_racer")
-SMALL = Config("ab", 8, 16, (3, 4), ((2, 2), (2, 2)), 6, 5)
 GLUE = """
 const RAW = /undefined|not a function|not iterable|of null|Cannot|Invalid|Maximum|NaN/;
 const NAMED = /damaged: [^]{0,80} (has not|does not begin)/; // a tensor's name, which may be any words
@@ -47,8 +44,7 @@ const judges = (path, label) => told(() => [reasonForPath(path, label), reasonFo
 @pytest.fixture(scope="module")
 def page():
     """page(name of a function, arguments) -> what it gives, or None where it refuses in words."""
-    racer = py_mini_racer.MiniRacer()
-    racer.eval(bundle.flat() + GLUE + "0")
+    racer = Page(GLUE)
 
     def ask(name, *arguments):
         said = json.loads(racer.call(name, *arguments))
@@ -63,10 +59,7 @@ def page():
 @pytest.fixture(scope="module")
 def shipped():
     """Header, tensors and all bytes of a small reader's page weights, for both kinds of number."""
-    torch.manual_seed(0)
-    files = [weights.to_bytes(CRNN(SMALL).eval(), bits) for bits in (16, 8)]
-    starts = [8 + int.from_bytes(content[:8], "little") for content in files]
-    return [(json.loads(c[8:start]), c[start:], c) for c, start in zip(files, starts, strict=True)]
+    return [(*parts(content), content) for content in (weights.to_bytes(worn(), bits) for bits in (16, 8))]
 
 
 @fuzz
@@ -82,7 +75,7 @@ def test_page_weights_are_read_or_refused_in_words(page, shipped, draws):
     else:
         changed = json.dumps(draws.draw(crooked(json.loads(told[weights.FORMAT]))))
         content = safetensors(header | {"__metadata__": {weights.FORMAT: changed}}, tensors)
-    found = page("reads", base64.b64encode(content).decode())
+    found = page("reads", encoded(content))
     assert found is None or len(found["dims"]) == 3
 
 
@@ -117,7 +110,7 @@ def test_a_recording_is_shown_or_refused_alike(page, draws):
         "runs": [
             {
                 "variant": "x", "what": "a run", "samples": ["a", "b"], "shape": [1, 2, 2, 3], "validation_images": 4,
-                "floors": [3.0], "posteriors": base64.b64encode(bytes(12)).decode(),
+                "floors": [3.0], "posteriors": encoded(bytes(12)),
                 "frames": [{"step": 0, "loss": 3.0, "blank": 1.0, "exact": 0, "gradient": None, "texts": ["", "b"]}],
             }
         ],
@@ -143,15 +136,9 @@ def test_any_answer_to_an_exercise_gets_a_reason(page, path, label):
 
 @pytest.fixture(scope="module")
 def made():
-    reader = CRNN(Config("ab", channels=(2, 2), pools=((4, 2), (4, 2)), features=3, hidden=2)).eval()
-    each = [
-        widgets.Pad(reader),
-        widgets.Lab("ab", reader),
-        widgets.Replay(),
-        widgets.Quiz(),
-        widgets.Microscope(reader),
-    ]
-    return [*each, widgets.GeneratorKnobs().text]
+    reader = speaker("ab")
+    asking = [widgets.Pad(reader), widgets.Lab("ab", reader), widgets.Microscope(reader)]
+    return [*asking, widgets.Replay(), widgets.Quiz(), widgets.GeneratorKnobs().text]
 
 
 @fuzz

@@ -6,24 +6,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import torch
-from fuzzing import answer, as_csv, crooked, damaged, everything, few, fuzz, picture, safetensors, tables, zipped
+from fuzzing import answer, as_csv, crooked, damaged, everything, few, fuzz, picture, tables, zipped
 from hypothesis import given
 from hypothesis import strategies as st
+from small import WIDER, eight_labelled, parts, safetensors
 
-from crnn_lib import data
-from crnn_lib.model import Config
 from crnn_lib.tools import audit, fetch
 from crnn_lib.training import Recipe, begin, fit
-
-SMALL = Config("ab", 8, 32, (3, 4), ((2, 2), (2, 2)), 6, 5)  # T = 8: room for three letters
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder to work in."""
-    return tmp_path_factory.mktemp("place")
-
 
 # --- checkpoints ---
 
@@ -32,9 +21,7 @@ KINDS = [Recipe(epochs=2, batch_size=4), Recipe(epochs=2, batch_size=4, schedule
 
 @pytest.fixture(scope="module")
 def labelled():
-    torch.manual_seed(0)
-    labels = tuple("ab"[i & 1] + "ab"[i >> 1 & 1] + "ab"[i >> 2 & 1] for i in range(8))
-    return data.LabelledImages(torch.randn(8, 1, 8, 32), labels, tuple(f"{i}.png" for i in range(8)))
+    return eight_labelled()
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +30,8 @@ def checkpoints(place, labelled):
     result = []
     for i, recipe in enumerate(KINDS):
         path = place / f"run{i}"
-        next(iter(begin(SMALL, labelled, recipe, checkpoint=path)))
-        content = path.read_bytes()
-        start = 8 + int.from_bytes(content[:8], "little")
-        result.append((recipe, json.loads(content[8:start]), content[start:]))
+        next(iter(begin(WIDER, labelled, recipe, checkpoint=path)))
+        result.append((recipe, *parts(path.read_bytes())))
     return result
 
 
@@ -136,7 +121,7 @@ def interrupted(place, labelled):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        audit.crossval(SMALL, labelled, Recipe(epochs=1), 2, 0, place / "state.json", on_fold=stop)
+        audit.crossval(WIDER, labelled, Recipe(epochs=1), 2, 0, place / "state.json", on_fold=stop)
     return json.loads((place / "state.json").read_text())
 
 
@@ -148,7 +133,7 @@ def test_the_state_of_a_cross_validation_is_gone_on_from_or_refused(labelled, in
         made = crooked(interrupted).map(json.dumps).map(str.encode)
         state.write_bytes(draws.draw(damaged([json.dumps(interrupted).encode()]) | made))
         before = everything(Path(folder))
-        rows = answer(audit.crossval, SMALL, labelled, Recipe(epochs=1), 2, 0, state)
+        rows = answer(audit.crossval, WIDER, labelled, Recipe(epochs=1), 2, 0, state)
         if rows is None:
             assert everything(Path(folder)) == before
         else:

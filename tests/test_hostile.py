@@ -5,12 +5,14 @@ import json
 import re
 import shutil
 from html.parser import HTMLParser
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from fuzzing import HOSTILE, answer, assert_plain, call
+from places import BOOK
+from small import speaker
+from v8 import Page
 
 from crnn_lib import assets, data, model, reader, widgets
 from crnn_lib.alphabet import Alphabet
@@ -20,7 +22,6 @@ from crnn_lib.tools import audit
 from crnn_lib.widgets import bundle
 from crnn_lib.widgets.monitor import monitor
 
-ROOT = Path(__file__).resolve().parents[1]
 LABELS = [label for label in HOSTILE if label.strip()] + ["\u2067x\u2066", "\ud800", "x" * 10_000_000]
 
 
@@ -36,13 +37,9 @@ def sample():
     return assets.SAMPLES["2b7xy"]
 
 
-def speaker(symbols):
-    """A reader of 32 x 128 that always says the last of `symbols`."""
-    torch.manual_seed(0)
-    network = model.CRNN(model.Config(symbols, channels=(2, 2), pools=((4, 2), (4, 2)), features=3, hidden=2)).eval()
-    with torch.no_grad():
-        network.classify.bias[-1] += 50
-    return network
+@pytest.fixture(scope="module")
+def page():
+    return Page()
 
 
 # --- the terminal ---
@@ -235,7 +232,7 @@ def test_the_directive_s_options_are_text(label):
 def test_no_script_makes_elements_or_programs_of_text():
     ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser"
     ways += r"|createContextualFragment|srcdoc|setTimeout\(\s*[\"'`]|javascript:|\.on\w+\s*=[^=]"
-    scripts = [*bundle.FOLDER.rglob("*.js"), *(ROOT / "book" / "_ext").glob("*.js")]
+    scripts = [*bundle.FOLDER.rglob("*.js"), *(BOOK / "_ext").glob("*.js")]
     assert len(scripts) > 20
     for path in scripts:
         assert not re.search(ways, path.read_text(encoding="utf-8")), path.name
@@ -243,11 +240,8 @@ def test_no_script_makes_elements_or_programs_of_text():
 
 
 @hostile
-def test_the_page_shows_text_as_python_does(label):
-    py_mini_racer = pytest.importorskip("py_mini_racer")
-    racer = py_mini_racer.MiniRacer()
-    racer.eval(bundle.flat() + "0")
-    shown = racer.call("visible", label.encode("utf-8", "replace").decode())
+def test_the_page_shows_text_as_python_does(label, page):
+    shown = page.call("visible", label.encode("utf-8", "replace").decode())
     assert shown.isprintable() and len(shown) < 20_000
     assert not re.search("[\u202a-\u202e\u2066-\u2069]", shown)
 

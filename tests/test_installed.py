@@ -5,12 +5,11 @@ import os
 import subprocess
 import sys
 import venv
-from pathlib import Path
 
 import nbformat
 import pytest
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "crnn_lib" / "assets" / "samples" / "2b7xy.png"
 pytestmark = [
     pytest.mark.slow,

@@ -5,21 +5,19 @@ import json
 import re
 import sys
 import tomllib
-from pathlib import Path
 
 import nbformat
 import publish
 import pytest
+from places import NOTEBOOKS, ROOT, cells, text_of
 
-ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 PACKAGES = {"PIL": "pillow", "IPython": "ipywidgets", "matplotlib_inline": "ipywidgets", "traitlets": "ipywidgets"}
 PACKAGES |= {"cycler": "matplotlib", "fast_ctc_decode": "fast-ctc-decode"}
 
 
 def installed():
     """What Binder and Colab install by `crnn-lib[notebooks]`: names of packages."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
     lines = project["dependencies"] + project["optional-dependencies"]["notebooks"]
     return [re.match(r"[\w.-]+", line)[0] for line in lines]
 
@@ -38,16 +36,15 @@ def imports(source):
 def test_what_library_and_notebooks_import_is_installed():
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "crnn_lib").rglob("*.py")]
     for path in NOTEBOOKS:
-        cells = nbformat.read(path, as_version=4).cells
-        sources += [re.sub(r"^\s*[%!].*", "", c.source, flags=re.M) for c in cells if c.cell_type == "code"]
+        sources += [re.sub(r"^\s*[%!].*", "", c.source, flags=re.M) for c in cells(path) if c.cell_type == "code"]
     wanted = set().union(*map(imports, sources)) - set(sys.stdlib_module_names) - {"crnn_lib"}
     assert {PACKAGES.get(name, name) for name in wanted} <= set(installed())
 
 
 def test_binder_installs_the_library_in_the_book_s_versions():
-    lines = (ROOT / ".binder" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    lines = text_of(".binder", "requirements.txt").splitlines()
     assert {"-c ../constraints.txt", ".[notebooks]"} <= set(lines)
-    assert (ROOT / ".binder" / "runtime.txt").read_text().strip() == "python-3.11"
+    assert text_of(".binder", "runtime.txt").strip() == "python-3.11"
 
 
 def test_colab_s_copies_differ_by_one_cell(tmp_path, monkeypatch):
@@ -77,8 +74,8 @@ def test_a_repository_that_cannot_be_launched_is_refused(monkeypatch, value):
 
 
 def test_editors_find_environment_and_folder():
-    settings = json.loads((ROOT / ".vscode" / "settings.json").read_text(encoding="utf-8"))
+    settings = json.loads(text_of(".vscode", "settings.json"))
     assert settings["python.defaultInterpreterPath"] == "${workspaceFolder}/.venv/bin/python"
     assert settings["jupyter.notebookFileRoot"] == "${fileDirname}"
-    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    container = json.loads(text_of(".devcontainer", "devcontainer.json"))
     assert container["updateContentCommand"].startswith("make install")

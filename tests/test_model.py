@@ -2,7 +2,6 @@ import json
 import os
 import pickle
 import re
-import struct
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import crnn_lib
-from crnn_lib import model as model_module
+from crnn_lib import reader
 from crnn_lib.errors import UserError
 from crnn_lib.model import CRNN, Config
 from crnn_lib.reader import load, save
@@ -44,13 +43,6 @@ def rewrite(path, out, tensors=lambda t: t, metadata=lambda m: m):
         old = dict(file.metadata())
     save_file(tensors(load_file(path)), out, metadata(old))
     return out
-
-
-def content(path):
-    """The header and the bytes of the tensors: safetensors writes its metadata in any order."""
-    data = path.read_bytes()
-    (length,) = struct.unpack("<Q", data[:8])
-    return json.loads(data[8 : 8 + length]), data[8 + length :]
 
 
 # --- the configuration ---
@@ -241,7 +233,7 @@ def test_a_saved_model_comes_back_bit_for_bit(small, saved):
     assert not any(b.is_meta for b in again.buffers())
     second = saved.with_name("again.safetensors")
     save(again, second, again.provenance)
-    assert content(second) == content(saved)
+    assert second.read_bytes() == saved.read_bytes()
     assert sorted(p.name for p in saved.parent.iterdir()) == ["again.safetensors", saved.name]
 
 
@@ -254,7 +246,7 @@ def test_a_loaded_model_can_be_trained_on(saved):
 def test_a_model_in_channels_last_is_saved_like_any_other(small, saved):
     other = saved.with_name("other")
     save(small.to(memory_format=torch.channels_last), other, load(saved).provenance)
-    assert content(other) == content(saved)
+    assert other.read_bytes() == saved.read_bytes()
 
 
 def test_weights_are_safetensors_that_others_can_open(saved):
@@ -301,44 +293,30 @@ class Trap:
         return os.mkdir, (str(self.path),)
 
 
-def test_foreign_files_are_errors_and_nothing_is_ever_unpickled(small, tmp_path):
-    trap = tmp_path / "sprung"
-    foreign = {
-        "pickle": pickle.dumps(Trap(trap)),
-        "text": b"hello\n" * 100,
-        "html": b"<!doctype html>" * 50,
-        "zeros": bytes(500),
-        "ones": b"\xff" * 500,
-    }
-    for name, content in foreign.items():
-        (tmp_path / name).write_bytes(content)
-        refused(tmp_path / name)
-    torch.save(Trap(trap), tmp_path / "torch")
-    refused(tmp_path / "torch")
-    torch.save(small.state_dict(), tmp_path / "state")
-    refused(tmp_path / "state")
+@pytest.mark.parametrize("kind", ["zip", "legacy", "bare", "weights"])
+def test_what_is_pickled_is_refused_in_a_clear_line_and_never_unpickled(kind, small, tmp_path):
+    path, trap = tmp_path / "reader.pt", tmp_path / "sprung"
+    if kind == "bare":
+        path.write_bytes(pickle.dumps(Trap(trap)))
+    else:
+        kept = small.state_dict() if kind == "weights" else {"x": Trap(trap)}
+        torch.save(kept, path, _use_new_zipfile_serialization=kind != "legacy")
+    assert "it is pickled, could run any program and is never opened" in refused(path)
     assert not trap.exists()
+    pickle.loads(path.read_bytes()) if kind == "bare" else None
+    assert trap.exists() == (kind == "bare"), "the trap works"
+
+
+@pytest.mark.parametrize("content", [b"hello\n" * 100, b"<!doctype html>" * 50, bytes(500), b"\xff" * 500])
+def test_foreign_files_are_errors(content, tmp_path):
+    (tmp_path / "foreign").write_bytes(content)
+    refused(tmp_path / "foreign")
 
 
 def test_the_library_has_no_pickle():
     for path in Path(crnn_lib.__file__).parent.rglob("*.py"):
         words = set(re.findall(r"\w+(?:\.\w+)*", path.read_text(encoding="utf-8")))
         assert not words & {"pickle", "torch.load", "torch.save", "eval(", "joblib", "allow_pickle"}, path
-
-
-@pytest.mark.parametrize("size", [2**63, 2**40, 10**8 + 1])
-def test_a_header_that_claims_gigantic_sizes_is_an_error(size, saved):
-    saved.write_bytes(struct.pack("<Q", size) + saved.read_bytes()[8:])
-    refused(saved)
-
-
-def test_a_tensor_that_claims_more_than_the_file_is_an_error(saved):
-    header, tensors = content(saved)
-    header["classify.weight"]["shape"] = [10**9, 10**9]
-    header["classify.weight"]["data_offsets"][1] = 4 * 10**18
-    new = json.dumps(header).encode()
-    saved.write_bytes(struct.pack("<Q", len(new)) + new + tensors)
-    refused(saved)
 
 
 def test_safetensors_of_another_program_are_an_error(saved, tmp_path):
@@ -388,17 +366,13 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_tensors_that_are_not_this_model_s_are_an_error(change, saved, tmp_path):
-    refused(rewrite(saved, tmp_path / "crooked", tensors=CHANGES[change]))
-
-
-def test_what_is_wrong_with_the_tensors_is_told(saved, tmp_path):
-    path = rewrite(saved, tmp_path / "crooked", tensors=CHANGES["missing"])
-    assert "classify.bias" in refused(path)
+    message = refused(rewrite(saved, tmp_path / "crooked", tensors=CHANGES[change]))
+    assert change != "missing" or "classify.bias" in message
 
 
 def test_loading_allocates_by_the_file_not_by_its_configuration(saved, tmp_path, monkeypatch):
     devices = []
-    monkeypatch.setattr(model_module, "CRNN", lambda config: devices.append(torch.empty(0).device) or CRNN(config))
+    monkeypatch.setattr(reader, "CRNN", lambda config: devices.append(torch.empty(0).device) or CRNN(config))
     load(saved)
     assert devices == [torch.device("meta")]
 

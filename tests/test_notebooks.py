@@ -1,15 +1,13 @@
 """The notebooks' hygiene: what the book promises about each of them, and the tool that executes them."""
 
 import re
-from pathlib import Path
 
 import execute
 import nbformat
 import pytest
 import yaml
+from places import NOTEBOOKS, text_of
 
-ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 LONGEST_CELL = 25  # lines
 WIDEST_LINE = 88  # characters: what the page shows without scrolling
 LARGEST = 1_500_000  # bytes
@@ -88,8 +86,7 @@ def test_hygiene(path):
 
 
 def test_every_notebook_is_in_the_book():
-    toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
-    files = {chapter["file"] for part in yaml.safe_load(toc)["parts"] for chapter in part["chapters"]}
+    files = {chapter["file"] for part in yaml.safe_load(text_of("_toc.yml"))["parts"] for chapter in part["chapters"]}
     assert NOTEBOOKS
     assert {f"book/{p.stem}" for p in NOTEBOOKS} <= files
 

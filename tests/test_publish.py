@@ -4,7 +4,6 @@ import json
 import re
 import sys
 import xml.etree.ElementTree as ET
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,10 +13,8 @@ import publish
 import pytest
 from docutils import nodes
 from PIL import Image
+from places import HTML, text_of
 
-ROOT = Path(__file__).resolve().parents[1]
-HTML = ROOT / "_build" / "html"
-STATIC = ROOT / "book" / "_static"
 built = pytest.mark.skipif(not (HTML / "404.html").is_file(), reason="the book is not built: make book")
 
 
@@ -118,7 +115,7 @@ def test_the_card_is_what_messengers_take_and_what_the_network_reads(tmp_path):
 
 
 def test_print_hides_the_frame_and_keeps_figures_whole():
-    sheet = (STATIC / "print.css").read_text(encoding="utf-8")
+    sheet = text_of("book", "_static", "print.css")
     assert sheet.count("{") == sheet.count("}")
     for part in ("@page", "figure, table", "attr(href)", "details::details-content", "crnn-widget"):
         assert part in sheet

@@ -2,28 +2,22 @@
 
 import ast
 import io
-import json
 import re
 import statistics
 import tokenize
-from pathlib import Path
 
 import yaml
 from PIL import Image
+from places import ROOT, result, text_of
 
 import crnn_lib
 from crnn_lib import assets, reader
 
-ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = text_of("README.md")
 QUIET = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT,
     tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER,
 }  # fmt: skip
-
-
-def result(name):
-    return json.loads((ROOT / "data" / "results" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def share(exact, images):
@@ -99,7 +93,7 @@ def test_the_first_screen_is_one_picture_and_one_table():
 
 def test_files_that_the_guides_name_are_there():
     for guide in ("README.md", "CONTRIBUTING.md"):
-        text = (ROOT / guide).read_text(encoding="utf-8")
+        text = text_of(guide)
         named = set(re.findall(r"`((?:book|tests|bench|data|crnn_lib|\.\w+)/[\w./*-]+|[A-Z]+\.(?:md|cff))`", text))
         assert len(named) > 3
         missing = [
@@ -109,8 +103,8 @@ def test_files_that_the_guides_name_are_there():
 
 
 def test_the_citation_is_of_this_version():
-    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    citation = yaml.safe_load(text_of("CITATION.cff"))
+    changes = text_of("CHANGELOG.md")
     assert citation["version"] == crnn_lib.__version__ == re.search(r"^## (\d+\.\d+\.\d+)", changes, re.M)[1]
 
 
@@ -137,7 +131,7 @@ def test_the_count_in_contributing_is_true(tmp_path):
         '"""One."""\n\n# two\ndef f():\n    """Three."""\n    return (1,\n            2)  # six\n'
     )
     assert lines_of_code(tmp_path / "x.py") == 3
-    said = re.search(r"about ([\d,]+) lines of code", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    said = re.search(r"about ([\d,]+) lines of code", text_of("CONTRIBUTING.md"))
     assert abs(int(said[1].replace(",", "")) - counted()[0]) <= 100
 
 

@@ -1,31 +1,20 @@
 """The recorded results: made with the present recipe, consistent with each other, and told as they are."""
 
-import csv
 import json
 import re
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from places import RESULTS, ROOT, result, table, text_of
 
 from crnn_lib import assets, data, metrics, reader
 from crnn_lib.tools import audit
 from crnn_lib.training import Recipe
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "data" / "results"
 KILLED = ("fetch", "train", "crossval", "export", "execute")
 WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 PUBLISHED = {"exact": 305, "images": 321, "cer": 0.0100, "ctc_loss": 0.0425}
-
-
-def result(name):
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def table(name):
-    with open(ROOT / "data" / name, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +99,7 @@ def readme_table(ours, rows):
 
 
 def test_the_readme_tells_the_recorded_results(ours, out_of_fold):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = text_of("README.md")
     assert readme_table(ours, out_of_fold) in readme
     seconds = [run["cpu_seconds"] for run in ours["runs"]]
     again = [run["cpu_seconds"] for run in result("training_cost")["recipes"]["ours"]["rounds"]]
@@ -325,7 +314,7 @@ def test_fuzzing_tried_thousands_of_cases_and_every_property_that_there_is():
     properties = set(re.findall(r"^@(?:fuzz|few)\n@given\([^\n]*(?:\n[^@]*?)??\ndef (test_\w+)", here, re.M))
     assert set(found["properties"]) == properties and len(properties) > 20
     assert found["cases"] == sum(found["properties"].values()) > 30_000 and found["failing"] == 0
-    kept = (ROOT / "tests" / "test_fuzz_found.py").read_text(encoding="utf-8")
+    kept = text_of("tests", "test_fuzz_found.py")
     assert set(found["found_and_mended"]) == set(re.findall(r"^def (test_\w+)", kept, re.M))
 
 

@@ -5,13 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import ROOT, text_of
 
-ROOT = Path(__file__).resolve().parents[1]
-REQUIREMENTS = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+REQUIREMENTS = text_of("requirements.txt").splitlines()
+CONSTRAINTS = text_of("constraints.txt").splitlines()
 
 
 def canonical(name):
@@ -159,7 +158,7 @@ def test_a_book_of_your_own_from_a_folder_with_a_space(copy):
     images.mkdir()
     log = calls(copy, "book", f"DATA={images.name}".replace("$", "$$"))
     assert f"data|verify|{images.name}|" in log
-    assert f"python|{images}|bench/execute.py|_build/own/book/1 a.ipynb|" in log
+    assert f"python|{images}|bench/tools/execute.py|_build/own/book/1 a.ipynb|" in log
 
 
 @pytest.mark.parametrize("target", ["book", "pages"])

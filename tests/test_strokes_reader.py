@@ -1,11 +1,11 @@
 """Skeletons, normalised drawings, the random hands that make training strings, and the reader trained on them."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from places import result
 
 from bench.training import ink, stroke_reader
 from crnn_lib import metrics, reader
@@ -14,7 +14,6 @@ from crnn_lib.drawing import pen, skeletons
 from crnn_lib.errors import UserError
 from crnn_lib.images import standardise
 
-ROOT = Path(__file__).resolve().parents[1]
 SAME = str.maketrans("0il", "o11")  # either counts as right
 MOST_PLAIN, MOST_HANDS = 0.05, 0.15  # CER
 
@@ -31,7 +30,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def recorded():
-    return json.loads((ROOT / "data" / "results" / "stroke_reader.json").read_text(encoding="utf-8"))
+    return result("stroke_reader")
 
 
 def hands(count, seed):

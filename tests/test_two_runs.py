@@ -12,7 +12,6 @@ import pytest
 from crnn_lib import files, model, reader
 from crnn_lib.tools.cli import main
 
-ROOT = Path(__file__).resolve().parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not files.fcntl, reason="needs locks")]
 FOR_EVER = {
     "train": ("train", "--data", "data", "--epochs", "1000000", "--out", "x"),

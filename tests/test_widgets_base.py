@@ -5,7 +5,6 @@ import html
 import io
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,8 +19,6 @@ pytest.importorskip("anywidget")
 
 from crnn_lib import widgets
 from crnn_lib.widgets import bundle, host, picture, shared, weights
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture

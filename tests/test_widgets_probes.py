@@ -12,13 +12,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from v8 import Page
 
 from crnn_lib import assets, ctc, images, model, reader, widgets
 from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
-from crnn_lib.widgets import bundle, host
-
-py_mini_racer = pytest.importorskip("py_mini_racer")
+from crnn_lib.widgets import host
 
 PROBES = [
     widgets.ProbeConvolution, widgets.ProbePooling, widgets.ProbeColumns, widgets.ProbeContext,
@@ -34,12 +33,9 @@ SHAPES = [
 
 @pytest.fixture(scope="module")
 def js():
-    """call(function, arguments): what JavaScript answers."""
-    racer = py_mini_racer.MiniRacer()
-    racer.eval(bundle.flat("probes/crank.js", "probes/probes.js") + "0")
-    return lambda name, *arguments: json.loads(
-        racer.eval(f"JSON.stringify({name}({', '.join(map(json.dumps, arguments))}))")
-    )
+    """js(function, arguments): what JavaScript answers."""
+    page = Page()
+    return lambda name, *arguments: page.value(f"{name}({', '.join(map(json.dumps, arguments))})")
 
 
 @pytest.fixture(scope="module")

@@ -7,21 +7,16 @@ from itertools import combinations, groupby, pairwise, product
 
 import pytest
 import torch
+from v8 import Page
 
 from crnn_lib import ctc
 from crnn_lib.widgets import bundle, host
-
-py_mini_racer = pytest.importorskip("py_mini_racer")
-NAMES = """textOf, reasonForPath, reasonForCount, reasonForCell, reasonForDecoding, reasonForPrefix, grownPrefix,
-    beamStep, ALIGNMENTS, COUNTS, COLUMNS, DECODINGS, PREFIXES, CAUSES, ASKED, curveInWords, frameAt, CURVES"""
 
 
 @pytest.fixture(scope="module")
 def js():
     """js(text of an expression) -> its value."""
-    engine = py_mini_racer.MiniRacer()
-    engine.eval(f"const made = (() => {{ {bundle.flat()}; return {{ {NAMES} }}; }})();")
-    return lambda expression: json.loads(engine.eval(f"JSON.stringify(({expression}) ?? null)"))
+    return Page().value
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +34,13 @@ def collapsed(path):
 
 def test_paths_are_judged_as_they_collapse(js):
     paths = ["".join(p) for n in range(1, 6) for p in product("-me", repeat=n)]
-    assert js(f"{json.dumps(paths)}.map(made.textOf)") == [collapsed(p) for p in paths]
+    assert js(f"{json.dumps(paths)}.map(textOf)") == [collapsed(p) for p in paths]
 
 
 @pytest.mark.parametrize("label", ["mm", "me", "eem", "m"])
 def test_what_is_said_of_a_path_is_true(js, label):
     paths = ["".join(p) for p in product("-me", repeat=5)]
-    said = js(f"{json.dumps(paths)}.map((path) => made.reasonForPath(path, {json.dumps(label)}))")
+    said = js(f"{json.dumps(paths)}.map((path) => reasonForPath(path, {json.dumps(label)}))")
     seen = set()
     for path, reason in zip(paths, said, strict=True):
         text, dropped = collapsed(path), path.replace("-", "")
@@ -63,7 +58,7 @@ def test_what_is_said_of_a_path_is_true(js, label):
 
 
 def test_each_set_of_paths_holds_right_and_wrong_ones_of_five_columns(js):
-    sets = js("made.ALIGNMENTS")
+    sets = js("ALIGNMENTS")
     assert len({label for label, _ in sets}) == len(sets) >= 3
     for label, paths in sets:
         right = [path for path in paths if collapsed(path) == label]
@@ -76,7 +71,7 @@ def repeats(label):
 
 
 def test_only_the_right_count_is_right_and_what_is_said_of_the_others_is_true(js):
-    questions = js("made.COUNTS")
+    questions = js("COUNTS")
     assert len({tuple(q) for q in questions}) == len(questions) >= 3
     for label, T in questions:
         U, r = len(label), repeats(label)
@@ -84,7 +79,7 @@ def test_only_the_right_count_is_right_and_what_is_said_of_the_others_is_true(js
         right = sum(collapsed(p) == label for p in product("-" + "".join(set(label)), repeat=T))
         assert right == (math.comb(T + U - r, 2 * U))
         everything = [*range(300), (letters + 1) ** T, math.comb(T + U, 2 * U), 10**11]
-        verdicts = js(f"{json.dumps(everything)}.map((n) => made.reasonForCount(BigInt(n), {json.dumps(label)}, {T}))")
+        verdicts = js(f"{json.dumps(everything)}.map((n) => reasonForCount(BigInt(n), {json.dumps(label)}, {T}))")
         for n, verdict in zip(everything, verdicts, strict=True):
             assert (verdict is None) == (n == right)
             if verdict is None:
@@ -115,7 +110,7 @@ def arrivals(before, target, s):
 
 
 def test_a_lattice_cell_is_right_to_three_places_and_what_is_said_is_true(js):
-    columns = js("made.COLUMNS")
+    columns = js("COLUMNS")
     assert len({json.dumps(c) for c in columns}) == len(columns) >= 2
     for label, probabilities, t in columns:
         letters = list(dict.fromkeys(label))
@@ -135,7 +130,7 @@ def test_a_lattice_cell_is_right_to_three_places_and_what_is_said_is_true(js):
                 "That leaves out the skip": (sum(into.values()) - before[max(s - 2, 0)]) * p,
                 "That counts a skip": (sum(into.values()) + before[max(s - 2, 0)]) * p,
             }
-            said = js(f"{answers}.map((a) => made.reasonForCell(a, {logs}, {target}, {t}, {s}))")
+            said = js(f"{answers}.map((a) => reasonForCell(a, {logs}, {target}, {t}, {s}))")
             for answer, reason in zip(answers, said, strict=True):
                 assert (reason is None) == (abs(answer - value) < 0.00051)
                 for words, claim in claims.items():
@@ -149,11 +144,11 @@ def test_a_lattice_cell_is_right_to_three_places_and_what_is_said_is_true(js):
             barred = any(reason and "counts a skip" in reason for reason in said)
             skips = any(reason and "leaves out the skip" in reason for reason in said)
             assert not (barred and s - 2 in into) and not (skips and s - 2 not in into)
-            assert js(f"made.reasonForCell(NaN, {logs}, {target}, {t}, {s})") == "Type a number such as 0.125."
+            assert js(f"reasonForCell(NaN, {logs}, {target}, {t}, {s})") == "Type a number such as 0.125."
 
 
 def test_decoding_is_judged_by_all_paths(js):
-    questions = js("made.DECODINGS")
+    questions = js("DECODINGS")
     outcomes = []
     for letters, rows in questions:
         signs = "-" + letters
@@ -170,7 +165,7 @@ def test_decoding_is_judged_by_all_paths(js):
         most, greedy = max(totals, key=totals.get), collapsed(best_path[0])
         outcomes.append((most, greedy))
         for text in [*totals, "?"]:
-            ask = "made.reasonForDecoding({}, {}, {}, {})".format
+            ask = "reasonForDecoding({}, {}, {}, {})".format
             a, b = (js(ask(*map(json.dumps, (text, which, rows, letters)))) for which in ("greedy", "best"))
             assert (a is None) == (text == greedy) and (b is None) == (text == most)
             if text == "?":
@@ -192,13 +187,13 @@ def test_prefixes_go_where_their_paths_collapse_to(js):
     ways = list(product(("", "a", "b", "ab", "aa", "ba"), ("blank", "letter"), "-ab"))
     ways = [way for way in ways if way[0] or way[1] == "blank"]
     for way in ways:
-        goal, reason = js(f"[made.grownPrefix({json.dumps(way)}), made.reasonForPrefix({json.dumps(way)})]")
+        goal, reason = js(f"[grownPrefix({json.dumps(way)}), reasonForPrefix({json.dumps(way)})]")
         assert goal == collapsed(path(*way))
         assert ("stays" in reason) == (goal == way[0])
         assert ("merge" in reason) == (way[1] == "letter" and bool(way[0]) and way[0][-1] == way[2])
         if "blank stands between" in reason:
             assert way[1] == "blank" and way[0][-1] == way[2]
-    for goal, asked in js("made.PREFIXES"):
+    for goal, asked in js("PREFIXES"):
         right = [way for way in asked if collapsed(path(*way)) == goal]
         assert 2 <= len(right) < len(asked) and len({tuple(way) for way in asked}) == len(asked)
         assert all(way[0] or way[1] == "blank" for way in asked)
@@ -207,18 +202,18 @@ def test_prefixes_go_where_their_paths_collapse_to(js):
 def test_the_beam_search_of_the_laboratory_merges_the_same_ways(js):
     beams = [{"prefix": p, "blank": -1.0, "symbol": -1.5 if p else None} for p in ([], [1], [2], [1, 2], [1, 1])]
     text = json.dumps(beams).replace("null", "-Infinity")
-    step = js(f"made.beamStep({text}, [-1, -1, -1], 99)")
+    step = js(f"beamStep({text}, [-1, -1, -1], 99)")
     for beam in step["kept"]:
         goal = "".join(" ab"[c] for c in beam["prefix"])
         for way in beam["from"]:
             prefix = "".join(" ab"[c] for c in way["prefix"])
             ending = "letter" if way["how"] == "repeat" else "blank"
             comes = "-" if way["how"] == "blank" else goal[-1]
-            assert js(f"made.grownPrefix({json.dumps([prefix, ending, comes])})") == goal
+            assert js(f"grownPrefix({json.dumps([prefix, ending, comes])})") == goal
 
 
 def test_what_is_said_of_each_cause_holds_for_its_recorded_run(js, film):
-    causes, asked = js("made.CAUSES"), js("made.ASKED")
+    causes, asked = js("CAUSES"), js("ASKED")
     assert sorted(causes) == sorted(asked) and set(causes) <= set(film)
     assert all(a != b for a, b in zip(asked, causes, strict=True))  # the answer's place does not give it away
     loss = {name: [frame["loss"] for frame in film[name]["frames"]] for name in causes}
@@ -236,13 +231,13 @@ def test_what_is_said_of_each_cause_holds_for_its_recorded_run(js, film):
 
 def test_a_curve_is_told_in_its_own_numbers(js, film):
     run = film["sgd"]
-    said = js(f"made.curveInWords({json.dumps({**run, 'posteriors': ''})}, made.CURVES.loss)")
+    said = js(f"curveInWords({json.dumps({**run, 'posteriors': ''})}, CURVES.loss)")
     first, last = run["frames"][0], run["frames"][-1]
     assert f"{first['loss']:.2f} at step 0" in said and said.endswith(f"{last['loss']:.2f} at step {last['step']}")
     steps = [frame["step"] for frame in run["frames"]]
     cases = {0: 0, 10: steps.index(9), 11: steps.index(11), 431: len(steps) - 2, 9999: len(steps) - 1}
     for step, expected in cases.items():
-        assert js(f"made.frameAt({json.dumps({'frames': run['frames']})}, {step})") == expected
+        assert js(f"frameAt({json.dumps({'frames': run['frames']})}, {step})") == expected
 
 
 def test_nothing_is_sent_anywhere():

@@ -2,14 +2,13 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
+from places import ROOT, text_of
 
-ROOT = Path(__file__).resolve().parents[1]
-MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+MAKEFILE = text_of("Makefile")
+CONTRIBUTING = text_of("CONTRIBUTING.md")
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 RIGHTS = {  # beyond reading the repository, job by job
     ("pages.yml", "build"): {"contents": "read", "pages": "read"},
@@ -79,19 +78,19 @@ def test_what_workflows_hand_to_make_is_read_there():
         given = {name for job, step in steps(workflow) for name in step.get("env", {})}
         given |= {name for job in workflow["jobs"].values() for name in job.get("env", {})}
         given |= set(workflow.get("env", {}))
-        read = MAKEFILE + (ROOT / "book" / "_ext" / "publish.py").read_text(encoding="utf-8")
+        read = MAKEFILE + text_of("book", "_ext", "publish.py")
         assert [name for name in given if name not in read] == [], path.name
 
 
 def test_tests_run_on_every_python_that_is_allowed():
-    matrix = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
-    allowed = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
+    matrix = yaml.safe_load(text_of(".github", "workflows", "test.yml"))
+    allowed = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', text_of("pyproject.toml"))
     expected = [f"3.{minor}" for minor in range(int(allowed[1]), int(allowed[2]))]
     assert matrix["jobs"]["test"]["strategy"]["matrix"]["python"] == expected
 
 
 def test_pages_are_published_only_when_the_tests_passed():
-    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "pages.yml").read_text(encoding="utf-8"))["jobs"]
+    jobs = yaml.safe_load(text_of(".github", "workflows", "pages.yml"))["jobs"]
     assert jobs["test"] == {"name": "Tests", "uses": "$/.github/workflows/test.yml"}
     needs = {job: content.get("needs") for job, content in jobs.items()}
     assert needs == {"test": None, "build": "test", "deploy": "build", "colab": "deploy"}
@@ -120,10 +119,10 @@ jobs:
 def test_allowed_versions_include_those_of_the_book():
     from packaging.requirements import Requirement
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
     lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
     allowed = {r.name: r for line in lines for r in [Requirement(line)] if r.name != project["name"]}
-    pins = dict(re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.M))
+    pins = dict(re.findall(r"^([\w.-]+)==([\w.]+)", text_of("constraints.txt"), re.M))
     for name, requirement in allowed.items():
         assert requirement.specifier.contains(pins[name]), name
         assert {s.operator for s in requirement.specifier} == {">=", "<"}, f"{name}: one oldest, one end"
@@ -131,7 +130,7 @@ def test_allowed_versions_include_those_of_the_book():
 
 def test_pre_commit_asks_nobody_else_and_changes_no_notebook():
     """Its hooks are the project's own commands in the project's own environment."""
-    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    config = yaml.safe_load(text_of(".pre-commit-config.yaml"))
     assert [repo["repo"] for repo in config["repos"]] == ["local"]
     hooks = {hook["id"]: hook for hook in config["repos"][0]["hooks"]}
     assert set(hooks) == {"ruff", "ruff-format", "codespell", "notebooks"}

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-import small_site
-from visits import Visit, served
+from visits import draw
 
 from crnn_lib import images, reader
 from crnn_lib.drawing import pen, skeletons
@@ -12,32 +11,21 @@ from crnn_lib.widgets import host
 TEXT = "wax7"
 SMALL = [[[x * 0.4 + 2, y * 0.4 + 17] for x, y in stroke] for stroke in skeletons.place(TEXT)]
 LAB = "```{crnn-widget} lab\n:source: reader\n:sample: gxxw6\n```\n"
-PAGES = {
+SITE = {
     "index": "# All\n\n```{crnn-widget} pad\n:sample: 2b7xy\n```\n\n```{crnn-widget} microscope\n```\n\n" + LAB,
     "given": f"# Given\n\n```{{crnn-widget}} microscope\n:strokes: {SMALL}\n```\n",
     "probe": "# Probe\n\n```{crnn-widget} probe-decoding\n```\n",
 }
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with served(small_site.build(tmp_path_factory.mktemp("drawings"), PAGES)) as address:
-        yield address
-
-
 @pytest.fixture
-def page(chromium, server):
-    def visit(name):
-        seen = Visit(chromium, server, f"{name}.html", height=3000)
-        seen.page.locator("crnn-widget[live]").first.wait_for()
-        visits.append(seen)
-        return seen.page
+def page(opened):
+    def live(name):
+        seen = opened(name, height=3000).page
+        seen.locator("crnn-widget[live]").first.wait_for()
+        return seen
 
-    visits = []
-    yield visit
-    for seen in visits:
-        seen.context.close()
-        assert (seen.outside, seen.problems) == ([], [])
+    return live
 
 
 def text_of(page, kind):
@@ -50,16 +38,6 @@ def shows(page, kind, text):
         "([kind, text]) => document.querySelector(`[data-crnn-widget=${kind}] [data-crnn=text]`)?.textContent === text",
         arg=[kind, text],
     )
-
-
-def draw(page, canvas, drawing):
-    box = canvas.bounding_box()
-    for stroke in drawing:
-        for i, (x, y) in enumerate(stroke):
-            page.mouse.move(box["x"] + x / 128 * box["width"], box["y"] + y / 32 * box["height"])
-            if i == 0:
-                page.mouse.down()
-        page.mouse.up()
 
 
 def test_drawn_on_the_pad_it_is_read_by_all(page):

@@ -9,6 +9,7 @@ import urllib.request
 
 import nbformat
 import pytest
+from visits import draw
 
 from crnn_lib.drawing import pen, skeletons
 
@@ -68,10 +69,7 @@ def lab(tmp_path_factory):
     command += ["--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [*command, f"--notebook-dir={folder / 'files'}"],
-            env=os.environ | own,
-            stdout=log,
-            stderr=subprocess.STDOUT,
+            [*command, f"--notebook-dir={folder / 'files'}"], env=os.environ | own, stdout=log, stderr=subprocess.STDOUT
         )
         try:
             wait_for(f"http://127.0.0.1:{port}/api")
@@ -153,13 +151,7 @@ def test_the_pad_in_jupyterlab(opened, wait):
     assert part("text") == "2b7xy"
 
     canvas = notebook.root("pad").locator("canvas")
-    box = canvas.bounding_box()
-    for stroke in skeletons.place("7x"):
-        for i, (x, y) in enumerate(stroke):
-            page.mouse.move(box["x"] + x / 128 * box["width"], box["y"] + y / 32 * box["height"])
-            if i == 0:
-                page.mouse.down()
-        page.mouse.up()
+    draw(page, canvas, skeletons.place("7x"))
     page.wait_for_timeout(1500)
     drawn = part("text")
     (printed,) = notebook.run(1)

@@ -5,41 +5,21 @@ import math
 import re
 
 import pytest
-import small_site
 import torch
-from test_pages import axe, look
-from visits import ROOT, Visit, served
+from places import text_of
+from visits import Finger, assert_open_to_everybody, axe, everywhere
 
 from crnn_lib import assets, ctc, images
 from crnn_lib.model import Config
 from crnn_lib.widgets import host
 
-GUIDE = (ROOT / "book" / "laboratory.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="session")
-def lab_site(tmp_path_factory):
-    guide = GUIDE.replace("06_ctc_alignment.ipynb", "chapter.md")
-    return small_site.build(tmp_path_factory.mktemp("lab"), {"index": guide, "chapter": "# Chapter\n\nNone.\n"})
-
-
-@pytest.fixture(scope="session")
-def lab_server(lab_site):
-    with served(lab_site) as address:
-        yield address
-
-
-@pytest.fixture(params=["http", "file"])
-def place(request, lab_site):
-    return request.getfixturevalue("lab_server") if request.param == "http" else lab_site.as_uri()
+GUIDE = text_of("book", "laboratory.md")
+SITE = {"index": GUIDE.replace("06_ctc_alignment.ipynb", "chapter.md"), "chapter": "# Chapter\n\nNone.\n"}
 
 
 @pytest.fixture
-def lab(chromium, place):
-    with Visit(chromium, place, "index.html") as visit:
-        yield Lab(visit)
-        assert visit.outside == []
-        assert visit.problems == []
+def lab(opened):
+    return Lab(opened())
 
 
 class Lab:
@@ -307,13 +287,7 @@ def test_lines_go_from_cell_to_cell(lab, T):
 
 
 def test_touch(lab):
-    session = lab.visit.context.new_cdp_session(lab.page)
-    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 1})
-    lab.cell(2, 1).scroll_into_view_if_needed()
-    box = lab.cell(2, 1).bounding_box()
-    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
-    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [at]})
-    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    Finger(lab.visit).tap(lab.cell(2, 1))
     lab.page.wait_for_function(
         "() => document.querySelector('[data-crnn=details]').textContent.startsWith('Step t = 2')"
     )
@@ -423,46 +397,35 @@ def test_collapse_and_back(lab):
         assert len(path) == 9 and ctc.collapse([0 if c == "-" else ord(c) for c in path]) == [ord(c) for c in "abba"]
 
 
-@pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
-def test_accessible(chromium, lab_server, scheme, width):
-    with Visit(chromium, lab_server, "index.html", scheme=scheme, width=width) as visit:
-        lab = Lab(visit)
+def to_the_top(page):
+    """Where the theme's own button back to the top goes."""
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_function("() => getComputedStyle(document.getElementById('pst-back-to-top')).display == 'none'")
+
+
+@everywhere
+def test_accessible(visit, address, scheme, width):
+    with visit(address, "index.html", scheme=scheme, width=width) as v:
+        lab = Lab(v)
         lab.reader()
         lab.cell(10, 3).click()
         lab.press("To the end")
-        visit.page.evaluate("scrollTo(0, 0)")  # the theme's own button back to the top goes
-        visit.page.wait_for_function(
-            "() => getComputedStyle(document.getElementById('pst-back-to-top')).display == 'none'"
-        )
-        look(visit.page, f"lab-{scheme}-{width}")
-        assert axe(visit.page) == []
-        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
-        small = lab.root.locator("button, select, input:not(.lab-idle input)").evaluate_all(
-            "all => all.map(e => e.getBoundingClientRect()).some(b => b.width && (b.height < 44 || b.width < 44))"
-        )
-        assert not small
+        to_the_top(v.page)
+        targets = lab.root.locator("button, select, input:not(.lab-idle input)")
+        assert_open_to_everybody(v.page, f"lab-{scheme}", width, targets)
         cell = lab.cell(10, 3).bounding_box()
         assert min(cell["width"], cell["height"]) >= 24
         lab.choose("Matrix shows", "gradient")
         lab.choose("Scale", "log")
         lab.label("é")
-        visit.page.evaluate("scrollTo(0, 0)")
-        visit.page.wait_for_function(
-            "() => getComputedStyle(document.getElementById('pst-back-to-top')).display == 'none'"
-        )
-        assert axe(visit.page) == []
+        to_the_top(v.page)
+        assert axe(v.page) == []
 
 
-def test_without_javascript_there_is_a_picture(chromium, lab_site):
-    context = chromium.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(f"{lab_site.as_uri()}/index.html")
-    picture = page.locator("crnn-widget img")
-    assert picture.is_visible()
-    assert "15 alignments" in picture.get_attribute("alt")
-    state = json.loads(page.locator("crnn-widget").get_attribute("state"))
+def test_without_javascript_there_is_a_sentence(without_scripts):
+    assert "15 alignments" in without_scripts.locator("crnn-widget p").inner_text()
+    state = json.loads(without_scripts.locator("crnn-widget").get_attribute("state"))
     assert (state["label"], state["source"], state["steps"]) == ("ab", "uniform", 4)
-    context.close()
 
 
 def test_a_kernel_s_model_is_followed_and_told(lab):

@@ -4,9 +4,6 @@ import base64
 
 import pytest
 import torch
-from visits import Visit, served
-
-pytest.importorskip("anywidget")
 
 from crnn_lib import model, widgets
 from crnn_lib.drawing import skeletons
@@ -47,25 +44,22 @@ NOTEBOOK = """([loader, files]) => {
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebook")
-    page = (
-        "<!doctype html><html lang=en><title>Notebooks</title><link rel=icon href=data:,><style>{}</style><main></main>"
-    )
-    (folder / "index.html").write_text(page.format(bundle.style()))
-    with served(folder) as found:
-        yield found
+    head = "<!doctype html><html lang=en><title>Notebooks</title><link rel=icon href=data:,>"
+    (folder / "index.html").write_text(f"{head}<style>{bundle.style()}</style><main></main>")
+    return folder
 
 
 @pytest.fixture
-def page(chromium, address):
+def page(visit, address):
     files = {name: weights.to_bytes(reader) for name, reader in host.readers().items()}
     files |= {"script": bundle.module().encode(), "replay": host.RECORDINGS["replay"].read_bytes()}
-    with Visit(chromium, address, "index.html") as visit:
+    with visit(address, "index.html") as v:
         encoded = {name: base64.b64encode(content).decode() for name, content in files.items()}
-        visit.page.evaluate(NOTEBOOK, [shared.LOADER, encoded])
-        yield visit.page
-        assert visit.problems == []
+        v.page.evaluate(NOTEBOOK, [shared.LOADER, encoded])
+        yield v.page
+        assert v.problems == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

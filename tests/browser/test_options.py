@@ -3,8 +3,6 @@
 import json
 
 import pytest
-import small_site
-from visits import Visit, served
 
 from crnn_lib import widgets
 from crnn_lib.widgets import fields
@@ -40,24 +38,22 @@ def options(kind, end):
     return {name: value for name, value in found.items() if value != ""}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    pages = {"index": "# Options\n\nTwo pages.\n"}
-    for end, at in ENDS.items():
-        for kind in SLIDERS:
-            name = kind.kind.default_value
-            values = {n: v if isinstance(v, str) else json.dumps(v) for n, v in options(kind, at).items()}
-            lines = "\n".join(f":{n}: {v}" for n, v in values.items())
-            pages[f"{end}-{name}"] = f"# {name}\n\n```{{crnn-widget}} {name}\n{lines}\n```\n"
-    with served(small_site.build(tmp_path_factory.mktemp("options"), pages)) as address:
-        yield address
+def page(kind, at):
+    """A page with a widget whose options are all at one end."""
+    values = {name: v if isinstance(v, str) else json.dumps(v) for name, v in options(kind, at).items()}
+    lines = "\n".join(f":{name}: {value}" for name, value in values.items())
+    return f"# {kind.__name__}\n\n```{{crnn-widget}} {kind.kind.default_value}\n{lines}\n```\n"
+
+
+SITE = {"index": "# Options\n\nTwo pages.\n"}
+SITE |= {f"{end}-{kind.__name__}": page(kind, at) for end, at in ENDS.items() for kind in SLIDERS}
 
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("kind", SLIDERS, ids=lambda kind: kind.__name__)
-def test_the_ends_are_those_of_the_sliders(chromium, server, kind, end):
-    with Visit(chromium, server, f"{end}-{kind.kind.default_value}.html") as visit:
-        widget = visit.page.locator("crnn-widget[live]")
+def test_the_ends_are_those_of_the_sliders(visit, address, kind, end):
+    with visit(address, f"{end}-{kind.__name__}.html") as v:
+        widget = v.page.locator("crnn-widget[live]")
         widget.wait_for()
         assert widget.locator(".crnn-error").count() == 0
         given = options(kind, ENDS[end])
@@ -69,4 +65,4 @@ def test_the_ends_are_those_of_the_sliders(chromium, server, kind, end):
             assert widget.get_by_label("Probabilities").first.input_value() == "random"
             cells = widget.locator("[data-crnn-matrix^='0,']").evaluate_all("all => all.map(c => +c.dataset.value)")
             assert sum(cells) == pytest.approx(1) and max(cells) > 1.5 / len(cells)
-        assert visit.problems == [] and visit.outside == []
+        assert v.problems == [] and v.outside == []

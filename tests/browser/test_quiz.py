@@ -1,32 +1,17 @@
 """The exercises in a real browser: reasons for what is wrong, progress that stays here, from http and from file."""
 
 import pytest
-from small_site import build
-from test_pages import axe, look
-from visits import Visit, served
+from visits import Finger, assert_open_to_everybody, axe, everywhere
 
 from crnn_lib.widgets.quiz import quiz
 
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    quizzes = "\n".join(f"```{{crnn-widget}} quiz\n:name: {name}\n```\n" for name in quiz.QUESTIONS)
-    return build(tmp_path_factory.mktemp("quiz"), {"index": f"# Exercises\n\nA page.\n\n{quizzes}"})
+QUIZZES = "\n".join(f"```{{crnn-widget}} quiz\n:name: {name}\n```\n" for name in quiz.QUESTIONS)
+SITE = {"index": f"# Exercises\n\nA page.\n\n{QUIZZES}"}
 
 
-@pytest.fixture(scope="module")
-def address(site):
-    with served(site) as found:
-        yield found
-
-
-@pytest.fixture(params=["http", "file"])
-def visit(request, chromium, site):
-    place = request.getfixturevalue("address") if request.param == "http" else site.as_uri()
-    with Visit(chromium, place, "index.html") as visit:
-        yield visit
-        assert visit.outside == []
-        assert visit.problems == []
+@pytest.fixture
+def visited(opened):
+    return opened()
 
 
 class Quiz:
@@ -54,8 +39,8 @@ class Quiz:
         return self.root.locator("form .crnn-note").last.inner_text()
 
 
-def test_alignments(visit):
-    quiz = Quiz(visit, "alignments")
+def test_alignments(visited):
+    quiz = Quiz(visited, "alignments")
     assert "Not yet." in quiz.check() and "4 boxes more to tick" in quiz.verdict.inner_text()
     quiz.root.get_by_label("mm---", exact=True).check()
     said = quiz.check()
@@ -68,8 +53,8 @@ def test_alignments(visit):
     assert "without blanks mmm, not mm" in quiz.check()
 
 
-def test_count(visit):
-    quiz = Quiz(visit, "count")
+def test_count(visited):
+    quiz = Quiz(visited, "count")
     box = quiz.root.get_by_label("Number of alignments")
     wrong = {"x": "whole number", "6": "may also last", "81": "number of all paths", "14": "Not 14."}
     for typed, words in wrong.items():
@@ -85,8 +70,8 @@ def test_count(visit):
     assert quiz.check().strip() == "Right."
 
 
-def test_a_column_of_the_lattice(visit):
-    quiz = Quiz(visit, "column")
+def test_a_column_of_the_lattice(visited):
+    quiz = Quiz(visited, "column")
     cells = quiz.root.locator("input")
     assert "Cells 0, 1, 2, 3, 4: Type a number such as 0.125." in quiz.check()
     for cell, value in zip(cells.all(), ("0.1", "0.45", "0.08", "0", "0"), strict=True):
@@ -98,8 +83,8 @@ def test_a_column_of_the_lattice(visit):
     assert quiz.check().strip() == "Right."
 
 
-def test_decoding(visit):
-    quiz = Quiz(visit, "decoding")
+def test_decoding(visited):
+    quiz = Quiz(visited, "decoding")
     assert quiz.check().count("choose a text") == 2
     quiz.root.get_by_label("Greedy decoding reads").select_option("a")
     quiz.root.get_by_label("The most probable text is").select_option("")
@@ -110,8 +95,8 @@ def test_decoding(visit):
     assert quiz.check().strip() == "Right."
 
 
-def test_prefixes(visit):
-    quiz = Quiz(visit, "prefixes")
+def test_prefixes(visited):
+    quiz = Quiz(visited, "prefixes")
     boxes = quiz.root.get_by_role("checkbox")
     boxes.nth(3).check()
     said = quiz.check()
@@ -122,8 +107,8 @@ def test_prefixes(visit):
     assert quiz.check().strip() == "Right."
 
 
-def test_plateau(visit):
-    quiz = Quiz(visit, "plateau")
+def test_plateau(visited):
+    quiz = Quiz(visited, "plateau")
     assert "Choose one." in quiz.check()
     assert "3.20 at step 432" in quiz.root.get_by_role("img").get_attribute("aria-label")
     quiz.root.get_by_label("nothing, this run is healthy").check()
@@ -136,88 +121,77 @@ def test_plateau(visit):
 
 
 @pytest.mark.parametrize("name", quiz.QUESTIONS)
-def test_another_one_is_another_one(visit, name):
-    quiz = Quiz(visit, name)
+def test_another_one_is_another_one(visited, name):
+    quiz = Quiz(visited, name)
     seen = []
     for _ in range(3):
         picture = quiz.root.locator("fieldset [role=img]")
         seen.append(quiz.question() + (picture.get_attribute("aria-label") if picture.count() else ""))
         quiz.button("Another one").click()
-        assert quiz.verdict.inner_text() == "" and visit.page.evaluate("document.activeElement.tagName") == "FIELDSET"
+        assert quiz.verdict.inner_text() == "" and visited.page.evaluate("document.activeElement.tagName") == "FIELDSET"
     assert len(set(seen)) == 3
 
 
-def test_keyboard_only_and_progress_that_stays_and_goes(visit):
-    quiz, keys = Quiz(visit, "alignments"), visit.page.keyboard
+def test_keyboard_only_and_progress_that_stays_and_goes(visited):
+    quiz, keys = Quiz(visited, "alignments"), visited.page.keyboard
     quiz.root.get_by_role("checkbox").first.focus()
     for right in (True, False, True, True, False, True, False):
         if right:
             keys.press("Space")
         keys.press("Tab")
-    assert visit.page.evaluate("document.activeElement.textContent") == "Check"
+    assert visited.page.evaluate("document.activeElement.textContent") == "Check"
     keys.press("Enter")
     assert quiz.verdict.inner_text().strip() == "Right."
     assert quiz.solved() == "1 of 4 questions solved, kept on this machine"
-    visit.page.reload()
-    quiz, other = Quiz(visit, "alignments"), Quiz(visit, "count")
+    visited.page.reload()
+    quiz, other = Quiz(visited, "alignments"), Quiz(visited, "count")
     assert quiz.solved().startswith("1 of 4") and other.solved() == "question 1 of 6"
     other.button("Clear my progress").focus()
     keys.press("Enter")
     assert quiz.solved() == "question 1 of 4"
-    visit.page.reload()
-    assert Quiz(visit, "alignments").solved() == "question 1 of 4"
+    visited.page.reload()
+    assert Quiz(visited, "alignments").solved() == "question 1 of 4"
 
 
-def test_touch(visit):
-    quiz = Quiz(visit, "alignments")
-    session = visit.context.new_cdp_session(visit.page)
-    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 1})
+def test_touch(visited):
+    quiz, finger = Quiz(visited, "alignments"), Finger(visited)
     for path in ("m-m--", "mm-mm", "-m-m-", "m--m-", "Check"):
-        target = quiz.root.get_by_text(path, exact=True)
-        target.scroll_into_view_if_needed()
-        box = target.bounding_box()
-        point = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
-        session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
-        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        visit.page.wait_for_timeout(100)
+        finger.tap(quiz.root.get_by_text(path, exact=True))
     assert quiz.verdict.inner_text().strip() == "Right."
 
 
 @pytest.mark.parametrize("how", ["get localStorage() { throw new DOMException('blocked', 'SecurityError'); }", "full"])
-def test_blocked_or_full_storage_is_tolerated(visit, how):
+def test_blocked_or_full_storage_is_tolerated(visited, how):
     blocked = f"Object.defineProperties(window, Object.getOwnPropertyDescriptors({{ {how} }}))"
     full = "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }"
-    visit.context.add_init_script(full if how == "full" else blocked)
+    visited.context.add_init_script(full if how == "full" else blocked)
     stacks = []
-    visit.page.on("pageerror", lambda error: stacks.append(error.stack))
-    visit.page.reload()
-    quiz = Quiz(visit, "count")
+    visited.page.on("pageerror", lambda error: stacks.append(error.stack))
+    visited.page.reload()
+    quiz = Quiz(visited, "count")
     quiz.root.get_by_label("Number of alignments").fill("15")
     assert quiz.check().strip() == "Right." and quiz.solved().startswith("1 of 6")
     quiz.button("Clear my progress").click()
     assert quiz.solved() == "question 1 of 6"
     assert not any("crnn-widgets" in stack for stack in stacks)
-    visit.problems.clear()  # the theme's own scripts do mind
+    visited.problems.clear()  # the theme's own scripts do mind
 
 
-def test_what_else_is_stored_does_no_harm(visit):
+def test_what_else_is_stored_does_no_harm(visited):
     for text in ("no JSON", '{"a": 1}', "[1, null]"):
-        visit.page.evaluate("text => localStorage.setItem('crnn-progress', text)", text)
-        visit.page.reload()
-        assert Quiz(visit, "alignments").solved() == "question 1 of 4"
+        visited.page.evaluate("text => localStorage.setItem('crnn-progress', text)", text)
+        visited.page.reload()
+        assert Quiz(visited, "alignments").solved() == "question 1 of 4"
 
 
-@pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
-def test_accessible(chromium, address, scheme, width):
-    with Visit(chromium, address, "index.html", scheme=scheme, width=width) as visit:
+@everywhere
+def test_accessible(visit, address, scheme, width):
+    with visit(address, "index.html", scheme=scheme, width=width) as v:
         for name in quiz.QUESTIONS:
-            Quiz(visit, name).check()  # with its reasons
-        look(visit.page, f"quiz-{scheme}-{width}")
-        assert axe(visit.page) == []
-        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
-        targets = visit.page.locator(".crnn-widget :is(button, select, input[type=text], .learn-choices label)")
-        small = targets.evaluate_all("all => all.filter(e => e.getBoundingClientRect().height < 44).length")
-        assert targets.count() > 30 and small == 0
+            Quiz(v, name).check()  # with its reasons
+        targets = v.page.locator(".crnn-widget :is(button, select, input[type=text], .learn-choices label)")
+        assert targets.count() > 30
+        assert_open_to_everybody(v.page, f"quiz-{scheme}", width, targets)
         for name in quiz.QUESTIONS:
-            Quiz(visit, name).button("Another one").click()
-        assert axe(visit.page) == []
+            Quiz(v, name).button("Another one").click()
+        assert axe(v.page) == []

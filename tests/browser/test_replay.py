@@ -5,9 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from small_site import build
-from test_pages import axe, look
-from visits import Visit, served
+from visits import Finger, assert_open_to_everybody, everywhere
 
 from crnn_lib.widgets import host as widgets
 
@@ -36,25 +34,12 @@ LIVE = """async (film) => {
 }"""  # a kernel's model, played
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    page = "# The film\n\nA page.\n\n```{crnn-widget} replay\n```\n"
-    return build(tmp_path_factory.mktemp("replay"), {"index": page})
+SITE = {"index": "# The film\n\nA page.\n\n```{crnn-widget} replay\n```\n"}
 
 
-@pytest.fixture(scope="module")
-def address(site):
-    with served(site) as found:
-        yield found
-
-
-@pytest.fixture(params=["http", "file"])
-def replay(request, chromium, site):
-    place = request.getfixturevalue("address") if request.param == "http" else site.as_uri()
-    with Visit(chromium, place, "index.html") as visit:
-        yield Replay(visit)
-        assert visit.outside == []
-        assert visit.problems == []
+@pytest.fixture
+def replay(opened):
+    return Replay(opened())
 
 
 class Replay:
@@ -182,22 +167,12 @@ def test_mouse(replay):
 
 
 def test_touch(replay):
-    session = replay.visit.context.new_cdp_session(replay.page)
-    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 1})
-
-    def tap(where, share=0.5):
-        where.scroll_into_view_if_needed()
-        box = where.bounding_box()
-        point = {"x": box["x"] + share * box["width"], "y": box["y"] + box["height"] / 2}
-        session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
-        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        replay.page.wait_for_timeout(100)
-
-    tap(replay.button("Forward"))
+    finger = Finger(replay.visit)
+    finger.tap(replay.button("Forward"))
     assert replay.shows()["step"] == "1"
-    tap(replay.chart, 0.99)
+    finger.tap(replay.chart, 0.99)
     assert replay.shows()["step"] == str(STEPS[-1])
-    tap(replay.time, 0.02)
+    finger.tap(replay.time, 0.02)
     assert replay.shows()["step"] in ("0", "1")
 
 
@@ -248,24 +223,13 @@ def test_a_run_in_progress_is_followed(replay):
     assert replay.page.evaluate("model.get('running')") is True
 
 
-@pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
-def test_accessible(chromium, address, scheme, width):
-    with Visit(chromium, address, "index.html", scheme=scheme, width=width) as visit:
-        replay = Replay(visit)
+@everywhere
+def test_accessible(visit, address, scheme, width):
+    with visit(address, "index.html", scheme=scheme, width=width) as v:
+        replay = Replay(v)
         replay.press(*["ArrowRight"] * 22)
-        look(visit.page, f"replay-{scheme}-{width}")
-        assert axe(visit.page) == []
-        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
-        small = replay.root.locator("button, select, input").evaluate_all(
-            "all => all.map(e => e.getBoundingClientRect()).filter(b => b.height < 44 || b.width < 44).length"
-        )
-        assert small == 0
+        assert_open_to_everybody(v.page, f"replay-{scheme}", width, replay.root.locator("button, select, input"))
 
 
-def test_without_javascript_there_is_a_picture(chromium, site):
-    context = chromium.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(f"{site.as_uri()}/index.html")
-    picture = page.locator("crnn-widget img")
-    assert picture.is_visible() and "55dne at step 432" in picture.get_attribute("alt")
-    context.close()
+def test_without_javascript_there_is_a_sentence(without_scripts):
+    assert "55dne at step 432" in without_scripts.locator("crnn-widget p").inner_text()

@@ -1,7 +1,7 @@
 """The search, with a server and without: results with excerpts, and nothing but results for what is nowhere."""
 
 import pytest
-from visits import HTML
+from places import HTML
 
 pytestmark = pytest.mark.skipif(not (HTML / "search-pages.js").is_file(), reason="the book is not built: make book")
 

@@ -1,7 +1,6 @@
 """What a telephone, a narrow window and a dark page show of the widgets in the built book."""
 
 import pytest
-from visits import Visit
 
 PAGES = ["03_cnn_features", "04_map_to_sequence", "05_bilstm_context", "06_ctc_alignment", "07_decoding"]
 PAGES += ["08_training", "10_error_analysis", "12_playground", "laboratory"]
@@ -34,9 +33,9 @@ def live(visit):
 
 @pytest.mark.parametrize("width", [320, 360])
 @pytest.mark.parametrize("name", PAGES)
-def test_everything_stays_in_its_frame_and_fields_do_not_zoom(chromium, server, name, width):
-    with Visit(chromium, server, f"book/{name}.html", width=width) as visit:
-        for widget in live(visit):
+def test_everything_stays_in_its_frame_and_fields_do_not_zoom(visit, server, name, width):
+    with visit(server, f"book/{name}.html", width=width) as v:
+        for widget in live(v):
             assert widget.evaluate(OUTSIDE) == []
             fields = widget.locator('input:not([type="range"], [type="checkbox"], [type="radio"]), select')
             sizes = fields.evaluate_all("all => all.map((e) => getComputedStyle(e).fontSize)")
@@ -47,23 +46,23 @@ def test_everything_stays_in_its_frame_and_fields_do_not_zoom(chromium, server, 
 
 
 @pytest.mark.parametrize("name", PAGES[:-1])
-def test_no_pale_frame_about_a_widget_on_a_dark_page(chromium, server, name):
-    with Visit(chromium, server, f"book/{name}.html", scheme="dark") as visit:
-        for widget in live(visit):
+def test_no_pale_frame_about_a_widget_on_a_dark_page(visit, server, name):
+    with visit(server, f"book/{name}.html", scheme="dark") as v:
+        for widget in live(v):
             around = widget.evaluate("w => getComputedStyle(w.closest('.text_html') ?? w).backgroundColor")
             assert around == "rgba(0, 0, 0, 0)"
 
 
-def test_nothing_lies_over_the_buttons(chromium, server):
-    with Visit(chromium, server, "book/12_playground.html", width=390) as visit:
-        assert visit.page.locator("#pst-back-to-top").count() == 0
+def test_nothing_lies_over_the_buttons(visit, server):
+    with visit(server, "book/12_playground.html", width=390) as v:
+        assert v.page.locator("#pst-back-to-top").count() == 0
 
 
 @pytest.mark.parametrize("width", [1250, 1300, 1440])
-def test_the_laboratory_shows_all_columns_of_a_reader(chromium, server, width):
-    with Visit(chromium, server, "book/laboratory.html", width=width) as visit:
-        (lab,) = live(visit)
+def test_the_laboratory_shows_all_columns_of_a_reader(visit, server, width):
+    with visit(server, "book/laboratory.html", width=width) as v:
+        (lab,) = live(v)
         lab.get_by_label("Probabilities").first.select_option("reader")
-        visit.page.wait_for_function("() => document.querySelectorAll('.lab-head .lab-cell').length === 64")
+        v.page.wait_for_function("() => document.querySelectorAll('.lab-head .lab-cell').length === 64")
         hidden = "box => box.scrollWidth - box.clientWidth"
         assert lab.locator(".lab-stage > .lab-scroll").evaluate(hidden) == 0

@@ -1,7 +1,7 @@
 """A finger on the widgets: swiping up or down scrolls the page and changes nothing, a tap or a drag across acts."""
 
 import pytest
-from visits import Visit
+from visits import Finger
 
 PLACES = [  # page, kind of the widget, what the finger comes down on
     ("12_playground", "microscope", ".crnn-lane canvas"),
@@ -20,12 +20,11 @@ STATE = """root => JSON.stringify([
 ])"""
 
 
-class Finger:
-    """A finger over the middle of one part of a widget, on a telephone."""
+class Over(Finger):
+    """A finger over the middle of one part of a widget, on a telephone; it moves from there."""
 
     def __init__(self, visit, kind, part):
-        self.page = visit.page
-        self.session = visit.context.new_cdp_session(self.page)
+        super().__init__(visit)
         self.page.locator(f'crnn-widget[kind="{kind}"]').first.scroll_into_view_if_needed()
         self.root = self.page.locator(f'[data-crnn-widget="{kind}"]').first
         self.root.wait_for()
@@ -37,8 +36,7 @@ class Finger:
         self.place = box["x"] + 0.7 * box["width"], box["y"] + min(box["height"] / 2, 40)
 
     def send(self, kind, *points):
-        points = [{"x": self.place[0] + x, "y": self.place[1] + y} for x, y in points]
-        self.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        super().send(kind, *((self.place[0] + x, self.place[1] + y) for x, y in points))
 
     def swipe(self, x, y, steps=12):
         """By x, y pixels, in `steps` movements."""
@@ -54,11 +52,11 @@ class Finger:
 
 
 @pytest.fixture
-def touch(chromium, server, request):
+def touch(visit, server, request):
     page, kind, part = request.param
     options = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
-    with Visit(chromium, server, f"book/{page}.html", width=390, height=844, **options) as visit:
-        yield Finger(visit, kind, part)
+    with visit(server, f"book/{page}.html", width=390, height=844, **options) as v:
+        yield Over(v, kind, part)
 
 
 @pytest.mark.parametrize("touch", PLACES, indirect=True, ids=" ".join)

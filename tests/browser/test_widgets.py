@@ -3,66 +3,29 @@
 import functools
 import gzip
 import json
-import shutil
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
-from test_pages import axe, look
-from visits import ROOT, Visit, served
+from PIL import Image
+from visits import Finger, assert_open_to_everybody, axe, draw, everywhere
 
 from crnn_lib import assets, images, reader
 from crnn_lib.drawing import pen, skeletons
 from crnn_lib.widgets import host
 
-CONF = """
-import sys
-sys.path[:0] = {path!r}
-project, language, html_title = "pad", "en", "Pad"
-extensions = ["myst_nb", "crnn_widgets", "house", "lean", "policy"]
-html_theme, exclude_patterns, nb_execution_mode = "sphinx_book_theme", ["_build"], "off"
-html_static_path, html_css_files, html_favicon = ["_static"], ["house.css"], "_static/favicon.svg"
-html_context, html_theme_options = {{"default_mode": "auto"}}, {{"navbar_persistent": []}}
-nb_mime_priority_overrides, nb_ipywidgets_js = [["html", "text/html", 5]], {{}}
-"""
-PAGE = "# The pad\n\nDraw.\n\n```{crnn-widget} pad\n:sample: 2b7xy\n```\n\n```{toctree}\nplain\nfar\n```\n"
+SITE = {
+    "index": "# The pad\n\nDraw.\n\n```{crnn-widget} pad\n:sample: 2b7xy\n```\n",
+    "far": "# Far down\n\n" + "Words.\n\n" * 100 + "```{crnn-widget} pad\n:text: n7x\n```\n",
+    "plain": "# No widget here\n\nNone.\n",
+}
 TYPED = "n7x"
 STROKES = json.loads(json.dumps(skeletons.place(TYPED)))  # a fixture that the mouse repeats
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pad")
-    (folder / "conf.py").write_text(CONF.format(path=[str(ROOT / "book" / "_ext")]))
-    (folder / "index.md").write_text(PAGE)
-    (folder / "far.md").write_text("# Far down\n\n" + "Words.\n\n" * 100 + "```{crnn-widget} pad\n:text: n7x\n```\n")
-    (folder / "plain.md").write_text("# No widget here\n\nNone.\n")
-    shutil.copytree(ROOT / "book" / "_static", folder / "_static")
-    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(folder), str(folder / "_build")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder / "_build"
-
-
-@pytest.fixture(scope="session")
-def site_server(site):
-    with served(site) as address:
-        yield address
-
-
-@pytest.fixture(params=["http", "file"])
-def place(request, site):
-    return request.getfixturevalue("site_server") if request.param == "http" else site.as_uri()
-
-
 @pytest.fixture
-def pad(chromium, place):
-    with Visit(chromium, place, "index.html") as visit:
-        yield Pad(visit)
-        assert visit.outside == []
-        assert visit.problems == []
+def pad(opened):
+    return Pad(opened())
 
 
 class Pad:
@@ -121,18 +84,9 @@ class Pad:
 
     def draw(self, drawing):
         """With the mouse; returns the points that it passed, on the grid."""
-        box = self.canvas.bounding_box()
         passed = []
-        for stroke in drawing:
-            passed.append([])
-            for i, (x, y) in enumerate(stroke):
-                at = round(box["x"] + x / 128 * box["width"]), round(box["y"] + y / 32 * box["height"])
-                self.page.mouse.move(*at)
-                if i == 0:
-                    self.page.mouse.down()
-                passed[-1].append([(at[0] - box["x"]) / box["width"] * 128, (at[1] - box["y"]) / box["height"] * 32])
-            self.page.mouse.up()
-        return pen.quantise(passed)
+        self.do(lambda: passed.extend(draw(self.page, self.canvas, drawing)))
+        return passed
 
 
 def last_reader():
@@ -140,8 +94,7 @@ def last_reader():
 
 
 def test_drawn_strokes_are_read_as_torch_reads_them(pad):
-    passed = []
-    pad.do(lambda: passed.extend(pad.draw(STROKES)))
+    passed = pad.draw(STROKES)
     shown = pad.picture()
     assert np.abs(shown.astype(int) - pen.render(passed)).mean() < 0.5
     assert (shown < 128).sum() > 50
@@ -162,9 +115,8 @@ def test_small_writing_is_read(pad):
     pad.do(lambda: pad.root.get_by_label("Type").fill("wax"))
     assert pad.agrees_of(skeletons.place("wax")) == "wax"
     pad.do(lambda: pad.root.get_by_role("button", name="Clear").click())
-    passed = []
     small = [[[x * 0.4 + 2, y * 0.4 + 1] for x, y in stroke] for stroke in skeletons.place("wax")]
-    pad.do(lambda: passed.extend(pad.draw(small)))
+    passed = pad.draw(small)
     assert np.abs(pad.picture().astype(int) - pen.render(passed)).mean() < 0.5  # shown as drawn
     assert pad.agrees_of(passed) == "wax"
 
@@ -185,9 +137,9 @@ def test_sample_clear_and_undo(pad):
 
 
 def test_undo_takes_back_one_stroke(pad):
-    pad.do(lambda: pad.draw([[[10, 5], [10, 28]]]))
+    pad.draw([[[10, 5], [10, 28]]])
     one = pad.picture()
-    pad.do(lambda: pad.draw([[[40, 5], [60, 28]]]))
+    pad.draw([[[40, 5], [60, 28]]])
     assert not np.array_equal(pad.picture(), one)
     pad.do(lambda: pad.root.get_by_role("button", name="Undo").click())
     assert np.array_equal(pad.picture(), one)
@@ -233,8 +185,6 @@ def test_a_hostile_file_name_or_kind_is_shown_as_text(pad):
 
 
 def test_too_small_an_upload(pad, tmp_path):
-    from PIL import Image
-
     Image.new("L", (9, 3)).save(tmp_path / "tiny.png")
     pad.root.get_by_label("Image file").set_input_files(tmp_path / "tiny.png")
     pad.root.get_by_role("alert").wait_for()
@@ -264,25 +214,20 @@ def test_keyboard_only(pad):
 
 
 def test_touch(pad):
-    session = pad.visit.context.new_cdp_session(pad.page)
-    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 1})
-    box, top = pad.canvas.bounding_box(), pad.page.evaluate("scrollY")
-
-    def finger(kind, x=None, y=None):
-        at = [] if x is None else [{"x": box["x"] + x / 128 * box["width"], "y": box["y"] + y / 32 * box["height"]}]
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+    finger, box, top = Finger(pad.visit), pad.canvas.bounding_box(), pad.page.evaluate("scrollY")
+    points = [(30 + 2 * i, 6 + 2 * i) for i in range(10)]
 
     def swipe():
-        finger("touchStart", 30, 6)
-        for i in range(1, 10):
-            finger("touchMove", 30 + 2 * i, 6 + 2 * i)
-        finger("touchEnd")
+        for i, (x, y) in enumerate(points):
+            kind = "touchMove" if i else "touchStart"
+            finger.send(kind, (box["x"] + x / 128 * box["width"], box["y"] + y / 32 * box["height"]))
+        finger.send("touchEnd")
 
     pad.do(swipe)
     assert pad.page.evaluate("scrollY") == top  # the pad draws, the page does not scroll
     shown = pad.picture()
     assert (np.diag(shown[8:22, 32:46]) < 100).all()
-    pad.agrees_of([[[30 + 2 * i, 6 + 2 * i] for i in range(10)]])
+    pad.agrees_of([points])
 
 
 def test_spoiling_changes_what_is_read(pad):
@@ -298,69 +243,59 @@ def test_spoiling_changes_what_is_read(pad):
         assert np.array_equal(pad.picture(), clean), name
 
 
-@pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
-def test_accessible(chromium, site_server, scheme, width):
-    with Visit(chromium, site_server, "index.html", scheme=scheme, width=width) as visit:
-        pad = Pad(visit)
-        look(visit.page, f"pad-{scheme}-{width}")
-        assert axe(visit.page) == []
-        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
-        small = pad.root.locator("button, select, input, [role=application]").evaluate_all(
-            "all => all.map(e => e.getBoundingClientRect()).filter(b => b.height < 44 || b.width < 44).length"
-        )
-        assert small == 0
+@everywhere
+def test_accessible(visit, address, scheme, width):
+    with visit(address, "index.html", scheme=scheme, width=width) as v:
+        pad = Pad(v)
+        targets = pad.root.locator("button, select, input, [role=application]")
+        assert_open_to_everybody(v.page, f"pad-{scheme}", width, targets)
         pad.root.get_by_label("Type").fill("é")
-        assert axe(visit.page) == []
+        assert axe(v.page) == []
 
 
-def test_a_page_without_widgets_loads_none(chromium, site_server):
-    with Visit(chromium, site_server, "plain.html") as visit:
-        assert visit.page.locator("script[src*=crnn]").count() == 0
+def test_a_page_without_widgets_loads_none(visit, address):
+    with visit(address, "plain.html") as v:
+        assert v.page.locator("script[src*=crnn]").count() == 0
 
 
-def test_weights_wait_until_the_widget_is_near(chromium, site_server):
-    with Visit(chromium, site_server, "far.html") as visit:
-        scripts = visit.page.locator("script[src*=crnn-weights]")
-        visit.page.wait_for_timeout(300)
-        assert scripts.count() == 0 and visit.page.locator("canvas").count() == 0
-        assert visit.page.locator("crnn-widget img").get_attribute("alt").startswith("Example")
+def test_weights_wait_until_the_widget_is_near(visit, address):
+    with visit(address, "far.html") as v:
+        scripts = v.page.locator("script[src*=crnn-weights]")
+        v.page.wait_for_timeout(300)
+        assert scripts.count() == 0 and v.page.locator("canvas").count() == 0
+        assert v.page.locator("crnn-widget img").get_attribute("alt").startswith("The network reads this picture as")
         start = time.perf_counter()
-        visit.page.locator("crnn-widget").scroll_into_view_if_needed()
-        visit.page.locator('[data-crnn="text"]:not(:empty)').wait_for()
+        v.page.locator("crnn-widget").scroll_into_view_if_needed()
+        v.page.locator('[data-crnn="text"]:not(:empty)').wait_for()
         assert time.perf_counter() - start < 1
         assert scripts.count() == 1
-        assert visit.problems == []
+        assert v.problems == []
 
 
-def test_without_javascript_there_is_a_picture(chromium, site):
-    context = chromium.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(f"{site.as_uri()}/index.html")
-    picture = page.locator("crnn-widget img")
-    assert picture.is_visible()
-    assert "'2b7xy'" in picture.get_attribute("alt")
+def test_without_javascript_there_is_a_picture(without_scripts):
+    picture = without_scripts.locator("crnn-widget img")
+    assert picture.is_visible() and "'2b7xy'" in picture.get_attribute("alt")
     assert picture.evaluate("image => image.naturalWidth") == 200
-    context.close()
 
 
-def test_missing_weights_are_told(chromium, site_server):
+def test_missing_weights_are_told(chromium, address):
     context = chromium.new_context()
     context.route("**/crnn-weights-*", lambda route: route.abort())
     page = context.new_page()
-    page.goto(f"{site_server}/index.html")
+    page.goto(f"{address}/index.html")
     alert = page.locator("crnn-widget").get_by_role("alert")
     alert.wait_for()
     assert "cannot be loaded" in alert.inner_text()
     context.close()
 
 
-def test_quick_and_small(chromium, site, site_server):
+def test_quick_and_small(visit, site, address):
     sizes = {path.name: len(gzip.compress(path.read_bytes(), 9)) for path in (site / "_static").glob("crnn-*")}
     print(f"over the wire: {sizes}, together {sum(sizes.values())} bytes")
     assert sum(sizes.values()) <= 1_000_000, sizes
-    with Visit(chromium, site_server, "index.html") as visit:
-        Pad(visit)
-        times = visit.page.evaluate("""() => {
+    with visit(address, "index.html") as v:
+        Pad(v)
+        times = v.page.evaluate("""() => {
             const reader = crnn['page/engine.js'].createReader(crnn['page/engine.js'].fromBase64(crnnWeights.captcha));
             const image = Float32Array.from({length: 4096}, (_, i) => Math.sin(i));
             return Array.from({length: 20}, () => {

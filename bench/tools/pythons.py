@@ -1,6 +1,6 @@
 """The same results on every Python: images generated, a training, its evaluation, readings, compared to the last digit.
 
-    python bench/pythons.py PYTHON [PYTHON ...] [--captchas DIR]
+    python bench/tools/pythons.py PYTHON [PYTHON ...] [--captchas DIR]
 
 Each PYTHON is that of an environment of its own with the project's requirements:
 
@@ -23,7 +23,7 @@ from pathlib import Path
 from crnn_lib import assets
 from crnn_lib.files import environment, write_text
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PLACES = ("weights", "cpu_seconds")  # where a file lies, and how long it took
 TELL = "import json; from crnn_lib.files import environment; print(json.dumps(environment()))"
 
@@ -75,7 +75,7 @@ def main() -> None:
         print(about, file=sys.stderr, flush=True)
     first = next(iter(found.values()))
     result = {
-        "command": "python bench/pythons.py PYTHON PYTHON ... --captchas DIR",
+        "command": "python bench/tools/pythons.py PYTHON PYTHON ... --captchas DIR",
         "environment": environment(),
         "environments": where,
         "results": first,

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / "_build" / "launch"
 GITHUB = "https://github.com/owner/name"
 CHAPTERS = ["03_cnn_features", "12_playground"]

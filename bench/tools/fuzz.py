@@ -1,6 +1,6 @@
 """Thousands of damaged files, odd arguments and hostile messages: how many cases of each property, and what failed.
 
-    python bench/fuzz.py [--cases 2000] [--out data/results/fuzz.json]
+    python bench/tools/fuzz.py [--cases 2000] [--out data/results/fuzz.json]
 
 Runs the tests of tests/test_fuzz*.py with new random cases and reads from Hypothesis's statistics what was tried; the
 two properties that train take a tenth of the cases. Faults found earlier are tests of their own, in
@@ -21,7 +21,7 @@ import hypothesis
 from crnn_lib import assets
 from crnn_lib.files import environment, write_text
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
@@ -40,7 +40,7 @@ def main() -> int:
         print(done.stdout[-20_000:], f"pytest ended with {done.returncode}", file=sys.stderr, sep="\n")
         return 1
     head = {
-        "command": f"python bench/fuzz.py --cases {a.cases}",
+        "command": f"python bench/tools/fuzz.py --cases {a.cases}",
         "environment": environment() | {"hypothesis": hypothesis.__version__},
     }
     write_text(a.out, json.dumps(head | found, indent=1, ensure_ascii=False) + "\n")

@@ -5,21 +5,18 @@ import json
 import re
 import shutil
 import sys
-import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 from safetensors import SafetensorError, safe_open
-from test_fetch import Handler, zipped
 
 from crnn_lib.tools import cli, fetch
 
-ROOT = Path(__file__).resolve().parents[1]
-
+ROOT = Path(__file__).resolve().parents[2]
 IMAGES, EPOCHS, FOLDS = 60, 20, 3
-SPEED = 25_000  # bytes a second that the slow server sends
 
 
 @dataclass
@@ -37,35 +34,20 @@ class Command:
     state: str = ""  # the file that it goes on from; without it, what stands there before needs --fresh
 
 
-class SlowHandler(Handler):
-    """Sends like a slow network, so that a kill finds half a download."""
-
-    def setup(self):
-        super().setup()
-        send = self.wfile.write
-
-        def slowly(body):
-            for start in range(0, len(body), 8192):
-                send(body[start : start + 8192])
-                time.sleep(8192 / SPEED)
-
-        self.wfile.write = slowly
-
-
 def make_house(home):
     """A copy of the project for the commands, whose manifest is that of generated images; (house, images, zip)."""
     house, images = home / "house", home / "images"
     shutil.copytree(ROOT / "crnn_lib", house / "crnn_lib")
-    for folder in ("bench", "data"):
-        (house / folder).mkdir()
-    shutil.copy(ROOT / "bench" / "execute.py", house / "bench")
+    (house / "data").mkdir()
     assert cli.main(["data", "generate", "--out", str(images), "--count", str(IMAGES)]) == 0
     names = sorted(p.name for p in images.glob("*.png"))
     with open(house / "data" / "manifest.csv", "w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["file", "label", "kind", "sha256"])
         rows.writerows([n, n[6:-4], "pixels", fetch.digest(n, (images / n).read_bytes())] for n in names)
-    (home / "set.zip").write_bytes(zipped(images, names))
+    with zipfile.ZipFile(home / "set.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.write(images / name, f"captcha_images_v2/{name}")
     (home / "part").mkdir()
     for name in names[: IMAGES // 3]:
         shutil.copy(images / name, home / "part")
@@ -87,7 +69,7 @@ def commands(home, house, url):
     crossval = [*library, "crossval", *data, "--epochs", str(each), "--folds", str(FOLDS), "--out", "table.csv"]
     weights, part = house / "crnn_lib" / "assets" / "weights" / "captcha.safetensors", home / "part"
     get = [*library, "data", "fetch", "--out", "set", "--from"]
-    notebook = [sys.executable, str(house / "bench" / "execute.py"), "short.ipynb"]
+    notebook = [sys.executable, str(ROOT / "bench" / "tools" / "execute.py"), "short.ipynb"]
     return [
         Command("fetch", [*get, str(home / "set.zip")], "set", part, ".set.part/*", IMAGES),
         Command("fetch", [*get, url], "set", part, ".set.part/*", IMAGES, lambda scene: size(scene / ".set.zip.part")),

@@ -1,7 +1,7 @@
 """The label audit: which labels of the real set are wrong, by transcribing suspects and controls blind.
 
-    python bench/label_audit.py sheets --captchas DIR --out FOLDER [--controls 100] [--unsure 20] [--seed 0]
-    python bench/label_audit.py compare --out FOLDER TRANSCRIPTION.csv TRANSCRIPTION.csv
+    python bench/tools/label_audit.py sheets --captchas DIR --out FOLDER [--controls 100] [--unsure 20] [--seed 0]
+    python bench/tools/label_audit.py compare --out FOLDER TRANSCRIPTION.csv TRANSCRIPTION.csv
 
 `sheets` takes the out-of-fold readings in data/results/crossval.csv, chooses every image whose label and reading
 disagree, the least confident right ones and random controls, and draws them in random order on numbered sheets,
@@ -21,10 +21,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from crnn_lib import assets
 from crnn_lib.errors import UserError
 from crnn_lib.tools import audit
 
-READINGS = Path("data/results/crossval.csv")
 SCALE, COLUMNS, ROWS = 3, 2, 6  # each image enlarged so many times; a sheet of 12
 
 
@@ -65,13 +65,13 @@ def main() -> None:
     for p in (sheets, compare):
         p.add_argument("--out", type=Path, required=True)
     a = parser.parse_args()
-    rows = audit.read_rows(READINGS)
+    rows = audit.read_rows(assets.RESULTS / "crossval.csv")
     if a.verb == "sheets":
         return draw_sheets(audit.choose(rows, a.controls, a.unsure, a.seed), a.captchas, a.out)
     files = json.loads((a.out / "key.json").read_text())
     chosen = [row for row in rows if row.file in set(files)]
     verdicts = audit.compare(chosen, [read_transcription(path, files) for path in a.transcriptions])
-    audit.write_rows(verdicts, Path("data/label_audit.csv"))
+    audit.write_rows(verdicts, assets.DATA / "label_audit.csv")
     print(Counter(v.verdict for v in verdicts))
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import io
-import json
 import struct
 import zipfile
 import zlib
@@ -91,12 +90,6 @@ def sealed_png(content):
         result[end : end + 4] = struct.pack(">I", zlib.crc32(content[at + 4 : end]))
         at = end + 4
     return bytes(result)
-
-
-def safetensors(header, tensors, size=None):
-    """A safetensors file of a header (JSON, or its bytes) that may lie, also about its size."""
-    text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    return struct.pack("<Q", len(text) if size is None else size) + text + tensors
 
 
 def as_csv(rows):

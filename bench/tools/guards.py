@@ -1,6 +1,6 @@
 """Does the working tree compute what version 1.0.0 computed, to the last bit? Kept until version 2.0.0.
 
-    python bench/guards.py [--crossval DIR]
+    python bench/tools/guards.py [--crossval DIR]
 
 Version 1 is checked out of git's history into a worktree of its own, and both do the same work on this machine, one
 after the other: two epochs of training on the embedded set, straight and stopped after the first epoch; `predict` on
@@ -12,6 +12,7 @@ differ. No digest is stored: other processors round differently.
 import argparse
 import base64
 import hashlib
+import importlib
 import json
 import os
 import signal
@@ -22,9 +23,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from crnn_lib import reader
-
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 VERSION_1 = "aa74857ece23794e503aad72f5a25a70f021e170"
 SAMPLES = ROOT / "crnn_lib" / "assets" / "samples"
 MODELS = {"captcha": ("captcha", "captcha"), "pen": ("strokes", "pen")}  # name in version 1, and now
@@ -53,6 +52,18 @@ def version_1():
 
 
 # --- what one version computes; all of this runs in a process that imports that version ---
+def either(now: str, before: str):
+    """The module as this version names it, or as version 1 did."""
+    try:
+        return importlib.import_module(now)
+    except ModuleNotFoundError:
+        return importlib.import_module(before)
+
+
+def load(name: str):
+    return either("crnn_lib.reader", "crnn_lib.model").load(model_file(name))
+
+
 def digest(*parts: bytes) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
@@ -108,10 +119,9 @@ def by_onnx(name: str, folder: Path) -> str:
     import onnxruntime
 
     from crnn_lib import images
-    from crnn_lib.tools import export
 
-    network = reader.load(model_file(name))
-    export.to_onnx(network, folder / "model.onnx")
+    network = load(name)
+    either("crnn_lib.tools.export", "crnn_lib.export").to_onnx(network, folder / "model.onnx")
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
     size = network.config.height, network.config.width
     inputs = [images.load(path, *size)[None].numpy() for path in sorted(SAMPLES.glob("*.png"))]
@@ -123,11 +133,11 @@ def by_page(name: str) -> str:
     import py_mini_racer
 
     from crnn_lib import images
-    from crnn_lib.widgets import bundle, weights
+    from crnn_lib.widgets import weights
 
-    racer = py_mini_racer.MiniRacer()
-    racer.eval(bundle.flat() + V8 + "0")
-    racer.call("load", base64.b64encode(weights.to_bytes(reader.load(model_file(name)))).decode())
+    source, racer = either("crnn_lib.widgets.bundle", "crnn_lib.widgets.source"), py_mini_racer.MiniRacer()
+    racer.eval(getattr(source, "flat", source.joined)() + V8 + "0")
+    racer.call("load", base64.b64encode(weights.to_bytes(load(name))).decode())
     greys = [images.load_grey(path).round().astype("uint8") for path in sorted(SAMPLES.glob("*.png"))]
     found = [racer.call("logits", base64.b64encode(grey.tobytes()).decode(), *grey.shape) for grey in greys]
     return digest(np.array(found, dtype=np.float64).tobytes())

@@ -1,8 +1,8 @@
 """Kill -9 at random moments, then run again: nothing lost, nothing wrong? `make kills`.
 
-    python tests/kills.py [--kills 60] [--seed 0] [--out data/results/kills.json]
+    python bench/tools/kills.py [--kills 60] [--seed 0] [--out data/results/kills.json]
 
-Its name keeps it out of pytest's run, since it takes minutes. Each of fetch (from a zip, and from a slow server),
+Each of fetch (from a zip, and from a slow server),
 train, crossval, export and execute is run undisturbed first. Then it starts from the same earlier files, and its
 process group is killed: two times of three at a moment of the undisturbed duration, all parts of which get their turn,
 else up to 20 ms after its first, second, ... temporary file comes to sight. The same command follows, may be killed
@@ -29,10 +29,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from killed import ROOT, SlowHandler, commands, make_house
-from test_fetch import Server, contents
+from killed import commands, make_house
+from server import Server
 
+from crnn_lib import assets
 from crnn_lib.files import environment, write_text
+
+SPEED = 25_000  # bytes a second that the slow server sends
 
 
 def copy(source, target):
@@ -41,7 +44,7 @@ def copy(source, target):
 
 def read(path):
     """The bytes of a file, or of each file in a folder; None if there is nothing."""
-    return contents(path) if path.is_dir() else path.read_bytes() if path.exists() else None
+    return everything(path) if path.is_dir() else path.read_bytes() if path.exists() else None
 
 
 def everything(scene):
@@ -192,13 +195,12 @@ def main():
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=2, help="commands side by side")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "results" / "kills.json")
+    parser.add_argument("--out", type=Path, default=assets.RESULTS / "kills.json")
     a = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(a.jobs) as pool:
         home = Path(folder)
         house = make_house(home)
-        server = Server((home / "set.zip").read_bytes())
-        server.RequestHandlerClass = SlowHandler
+        server = Server((home / "set.zip").read_bytes(), SPEED)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         five = [
             Torture(command, home / f"{command.name}{i}", house, server, random.Random(a.seed + i))
@@ -210,7 +212,7 @@ def main():
     told = [one.about() | {"seconds": round(one.duration, 1), "runs": one.runs} for one in five]
     totals = {"kills": len(kills), "runs": sum(command["runs"] for command in told)}
     totals |= {key: sum(bool(kill[key]) for kill in kills) for key in ("lost", "wrong")}
-    result = {"command": "python tests/kills.py", "environment": environment(), "seed": a.seed, "totals": totals}
+    result = {"command": "python bench/tools/kills.py", "environment": environment(), "seed": a.seed, "totals": totals}
     write_text(a.out, json.dumps(result | {"commands": told, "kills": kills}, indent=1) + "\n")
     print(json.dumps(totals))
     return 1 if totals["lost"] or totals["wrong"] else 0
