@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 import torch
 
-from crnn_lib import assets, ctc, images, model, reader
+from crnn_lib import assets, ctc, images, model, reader, widgets
 from crnn_lib.drawing import captchas, pen, skeletons
 from crnn_lib.tools import export
 from crnn_lib.widgets import bundle, weights
@@ -75,23 +75,35 @@ def random_model(**shape):
 # --- the text itself ---
 
 
-def test_imports_name_what_the_modules_export():
+def test_imports_name_what_the_modules_export_and_no_widget_leans_on_another():
     racer = py_mini_racer.MiniRacer()
     racer.eval(f"{bundle.joined()}; const missing = []; 0")
-    assert {str(path.relative_to(bundle.FOLDER)) for path in bundle.FOLDER.rglob("*.js")} == set(
-        bundle.order("page/main.js")
-    )
-    for path in bundle.order("page/main.js"):
+    every = bundle.order(bundle.MAIN, *bundle.widgets())
+    assert sorted(every) == sorted(str(path.relative_to(bundle.FOLDER)) for path in bundle.FOLDER.rglob("*.js"))
+    for path in every:
         text = (bundle.FOLDER / path).read_text(encoding="utf-8")
-        found = re.findall(r'^import \{([^}]*)\} from "([^"]+)";$', text, re.MULTILINE)
+        found = list(bundle.IMPORT.finditer(text))
         assert len(found) == len(re.findall(r"^import\b", text, re.MULTILINE)), path
-        for wanted, other in found:
-            names = [name.split(" as ")[0].strip() for name in wanted.split(",") if name.strip()]
-            module = json.dumps(bundle.beside(path, other))
-            lacking = racer.eval(
-                f"JSON.stringify({json.dumps(names)}.filter((n) => modules[{module}][n] === undefined))"
-            )
+        for names, other in (match.groups() for match in found):
+            used = bundle.beside(path, other)
+            assert used.split("/")[0] in ("page", path.split("/")[0]), f"{path} imports {used}"
+            assert every.index(used) < every.index(path)  # in a circle this could not hold for all
+            names = [name.split(" as ")[0].strip() for name in names.split(",") if name.strip()]
+            lacking = racer.eval(f"JSON.stringify({names}.filter((n) => modules[{used!r}][n] === undefined))")
             assert json.loads(lacking) == [], path
+
+
+def test_a_registered_widget_is_its_module_s_kind():
+    """Adding a widget touches its own folder and one line: what the page knows follows from the registry."""
+    racer = py_mini_racer.MiniRacer()
+    racer.eval(f"{bundle.joined()}; 0")
+    for path in bundle.widgets():
+        module = path.removesuffix(".js").replace("/", ".")
+        kinds = [getattr(widgets, name).kind.default_value for name, at in widgets.WIDGETS.items() if at == module]
+        kind, name, mount = racer.eval(
+            f"(({{kind, name, mount}}) => [kind, name, typeof mount].join('|'))(modules[{path!r}])"
+        ).split("|")
+        assert [kind] == kinds and name and mount == "function"
 
 
 def test_both_forms_run():

@@ -36,7 +36,7 @@ SHAPES = [
 def js():
     """call(function, arguments): what JavaScript answers."""
     racer = py_mini_racer.MiniRacer()
-    racer.eval(bundle.flat("probes/crank.js", "probes/probes.js") + "0")
+    racer.eval(bundle.flat("probes/convolution.js", "probes/robustness.js") + "0")
     return lambda name, *arguments: json.loads(
         racer.eval(f"JSON.stringify({name}({', '.join(map(json.dumps, arguments))}))")
     )

@@ -1,12 +1,15 @@
 // The CTC laboratory: a label, a matrix of probabilities, and all that CTC makes of the two, with real numbers.
 import { resize } from "../page/images.js";
-import { element, greyCanvas, percent, setText, slider } from "../page/dom.js";
-import { loadFile, receivers } from "../pad/pad.js";
+import { element, greyCanvas, percent, setText, shortNumber, slider } from "../page/dom.js";
+import { SAMPLES } from "../page/embedded.js";
+import { loadFile, receivers } from "../page/sources.js";
 import { stripOf } from "../page/sight.js";
-import { analyseLabel, createGrid, createLines, createNumbers, explainCell, latticePainter, matrixPainter, rowName, shortNumber } from "./lab_view.js";
+import { analyseLabel, createGrid, createLines, createNumbers, explainCell, latticePainter, matrixPainter, rowName } from "./lab_view.js";
 import { createSession } from "./lab_state.js";
 import { createBeamBench, createCollapseToy, createPathList } from "./lab_toys.js";
 
+export const kind = "lab";
+export const name = "CTC laboratory";
 const PACE = 260; // milliseconds a cell, or a column where cells are many, while the recursion plays
 const SOURCES = { uniform: "uniform", random: "random", peaked: "peaked", reader: "the trained reader" };
 const QUANTITIES = { alpha: "α, forward", beta: "β, backward", occupancy: "occupancy" };
@@ -16,12 +19,12 @@ const QUANTITIES = { alpha: "α, forward", beta: "β, backward", occupancy: "occ
  * probabilities; where it is given, it is the source); the laboratory sets label, source, symbols and matrix.
  * @param {{root: HTMLElement, model: any, backend: any}} surroundings @returns {Promise<() => void>} takes it down
  */
-export async function mountLab({ root, model, backend }) {
+export async function mount({ root, model, backend }) {
   const session = createSession({ model, backend });
   let state = session.state;
   let view = { quantity: "alpha", scale: "linear", gradient: false, place: null, path: null, played: null };
   let [found, classes, timer, frame, pictured] = [null, [], null, 0, null];
-  const name = (c) => (c ? `“${state.symbols[c - 1]}”` : "blank");
+  const named = (c) => (c ? `“${state.symbols[c - 1]}”` : "blank");
   const sign = (c) => (c ? state.symbols[c - 1] : "-");
 
   // --- the parts ---
@@ -253,12 +256,12 @@ export async function mountLab({ root, model, backend }) {
 
   function show() {
     plane.style.setProperty("--lab-steps", String(found.T));
-    const names = classes.map((group) => (group.length > 1 ? ["rest", `the other ${group.length} classes`] : [sign(group[0]), name(group[0])]));
+    const names = classes.map((group) => (group.length > 1 ? ["rest", `the other ${group.length} classes`] : [sign(group[0]), named(group[0])]));
     matrix.draw(names, found.T, matrixPainter(found, classes, view.gradient));
     const S = found.extended.length;
     const paint = latticePainter(found, view.quantity, view.scale === "log");
     const seen = (t, s) => view.played === null || (view.quantity === "beta" ? (found.T - 1 - t) * S + S - 1 - s : t * S + s) < view.played;
-    lattice.draw(found.extended.map((c, s) => [sign(c), rowName(found.extended, s, name)]), found.T, (t, s) => (seen(t, s) ? paint(t, s) : null));
+    lattice.draw(found.extended.map((c, s) => [sign(c), rowName(found.extended, s, named)]), found.T, (t, s) => (seen(t, s) ? paint(t, s) : null));
     quantity.value = view.quantity;
     setText(legend, `Matrix: ${view.gradient ? "orange with a plus is too much and will fall, purple with a minus is too little and will rise" : "dark is 0, bright is 1"}. Lattice: ${view.scale === "log" ? "bright is the largest, dark the smallest above 0" : view.quantity === "occupancy" ? "dark is 0, bright is 1" : "bright is the largest of its column"}; empty cells hold nothing.`);
     showPlace();
@@ -278,13 +281,13 @@ export async function mountLab({ root, model, backend }) {
     edit.node.classList.toggle("lab-idle", !single);
     matrix.node.classList.toggle("lab-active", place?.grid === "matrix");
     lattice.node.classList.toggle("lab-active", Boolean(cell));
-    if (cell) setText(details, explainCell(found, view.quantity, cell.t, cell.s, name));
+    if (cell) setText(details, explainCell(found, view.quantity, cell.t, cell.s, named));
     else if (single) {
       const c = chosen();
       const p = Math.exp(found.logProbs[place.t][c]);
       const g = found.gradient[place.t][c];
       edit.show(Number(p.toFixed(2)));
-      setText(details, `Step t = ${place.t}, ${name(c)}: p = ${shortNumber(p)}, occupancy = ${shortNumber(found.mass[place.t][c])}, gradient p − occupancy = ${shortNumber(g)}${Math.abs(g) < 5e-4 ? "" : g > 0 ? ", so a step will lower it" : ", so a step will raise it"}. Change p by the keys + and −, or by the slider: the column is scaled to sum to 1.`);
+      setText(details, `Step t = ${place.t}, ${named(c)}: p = ${shortNumber(p)}, occupancy = ${shortNumber(found.mass[place.t][c])}, gradient p − occupancy = ${shortNumber(g)}${Math.abs(g) < 5e-4 ? "" : g > 0 ? ", so a step will lower it" : ", so a step will raise it"}. Change p by the keys + and −, or by the slider: the column is scaled to sum to 1.`);
     } else setText(details, place ? "The classes that hardly matter here, together." : "Choose a cell, by pointer or with Tab and the arrow keys: its arithmetic is told here.");
     peek(null);
   }
@@ -309,8 +312,8 @@ export async function mountLab({ root, model, backend }) {
       strip.style.width = `${(100 * (last - first + 1)) / state.config.width}%`;
       words.push(`sees the image's pixel columns ${first} to ${last}`);
     }
-    words.push(`most probable there: ${name(top)} (${percent(Math.exp(row[top]))})`);
-    if (found.best) words.push(`on the best path: ${rowName(found.extended, found.best[at], name)}`);
+    words.push(`most probable there: ${named(top)} (${percent(Math.exp(row[top]))})`);
+    if (found.best) words.push(`on the best path: ${rowName(found.extended, found.best[at], named)}`);
     setText(link, `${words.join("; ")}.`);
   }
 

@@ -1,8 +1,9 @@
 // The laboratory's memory: a label, a matrix of log-probabilities with its letters, where it came from, and what was before.
-import { gradientStep, logSoftmax, peakedMatrix, randomFrom, randomMatrix, uniformMatrix, withProbability } from "../page/ctc.js";
+import { gradientStep, logSoftmax, peakedMatrix, randomMatrix, uniformMatrix, withProbability } from "../page/ctc.js";
 import { greedyDecode } from "../page/decode.js";
 import { standardise } from "../page/images.js";
-import { loadSample } from "../pad/pad.js";
+import { randomFrom } from "../page/random.js";
+import { loadSample } from "../page/sources.js";
 
 const LETTERS = 12; // the longest label
 const RATE = 1; // of gradient descent on the logits

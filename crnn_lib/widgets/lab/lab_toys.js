@@ -1,8 +1,9 @@
 // Three smaller benches of the laboratory: a list of alignments, collapsing a path by hand, prefix beam search step by step.
 import { beamMass, beamStep, exhaustive, firstBeams, listCells, pathLogProb, sampleCells, uniformMatrix } from "../page/ctc.js";
-import { element, percent, setText, slider } from "../page/dom.js";
-import { shortNumber, svgElement } from "./lab_view.js";
+import { element, percent, setText, shortNumber, slider, svgElement } from "../page/dom.js";
+import { randomFrom } from "../page/random.js";
 
+const random = randomFrom(1);
 const BOX = 36; // a symbol's place in the ribbons' drawing
 const LONGEST = 32;
 const FEW = 60; // alignments that are all listed
@@ -13,7 +14,7 @@ function somePaths({ logProbs, target, T, count }) {
   if (count <= BigInt(FEW)) return listCells(target, T, FEW).map((cells) => ({ cells, times: 1 }));
   const drawn = new Map();
   for (let i = 0; i < SHOWN; i++) {
-    const cells = sampleCells(logProbs, target, Math.random);
+    const cells = sampleCells(logProbs, target, random);
     if (!cells) break;
     drawn.set(String(cells), { cells, times: (drawn.get(String(cells))?.times ?? 0) + 1 });
   }
@@ -101,7 +102,7 @@ export function createCollapseToy(current) {
   }
   function draw() {
     const { found, symbols } = current();
-    const cells = sampleCells(uniformMatrix(found.T, symbols.length + 1), found.target, Math.random);
+    const cells = sampleCells(uniformMatrix(found.T, symbols.length + 1), found.target, random);
     if (!cells) return setText(words, "No path of so few steps spells the label.");
     input.value = cells.map((s) => (found.extended[s] ? symbols[found.extended[s] - 1] : "-")).join("");
     show();

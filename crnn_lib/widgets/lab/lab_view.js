@@ -1,16 +1,8 @@
 // What the laboratory shows: grids of coloured numbers, lines over the lattice, and a cell's arithmetic in words.
 import { bestCells, cellPosterior, countAlignments, ctcGradient, extend, forward, backward, logLikelihood, occupancy, pathLogProb, predecessors, repeats, successors } from "../page/ctc.js";
 import { collapse } from "../page/decode.js";
-import { element, percent, setText, visible } from "../page/dom.js";
+import { element, percent, setText, shortNumber, svgElement } from "../page/dom.js";
 import { colourOf } from "../page/sight.js";
-
-/** A number for people: three digits, never a misleading 0. */
-export function shortNumber(v) {
-  if (v === 0) return "0";
-  if (!Number.isFinite(v)) return v > 0 ? "∞" : "−∞";
-  const text = Math.abs(v) >= 0.001 && Math.abs(v) < 1e5 ? String(Number(v.toPrecision(3))) : v.toExponential(1);
-  return text.replace(/-/g, "−");
-}
 
 /** A number for a narrow cell: .25 or −3.2. */
 function tinyNumber(v) {
@@ -148,14 +140,6 @@ export function createGrid({ label, hook, onselect, onpeek, onkey }) {
     event.preventDefault();
   });
   return { node, draw, select, point };
-}
-
-/** An element of a drawing. */
-export function svgElement(tag, attributes, ...children) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children.map((child) => (typeof child === "string" ? visible(child) : child)));
-  return made;
 }
 
 /** Lines over the lattice: a path through cells, and what leads into one cell (or out of it, backwards). */

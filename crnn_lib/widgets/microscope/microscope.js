@@ -4,6 +4,8 @@ import { element, latest, percent, setText, slider } from "../page/dom.js";
 import { chooser, createLane, heat, inkCanvas, inspect } from "../page/lanes.js";
 import { sightOf, spansOf, stageSight, stripOf, topClasses } from "../page/sight.js";
 
+export const kind = "microscope";
+export const name = "Microscope";
 const TILES = { across: 4, width: 186, height: 46, gap: 8 }; // tiles of the feature maps, canvas pixels
 const EACH = 0.8; // rem: a class's row in the probabilities
 const TITLES = {
@@ -58,7 +60,7 @@ function pathCanvas(path, spans, symbols) {
  * Put a microscope into `root`. The model's fields: sample, strokes, grey, unfold (names of stages, open at the start), step,
  * stage and map (the feature maps shown first); it sets step, reading and confidence.
  */
-export async function mountMicroscope({ root, model, backend }) {
+export async function mount({ root, model, backend }) {
   /** @type {any} what is seen: the reading, its path and spans */
   let seen = null;
   let picture = null;

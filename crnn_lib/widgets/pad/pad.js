@@ -1,76 +1,24 @@
 // The pad: draw, type, pick or load a picture, spoil it, and see at once what the network reads.
-import { fromBase64 } from "../page/engine.js";
 import { beamSearch, greedyDecode, labelLogProb } from "../page/decode.js";
-import { HEIGHT, WIDTH, blur, fromRGBA, resize, rotate, standardise } from "../page/images.js";
+import { spoil } from "../page/damage.js";
+import { SAMPLES } from "../page/embedded.js";
+import { HEIGHT, WIDTH, resize, standardise } from "../page/images.js";
+import { loadFile, loadSample, receivers } from "../page/sources.js";
 import { renderStrokes, strokesImage } from "../page/strokes.js";
 import { placeText } from "../page/write.js";
 import { element, greyCanvas, latest, percent, setText, slider } from "../page/dom.js";
 
+export const kind = "pad";
+export const name = "Drawing pad and reader";
 const SCALE = 6; // canvas pixels to an image pixel
-const MAX_BYTES = 40_000_000;
-const MAX_PIXELS = 40_000_000;
-const MIN_SIDE = 4;
 const BEAM = 8;
-
-/** Who is handed a pad's picture: the widgets of its page, or in a notebook of its kernel, since these share this module.
- *  @type {Set<(picture: {grey: Grey, drawn: boolean}) => void>} */
-export const receivers = new Set();
-
-/** The grey levels of an image file, or a clear error. @param {File} file @returns {Promise<Grey>} */
-export async function loadFile(file) {
-  const name = `"${file.name}"`;
-  if (!file.size) throw new Error(`${name} is empty (0 bytes)`);
-  if (file.size > MAX_BYTES) throw new Error(`${name} is too large: the limit is 40 megabytes`);
-  const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" }).catch(() => {
-    throw new Error(`${name} is not an image: it is none of PNG, JPEG, GIF, BMP, WEBP, or its start is lost`);
-  });
-  const { width, height } = bitmap;
-  if (width * height > MAX_PIXELS) throw new Error(`${name} is too large: ${width} x ${height}, the limit is 40 million pixels`);
-  if (Math.min(width, height) < MIN_SIDE) throw new Error(`${name} is too small: ${width} x ${height}, the least side is ${MIN_SIDE}`);
-  const canvas = element("canvas", { width, height });
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(bitmap, 0, 0);
-  return fromRGBA(context.getImageData(0, 0, width, height).data, height, width);
-}
-
-/** One of the embedded samples: bytes, deflated, so that no canvas is read back. @param {string} name @returns {Promise<Grey>} */
-export async function loadSample(name) {
-  if (!Object.hasOwn(SAMPLES, name)) throw new Error(`there is no sample "${name}"`);
-  const { height, width, pixels } = SAMPLES[name];
-  const stream = new Blob([fromBase64(pixels)]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return { data: Float32Array.from(new Uint8Array(await new Response(stream).arrayBuffer())), height, width };
-}
-
-/** `count` curves across a picture (H, W), the same ones each time. @returns {number[][][]} */
-export function noiseLines(count, H, W) {
-  let seed = 12345;
-  const random = () => (seed = (seed * 1103515245 + 12345) % 2147483648) / 2147483648;
-  return Array.from({ length: count }, () => {
-    const [from, to, bow] = [random(), random(), random() - 0.5];
-    return Array.from({ length: 17 }, (_, i) => {
-      const t = i / 16;
-      return [t * W, H * (from + (to - from) * t + bow * 4 * t * (1 - t))];
-    });
-  });
-}
-
-/** A picture turned, crossed by lines and blurred, in that order. @param {Grey} grey */
-export function spoil(grey, { rotation = 0, lines = 0, soft = 0 }) {
-  const { height, width } = grey;
-  let result = rotation ? rotate(grey, rotation) : grey;
-  if (lines) {
-    const ink = renderStrokes(noiseLines(lines, height, width), (1.6 * height) / HEIGHT, height, width);
-    result = { height, width, data: result.data.map((value, i) => Math.min(value, ink[i])) };
-  }
-  return soft ? blur(result, (soft * height) / HEIGHT) : result;
-}
 
 /**
  * Put a pad into `root`. The model's fields: strokes, thickness, sample, given, rotation, lines, blur; the pad
  * sets strokes, sample, reading, confidence and picture (the bytes (32, 128) that it shows).
  * @param {{root: HTMLElement, model: any, backend: any}} surroundings @returns {Promise<() => void>} takes it down
  */
-export async function mountPad({ root, model, backend }) {
+export async function mount({ root, model, backend }) {
   const settings = {
     thickness: model.get("thickness") ?? 2, rotation: model.get("rotation") ?? 0,
     lines: model.get("lines") ?? 0, soft: model.get("blur") ?? 0,

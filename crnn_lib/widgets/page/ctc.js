@@ -195,14 +195,6 @@ export function withProbability(logProbs, t, c, p) {
   return logProbs.map((row, i) => (i === t ? row.map((v, k) => (k === c ? Math.log(p) : share(v))) : row));
 }
 
-/** Numbers in [0, 1), the same ones for the same seed (Park and Miller 1988). */
-export function randomFrom(seed) {
-  let state = (seed % 2147483646) + 1;
-  const next = () => (state = (state * 16807) % 2147483647) / 2147483647;
-  next();
-  return next;
-}
-
 /** Matrices to start from: all classes alike; normal logits; a clear letter in the middle of each letter's share. */
 export function uniformMatrix(T, K) {
   return Array.from({ length: T }, () => new Array(K).fill(-Math.log(K)));

@@ -99,6 +99,22 @@ export function percent(p) {
   return p < 0.001 ? "< 0.1 %" : p > 0.9995 ? "> 99.9 %" : `${(100 * p).toFixed(1)} %`;
 }
 
+/** A number for people: three digits, never a misleading 0. */
+export function shortNumber(v) {
+  if (v === 0) return "0";
+  if (!Number.isFinite(v)) return v > 0 ? "∞" : "−∞";
+  const text = Math.abs(v) >= 0.001 && Math.abs(v) < 1e5 ? String(Number(v.toPrecision(3))) : v.toExponential(1);
+  return text.replace(/-/g, "−");
+}
+
+/** An element of a drawing. */
+export function svgElement(tag, attributes, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children.map((child) => (typeof child === "string" ? visible(child) : child)));
+  return made;
+}
+
 /** A grey picture (H, W) on a canvas of its own size. @param {ArrayLike<number>} data */
 export function greyCanvas(data, H, W) {
   const canvas = document.createElement("canvas");

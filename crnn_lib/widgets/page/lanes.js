@@ -4,7 +4,8 @@ import { fromBase64 } from "./engine.js";
 import { standardise } from "./images.js";
 import { renderStrokes, strokesImage } from "./strokes.js";
 import { placeText } from "./write.js";
-import { loadFile, loadSample, receivers } from "../pad/pad.js";
+import { SAMPLES } from "./embedded.js";
+import { loadFile, loadSample, receivers } from "./sources.js";
 import { element, greyCanvas, onPoint, setText } from "./dom.js";
 import { colourOf } from "./sight.js";
 

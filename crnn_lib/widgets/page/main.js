@@ -2,34 +2,22 @@
 import { fromBase64 } from "./engine.js";
 import { createBackend } from "./backend.js";
 import { element } from "./dom.js";
-import { mountPad } from "../pad/pad.js";
-import { mountMicroscope } from "../microscope/microscope.js";
-import { mountConvolution, mountPooling } from "../probes/crank.js";
-import { mountColumns, mountContext, mountDecoding, mountRobustness } from "../probes/probes.js";
-import { mountLab } from "../lab/lab.js";
-import { mountReplay } from "../replay/replay.js";
-import { mountQuiz } from "../quiz/quiz.js";
+/** @typedef {{kind: string, name: string, mount: (place: {root: HTMLElement, model: any, backend: any}) => Promise<any>}} Widget
+ *  a widget's module: `name` is what a screen reader calls it */
+/** @type {Map<string, Widget>} */
+const WIDGETS = new Map();
 
-const WIDGETS = {
-  pad: ["Drawing pad and reader", mountPad],
-  microscope: ["Microscope", mountMicroscope],
-  "probe-convolution": ["Convolution by hand", mountConvolution],
-  "probe-pooling": ["Pooling by hand", mountPooling],
-  "probe-columns": ["What a time step sees", mountColumns],
-  "probe-context": ["What hidden columns change", mountContext],
-  "probe-decoding": ["Greedy against beam search", mountDecoding],
-  "probe-robustness": ["Damage and reading", mountRobustness],
-  lab: ["CTC laboratory", mountLab],
-  replay: ["Training replay", mountReplay],
-  quiz: ["Exercise", mountQuiz],
-};
+/** What bundle.py calls with the module of each registered widget. @param {Widget} widget */
+export function register(widget) {
+  WIDGETS.set(widget.kind, widget);
+}
 
 /** A widget of `kind` in a new root element. The root is returned when it shows its first reading. */
 async function mount(kind, model, backend, place) {
-  if (!Object.hasOwn(WIDGETS, kind)) throw new Error(`there is no widget "${kind}"`);
-  const [name, put] = WIDGETS[kind];
-  const root = element("div", { class: "crnn-widget", "data-crnn-widget": kind, role: "group", "aria-label": name });
-  const takeDown = await put({ root, model, backend });
+  const widget = WIDGETS.get(kind);
+  if (!widget) throw new Error(`there is no widget "${kind}"`);
+  const root = element("div", { class: "crnn-widget", "data-crnn-widget": kind, role: "group", "aria-label": widget.name });
+  const takeDown = await widget.mount({ root, model, backend });
   place(root);
   return takeDown;
 }

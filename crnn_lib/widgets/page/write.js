@@ -1,4 +1,5 @@
-// Typed text as pen strokes: crnn_lib/drawing/skeletons.py in JavaScript, with the plainest form of each symbol (SKELETONS).
+// Typed text as pen strokes: crnn_lib/drawing/skeletons.py in JavaScript.
+import { SKELETONS } from "./embedded.js";
 import { quantise } from "./strokes.js";
 
 const CAP = 20; // units from the top of `l` to the baseline

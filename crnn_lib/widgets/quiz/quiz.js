@@ -2,8 +2,10 @@
 import { collapse } from "../page/decode.js";
 import { countAlignments, extend, forward, logLikelihood, predecessors, repeats } from "../page/ctc.js";
 import { element, setText } from "../page/dom.js";
-import { createCurves } from "../replay/replay.js";
+import { createCurves } from "../page/chart.js";
 
+export const kind = "quiz";
+export const name = "Exercise";
 const PROGRESS = "crnn-progress"; // the key in this browser's own storage, and the event that tells of a change
 const DASH = "-"; // the blank, as it is written
 const spelt = (text) => text || "the empty text";
@@ -325,7 +327,7 @@ const QUIZZES = {
 };
 
 /** Put the exercise that the model's field `name` names into `root`. */
-export async function mountQuiz({ root, model, backend }) {
+export async function mount({ root, model, backend }) {
   const name = model.get("name");
   if (name === "plateau") {
     const recording = await backend.data("replay");
