@@ -367,7 +367,7 @@ def test_turning_and_blurring_leave_the_picture_whole(js):
 
     sd = 1.3
     expected = gaussian_filter(picture.astype(float), sd * 20 / 32, mode="nearest", truncate=3 + 1e-9, radius=3)
-    assert spoilt(soft=sd) == pytest.approx(expected, abs=1e-3)
+    assert spoilt(blur=sd) == pytest.approx(expected, abs=1e-3)
     lined = spoilt(lines=4)
     assert (lined <= picture).all() and (lined < picture).sum() > 60
     assert np.array_equal(spoilt(lines=4), lined)
@@ -391,7 +391,7 @@ def certain(text):
 
 CLEF_READER = """
 const clefBackend = {
-  readers: ["clef"], reader: async () => readers.clef, infer: async (_, image, H, W) => readers.clef.infer(image, H, W),
+  readers: ["clef"], reader: async () => readers.clef,
 };
 const blankPicture = { grey: { data: new Float32Array(4096), height: 32, width: 128 }, drawn: false };
 var inspected = null, kept = null;
@@ -400,13 +400,12 @@ async function look() {
   inspected = { K, symbols, text: spell([2, 3]) };
 }
 async function begun(fields, then) {
-  const set = (name, value) => { fields[name] = value; };
-  const model = { get: (name) => fields[name], set, save_changes() {} };
+  const model = { get: (name) => fields[name], save: (changes) => Object.assign(fields, changes) };
   const session = createSession({ model, backend: clefBackend });
   await session.begin();
   await then(session);
   session.save();
-  kept = { ...fields, K: session.state.logProbs[0].length, why: session.complaint("\\u{1f601}") };
+  kept = { ...fields, K: session.state().logProbs[0].length, why: session.complaint("\\u{1f601}") };
 }
 0
 """

@@ -21,6 +21,10 @@ IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|const|class) (\w+))", re.MULTILINE)
 TOP = re.compile(r"^(?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
 MAIN = "page/main.js"
+# What V8 has without a browser: the page asks the browser.
+ATOB = (
+    "globalThis.atob ??= (text) => Array.from(Uint8Array.fromBase64(text), (v) => String.fromCharCode(v)).join('');\n"
+)
 EMBEDDED = "page/embedded.js"  # which exports nothing but empty objects: they are filled here
 
 
@@ -46,7 +50,7 @@ def joined(*paths: str) -> str:
 def flat(*paths: str) -> str:
     """The same with every top-level name of theirs a global one, for who asks single functions: tests, benchmarks."""
     scoped = "".join(_scoped(path, TOP) for path in order(*paths or [MAIN, *widgets()]))
-    return f"const modules = {{}};\n{scoped}Object.assign(globalThis, ...Object.values(modules));\n"
+    return f"{ATOB}const modules = {{}};\n{scoped}Object.assign(globalThis, ...Object.values(modules));\n"
 
 
 def _scoped(path: str, names: re.Pattern[str]) -> str:

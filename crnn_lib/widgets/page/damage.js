@@ -3,13 +3,15 @@ import { HEIGHT } from "./images.js";
 import { randomFrom } from "./random.js";
 import { renderStrokes } from "./strokes.js";
 
+/** @typedef {import("./images.js").Grey} Grey */
+
 /** Turned by `degrees` (positive: clockwise) about its centre, bilinear, white outside. @param {Grey} grey @returns {Grey} */
 export function rotate({ data, height, width }, degrees) {
   const cos = Math.cos((degrees * Math.PI) / 180);
   const sin = Math.sin((degrees * Math.PI) / 180);
   const at = (x, y) => (x >= 0 && x < width && y >= 0 && y < height ? data[y * width + x] : 255);
   const result = new Float32Array(data.length);
-  for (let row = 0; row < height; row++)
+  for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
       const x = column - (width - 1) / 2;
       const y = row - (height - 1) / 2;
@@ -21,6 +23,7 @@ export function rotate({ data, height, width }, degrees) {
       const lower = at(i, j + 1) * (i + 1 - u) + at(i + 1, j + 1) * (u - i);
       result[row * width + column] = upper * (j + 1 - v) + lower * (v - j);
     }
+  }
   return { data: result, height, width };
 }
 
@@ -31,13 +34,15 @@ export function blur({ data, height, width }, sd) {
   const total = kernel.reduce((a, b) => a + b, 0);
   const along = (source, size, step, other, otherStep) => {
     const result = new Float32Array(source.length);
-    for (let o = 0; o < other; o++)
+    for (let o = 0; o < other; o++) {
       for (let i = 0; i < size; i++) {
         let sum = 0;
-        for (let k = -reach; k <= reach; k++)
+        for (let k = -reach; k <= reach; k++) {
           sum += kernel[k + reach] * source[o * otherStep + Math.min(Math.max(i + k, 0), size - 1) * step];
+        }
         result[o * otherStep + i * step] = sum / total;
       }
+    }
     return result;
   };
   return { data: along(along(data, width, 1, height, width), height, width, width, 1), height, width };
@@ -56,12 +61,12 @@ export function noiseLines(count, H, W) {
 }
 
 /** A picture turned, crossed by lines and blurred, in that order. @param {Grey} grey */
-export function spoil(grey, { rotation = 0, lines = 0, soft = 0 }) {
+export function spoil(grey, { rotation = 0, lines = 0, blur: sd = 0 }) {
   const { height, width } = grey;
   let result = rotation ? rotate(grey, rotation) : grey;
   if (lines) {
     const ink = renderStrokes(noiseLines(lines, height, width), (1.6 * height) / HEIGHT, height, width);
     result = { height, width, data: result.data.map((value, i) => Math.min(value, ink[i])) };
   }
-  return soft ? blur(result, (soft * height) / HEIGHT) : result;
+  return sd ? blur(result, (sd * height) / HEIGHT) : result;
 }

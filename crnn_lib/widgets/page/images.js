@@ -39,19 +39,25 @@ export function resize({ data, height, width }, H, W) {
   const across = taps(width, W);
   const down = taps(height, H);
   const rows = new Float64Array(height * W);
-  for (let y = 0; y < height; y++)
+  for (let y = 0; y < height; y++) {
     for (let x = 0; x < W; x++) {
       let sum = 0;
-      for (let k = x * across.count, end = k + across.count; k < end; k++) sum += across.weight[k] * data[y * width + across.index[k]];
+      for (let k = x * across.count, end = k + across.count; k < end; k++) {
+        sum += across.weight[k] * data[y * width + across.index[k]];
+      }
       rows[y * W + x] = sum;
     }
+  }
   const result = new Float32Array(H * W);
-  for (let y = 0; y < H; y++)
+  for (let y = 0; y < H; y++) {
     for (let x = 0; x < W; x++) {
       let sum = 0;
-      for (let k = y * down.count, end = k + down.count; k < end; k++) sum += down.weight[k] * rows[down.index[k] * W + x];
+      for (let k = y * down.count, end = k + down.count; k < end; k++) {
+        sum += down.weight[k] * rows[down.index[k] * W + x];
+      }
       result[y * W + x] = sum;
     }
+  }
   return { data: result, height: H, width: W };
 }
 

@@ -1,60 +1,69 @@
-// Chapter 4: what a time step sees.
-import { element, setText, slider } from "../page/dom.js";
-import { createLane, inkCanvas, inspect } from "../page/lanes.js";
+// Chapter 4: what a time step sees, for pools of your choice, and whether a label still fits.
+import { button, choice, field, slider, textInput } from "../page/controls.js";
+import { markup, part, setText } from "../page/dom.js";
+import { createLane, inkCanvas } from "../page/lanes.js";
 import { neededSteps, pooledSize, sightOf, stripOf } from "../page/sight.js";
-import { note, probeFrame } from "./frame.js";
+import { createProbe } from "./frame.js";
 
 export const kind = "probe-columns";
 export const name = "What a time step sees";
-
 const POOLS = ["2,2", "2,1", "1,1", "1,2", "2,4"];
 
-/** Chapter 4: what a time step sees, for pools of your choice, and whether a label still fits. */
-export async function mount({ root, model, backend }) {
+/** @param {import("../page/main.js").Place} place */
+export async function mount(place) {
+  const { model, backend, root } = place;
   const own = (await backend.reader(backend.readers[0])).config;
   let t = model.get("step") ?? 16;
   let pools = own.pools;
-  let known = null; // the picture as the reader gets it
-  const lane = createLane({ label: "The image cut into time steps; outside of the strip it is dimmed", height: 192, onplace: (part) => go(Math.floor(part * steps())) });
+  const go = (/** @type {number} */ step) => step !== t && ((t = step), redraw());
   const steps = () => pooledSize(own.width, pools.map(([, h]) => h));
-  const label = element("input", { type: "text", maxlength: 24, value: model.get("label") ?? "mm22m", autocomplete: "off", spellcheck: "false", autocapitalize: "none", oninput: () => view.redraw() });
-  const selects = own.pools.map(([v, h], i) => {
-    const select = element("select", { onchange: () => (gather(), view.redraw()) });
-    select.append(...[...new Set([...POOLS, `${v},${h}`])].map((pool) => element("option", { value: pool }, pool.replace(",", " × "))));
-    select.value = `${v},${h}`;
-    return element("label", { class: "crnn-field" }, element("span", {}, `Pool ${i + 1}`), select);
+  const lane = createLane({
+    label: "The image cut into time steps; outside of the strip it is dimmed",
+    height: 192,
+    onplace: (place) => go(Math.floor(place * steps())),
   });
-  const gather = () => (pools = selects.map((node) => node.querySelector("select").value.split(",").map(Number)));
-  const tune = slider({ name: "Time step t", min: 0, max: steps() - 1, step: 1, value: t, onchange: (value) => go(value) });
-  const input = tune.node.querySelector("input");
-  input.dataset.crnn = "step";
-  const fits = element("p", { class: "crnn-answer", role: "status", "data-crnn": "fits" });
-  const reset = element("button", { type: "button", onclick: () => (selects.forEach((node, i) => (node.querySelector("select").value = own.pools[i].join(","))), gather(), view.redraw()) }, "The reader's own");
-  function go(value) {
-    if (value === t) return;
-    t = value;
-    view.redraw();
+  const label = textInput(model.get("label") ?? "mm22m", 24, () => redraw());
+  const selects = own.pools.map(([v, h]) => {
+    const known = [...new Set([...POOLS, `${v},${h}`])];
+    return choice(known.map((pool) => [pool, pool.replace(",", " × ")]), `${v},${h}`, gather);
+  });
+  function gather() {
+    pools = selects.map((select) => select.value.split(",").map(Number));
+    redraw();
   }
-  const view = probeFrame({ root, model }, async ({ picture, answer }) => {
-    const { image } = known?.picture === picture ? known : (known = { picture, ...(await inspect(backend, picture)) });
+  function reset() {
+    selects.forEach((select, i) => (select.value = own.pools[i].join(",")));
+    gather();
+  }
+  const tune = slider({ name: "Time step t", min: 0, max: steps() - 1, step: 1, value: t }, go);
+  tune.input.dataset.crnn = "step";
+  const fits = part("fits", "p", { class: "crnn-answer", role: "status" });
+  const { chooser, redraw, answer } = createProbe(place, ({ image }) => {
+    const { width, height } = own;
     const T = steps();
-    const rows = pooledSize(own.height, pools.map(([v]) => v));
-    input.max = String(Math.max(T - 1, 0));
+    tune.input.max = String(Math.max(T - 1, 0));
     t = Math.min(t, Math.max(T - 1, 0));
     tune.show(t);
-    const [first, last] = stripOf(pools, own.width, t);
+    const [first, last] = stripOf(pools, width, t);
     const { size, stride } = sightOf(pools.map(([, h]) => h));
-    const high = sightOf(pools.map(([v]) => v)).size;
-    const width = own.width;
-    const borders = Array.from({ length: T }, (_, i) => ({ from: (i * stride) / width, to: ((i + 1) * stride) / width, style: "cell" }));
-    lane.show(inkCanvas(image, own.height, width), [{ from: first / width, to: (last + 1) / width, style: "strip" }, ...borders, { from: (t * stride) / width, to: ((t + 1) * stride) / width, style: "step" }]);
-    setText(answer, `T = ${T} steps, one every ${stride} pixels. Step ${t} sees pixel columns ${first} to ${last}; its full field is ${size} columns wide and ${high} rows high.${rows < 1 ? " But these pools leave no row of the image: such a reader cannot be built." : ""}`);
+    const down = pools.map(([v]) => v);
+    const cell = (i, style) => ({ from: (i * stride) / width, to: ((i + 1) * stride) / width, style });
+    const borders = Array.from({ length: T }, (_, i) => cell(i, "cell"));
+    const strip = { from: first / width, to: (last + 1) / width, style: "strip" };
+    lane.show(inkCanvas(image, height, width), [strip, ...borders, cell(t, "step")]);
+    const sees = `Step ${t} sees pixel columns ${first} to ${last}; its full field is ${size} columns wide`;
+    const none = " But these pools leave no row of the image: such a reader cannot be built.";
+    const rows = `${sightOf(down).size} rows high.${pooledSize(height, down) < 1 ? none : ""}`;
+    setText(answer, `T = ${T} steps, one every ${stride} pixels. ${sees} and ${rows}`);
     const need = neededSteps(label.value);
     const U = [...label.value].length;
-    setText(fits, `"${label.value}" needs U + r = ${U} + ${need - U} = ${need} steps: ${need <= T ? `it fits T = ${T}` : `it does not fit T = ${T}, no path spells it`}.`);
-  }, false);
-  root.append(lane.node, tune.node, view.answer, element("div", { class: "crnn-controls" }, ...selects, reset, element("label", { class: "crnn-field" }, element("span", {}, "Label"), label)),
-    note("A pool is written rows × columns: only its second number makes T smaller."), fits, view.message);
-  await view.source.start();
-  return view.source.takeDown;
+    const verdict = need <= T ? `it fits T = ${T}` : `it does not fit T = ${T}, no path spells it`;
+    setText(fits, `"${label.value}" needs U + r = ${U} + ${need - U} = ${need} steps: ${verdict}.`);
+  });
+  root.append(...markup`${chooser.node}${lane.node}${tune.node}${answer}
+    <div class="crnn-controls">${selects.map((select, i) => field(`Pool ${i + 1}`, select))}
+      ${button("The reader's own", reset)}${field("Label", label)}</div>
+    <p class="crnn-note">A pool is written rows × columns: only its second number makes T smaller.</p>
+    ${fits}${chooser.message.node}`);
+  await chooser.start();
 }

@@ -1,11 +1,11 @@
 // Chapter 3: nine products and their sum, and the map that grows.
-import { element, setText } from "../page/dom.js";
+import { choice, field, fill } from "../page/controls.js";
+import { element, markup } from "../page/dom.js";
 import { slideKernel, windowAt } from "../page/sight.js";
-import { createCells, createCrank, figure, patchOf, visitedPart } from "./crank.js";
+import { createCells, createCrank, figure, visitedPart } from "./crank.js";
 
 export const kind = "probe-convolution";
 export const name = "Convolution by hand";
-
 const KERNELS = {
   "edges: ink begins, from left to right": [-1, 0, 1, -1, 0, 1, -1, 0, 1],
   "edges: ink begins, from top to bottom": [-1, -1, -1, 0, 0, 0, 1, 1, 1],
@@ -14,43 +14,54 @@ const KERNELS = {
   "copy": [0, 0, 0, 0, 1, 0, 0, 0, 0],
 };
 
-/** Chapter 3: nine products and their sum, and the map that grows. The model's `kernels`: the reader's own, nine numbers each. */
-export async function mount({ root, model }) {
+/** The model's `kernels`: the reader's own, nine numbers each. @param {import("../page/main.js").Place} place */
+export async function mount(place) {
   let kernel = Object.values(KERNELS)[0].slice();
   const map = createCells("The map: one sum for each window visited");
-  const learned = Object.fromEntries((model.get("kernels") ?? []).map((k, i) => [`the reader's own, map ${i} (rounded)`, k]));
-  const presets = { ...KERNELS, ...learned };
-  const preset = element("select", { onchange: () => presets[preset.value] && fill(presets[preset.value]) });
-  preset.append(...Object.keys(presets).map((name) => element("option", { value: name }, name)), element("option", { value: "" }, "your own"));
-  const inputs = kernel.map((v, i) => element("input", {
-    type: "number", step: "any", value: v, "aria-label": `Kernel, row ${Math.floor(i / 3) + 1}, column ${(i % 3) + 1}`,
-    oninput: () => {
-      kernel = inputs.map((input) => Number(input.value) || 0);
-      preset.value = "";
-      parts.redraw();
-    },
-  }));
-  const fill = (numbers) => {
-    kernel = numbers.slice();
-    inputs.forEach((input, i) => (input.value = String(numbers[i])));
-    parts.redraw();
-  };
-  const note = (words) => element("p", { class: "crnn-note" }, words);
-  const extra = [element("div", { class: "crnn-controls" }, element("label", { class: "crnn-field" }, element("span", {}, "Kernel"), preset))];
-  function draw(state, { patch, answer }) {
-    const rows = patchOf(state);
+  /** @type {Object<string, number[]>} */
+  let presets = {};
+  const preset = choice([], "", (chosen) => {
+    if (!chosen) return;
+    kernel = presets[chosen].slice();
+    inputs.forEach((input, i) => (input.value = String(kernel[i])));
+    crank.redraw();
+  });
+  function offer(chosen) {
+    const learned = (place.model.get("kernels") ?? []).map((k, i) => [`the reader's own, map ${i} (rounded)`, k]);
+    presets = { ...KERNELS, ...Object.fromEntries(learned) };
+    fill(preset, [...Object.keys(presets).map((known) => [known, known]), ["", "your own"]], chosen);
+  }
+  offer(Object.keys(KERNELS)[0]);
+  place.model.on(["kernels"], () => offer(""));
+  const inputs = kernel.map((value, i) => {
+    const label = `Kernel, row ${Math.floor(i / 3) + 1}, column ${(i % 3) + 1}`;
+    return element("input", { type: "number", step: "any", value, "aria-label": label, oninput: typed });
+  });
+  function typed() {
+    kernel = inputs.map((input) => Number(input.value) || 0);
+    preset.value = "";
+    crank.redraw();
+  }
+  const signed = (v) => (v < 0 ? `(${figure(v)})` : figure(v));
+  function draw(state, rows) {
     const sums = slideKernel(rows, kernel);
     const most = Math.max(1e-9, ...sums.flat().map(Math.abs));
-    const inside = (y, x) => (y >= state.y && y < state.y + 3 && x >= state.x && x < state.x + 3 ? "crnn-in" : "");
-    patch.show(rows, "grey", (v) => v / 9, inside);
-    map.show(visitedPart(sums, state), "puor", (v) => 0.5 + v / most / 2, (y, x) => (y === state.y && x === state.x ? "crnn-in" : ""));
-    const products = windowAt(rows, state.y, state.x, 3).map((v, i) => `${v}·${kernel[i] < 0 ? `(${figure(kernel[i])})` : figure(kernel[i])}`);
-    setText(answer, `Window at row ${state.y}, column ${state.x}: ${products.join(" + ")} = ${figure(sums[state.y][state.x])}`);
+    const inside = (y, x) => y >= state.y && y < state.y + 3 && x >= state.x && x < state.x + 3;
+    const here = (y, x) => (y === state.y && x === state.x ? "crnn-in" : "");
+    crank.patch.show(rows, "grey", (v) => v / 9, (y, x) => (inside(y, x) ? "crnn-in" : ""));
+    map.show(visitedPart(sums, state), "puor", (v) => 0.5 + v / most / 2, here);
+    const products = windowAt(rows, state.y, state.x, 3).map((v, i) => `${v}·${signed(kernel[i])}`).join(" + ");
+    crank.say(`Window at row ${state.y}, column ${state.x}: ${products} = ${figure(sums[state.y][state.x])}`);
   }
-  const parts = await createCrank({ root, model, size: 3, stride: 1, draw, extra });
-  root.append(element("div", { class: "crnn-crank" },
-    element("div", {}, note("Patch"), parts.patch.node), element("div", {}, note("Kernel (type into it)"), element("div", { class: "crnn-kernel" }, ...inputs)),
-    element("div", {}, note("Map: purple above zero, brown below"), map.node)), parts.message);
-  await parts.source.start();
-  return parts.source.takeDown;
+  const more = markup`<div class="crnn-controls">${field("Kernel", preset)}</div>`;
+  const crank = createCrank(place, { size: 3, stride: 1, draw, more });
+  place.root.append(
+    ...crank.nodes,
+    ...markup`<div class="crnn-crank">
+      <div><p class="crnn-note">Patch</p>${crank.patch.node}</div>
+      <div><p class="crnn-note">Kernel (type into it)</p><div class="crnn-kernel">${inputs}</div></div>
+      <div><p class="crnn-note">Map: purple above zero, brown below</p>${map.node}</div>
+    </div>${crank.chooser.message.node}`,
+  );
+  await crank.chooser.start();
 }

@@ -1,14 +1,19 @@
 // What convolution and pooling by hand share: a window turned over numbers from a picture.
-import { HEIGHT, WIDTH, resize } from "../page/images.js";
-import { element, greyCanvas, onPoint, setText, slider } from "../page/dom.js";
-import { chooser, createLane } from "../page/lanes.js";
+import { createChooser } from "../page/chooser.js";
+import { button, slider } from "../page/controls.js";
+import { element, greyCanvas, markup, onPoint, painter, part, setText } from "../page/dom.js";
+import { HEIGHT, resize, WIDTH } from "../page/images.js";
+import { createLane } from "../page/lanes.js";
 import { colourOf } from "../page/sight.js";
 
-const [PATCH_ROWS, PATCH_COLUMNS, PATCH_TOP] = [8, 12, 11]; // the patch, and the image row where it begins
+/** @typedef {import("../page/images.js").Grey} Grey */
+
+const [ROWS, COLUMNS, TOP] = [8, 12, 11]; // of the patch, and the image row where it begins
+const WAYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+
 /** One decimal at most, and a true minus sign. @param {number} v */
 export function figure(v) {
-  const text = String(Math.round(v * 10) / 10 + 0);
-  return text.replace("-", "−");
+  return String(Math.round(v * 10) / 10 + 0).replace("-", "−");
 }
 
 /** The ink of a picture in whole numbers, 0 (its palest pixel) to 9 (its darkest), as rows. @param {Grey} grey */
@@ -19,25 +24,33 @@ export function inkDigits(grey) {
   return Array.from({ length: HEIGHT }, (_, y) => Array.from(data.subarray(y * WIDTH, (y + 1) * WIDTH), digit));
 }
 
-/** A grid of numbers as coloured cells; `null` is not filled yet. */
+/** A grid of numbers as coloured cells; `null` is not filled yet. @param {string} label @param {Object<string, any>} acts */
 export function createCells(label, { onpoint, onkeydown } = {}) {
-  const node = element("div", { class: "crnn-cells", "aria-label": label, ...(onkeydown ? { role: "application", tabindex: 0, onkeydown } : { role: "img" }) });
+  const role = onkeydown ? { role: "application", tabindex: 0, onkeydown } : { role: "img" };
+  const node = element("div", { class: "crnn-cells", "aria-label": label, ...role });
+  /** @type {(number | null)[][]} */
   let rows = [];
+  /** @type {HTMLElement[]} */
+  let spans = [];
   const point = ({ clientX, clientY }) => {
-    const i = [...node.children].indexOf(document.elementFromPoint(clientX, clientY));
+    const i = spans.findIndex((cell) => cell === document.elementFromPoint(clientX, clientY));
     if (i >= 0) onpoint(Math.floor(i / rows[0].length), i % rows[0].length);
   };
   if (onpoint) onPoint(node, point, true);
+
+  /** @param {(v: number) => number} colour @param {(y: number, x: number) => string} marked a cell's class */
   function show(given, palette, colour, marked = () => "") {
     rows = given;
     node.style.gridTemplateColumns = `repeat(${rows[0].length}, minmax(0, 1.5rem))`;
     const values = rows.flat();
-    while (node.children.length < values.length) node.append(element("span"));
-    while (node.children.length > values.length) node.lastChild.remove();
+    if (spans.length !== values.length) {
+      spans = values.map(() => element("span"));
+      node.replaceChildren(...spans);
+    }
     values.forEach((v, i) => {
-      const cell = node.children[i];
+      const cell = spans[i];
       const rgb = v === null ? null : colourOf(palette, colour(v));
-      const light = rgb && (0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]) > 128;
+      const light = rgb && 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2] > 128;
       cell.style.background = rgb ? `rgb(${rgb})` : "repeating-linear-gradient(45deg, #8888 0 1px, #0000 1px 6px)";
       cell.style.color = light ? "#000" : "#fff";
       cell.className = marked(Math.floor(i / rows[0].length), i % rows[0].length);
@@ -48,69 +61,90 @@ export function createCells(label, { onpoint, onkeydown } = {}) {
 }
 
 /**
- * What both probes share: the patch, the window on it, the buttons that move it, and which windows were visited.
- * @param {{size: number, stride: number, draw: () => void}} options the window's side and how far it goes in a step
+ * The patch, the window on it, the buttons that move it, and which windows were visited. The probe puts `nodes` and its
+ * own parts on the page.
+ * @param {import("../page/main.js").Place} place
+ * @param {{size: number, stride: number, draw: (state: any, rows: number[][]) => void, more?: Element[]}} options
+ *   size, stride: the window's side and how far it goes in a step; draw: shows the patch's rows; more: controls
  */
-export async function createCrank({ root, model, size, stride, draw, extra = [] }) {
-  const [down, across] = [(PATCH_ROWS - size) / stride + 1, (PATCH_COLUMNS - size) / stride + 1];
-  const state = { digits: null, left: model.get("left") ?? 16, shift: 0, y: 0, x: 0, visited: new Set([0]), down, across };
-  const message = element("p", { class: "crnn-message", role: "status", "data-crnn": "message" });
-  const answer = element("p", { class: "crnn-answer", "aria-live": "polite", "data-crnn": "answer" });
+export function createCrank({ model, signal }, { size, stride, draw, more = [] }) {
+  const [down, across] = [(ROWS - size) / stride + 1, (COLUMNS - size) / stride + 1];
+  const state = { y: 0, x: 0, visited: new Set([0]), down, across, shift: 0 };
+  let left = model.get("left") ?? 16;
+  /** @type {any} the picture, and its ink in digits */
+  let [grey, digits] = [null, null];
+  const answer = part("answer", "p", { class: "crnn-answer", "aria-live": "polite" });
   const where = createLane({ label: "The picture, with the patch outlined", height: 192 });
   const to = (at, most) => Math.floor(Math.min(at, most - size) / stride);
-  const onpoint = (y, x) => go(to(y, PATCH_ROWS), to(x, PATCH_COLUMNS));
-  const patch = createCells("The patch, ink from 0 to 9: arrow keys move the window", { onpoint, onkeydown });
-  function onkeydown(event) {
-    const way = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
-    if (!way) return;
-    event.preventDefault();
-    go(state.y + way[0], state.x + way[1]);
+  const patch = createCells("The patch, ink from 0 to 9: arrow keys move the window", {
+    onpoint: (y, x) => go(to(y, ROWS), to(x, COLUMNS)),
+    onkeydown(event) {
+      const way = WAYS[event.key];
+      if (!way) return;
+      event.preventDefault();
+      go(state.y + way[0], state.x + way[1]);
+    },
+  });
+
+  /** The rows of the patch, of the picture moved by `shift`. */
+  function rowsAt(shift = state.shift) {
+    return digits.slice(TOP, TOP + ROWS).map((row) => row.slice(left - shift, left - shift + COLUMNS));
   }
+  const show = () => draw(state, rowsAt());
   function go(y, x) {
     if (y < 0 || x < 0 || y >= down || x >= across || (y === state.y && x === state.x)) return;
     Object.assign(state, { y, x });
     state.visited.add(y * across + x);
-    draw(state, { patch, answer });
+    show();
   }
-  const step = () => {
+  function step() {
     const next = (state.y * across + state.x + 1) % (down * across);
     go(Math.floor(next / across), next % across);
-  };
-  const all = () => {
+  }
+  function all() {
     for (let i = 0; i < down * across; i++) state.visited.add(i);
-    draw(state, { patch, answer });
-  };
-  const again = () => {
+    show();
+  }
+  function again() {
     Object.assign(state, { y: 0, x: 0, visited: new Set([0]) });
-    draw(state, { patch, answer });
-  };
-  const redraw = () => {
-    if (!state.digits) return;
-    const [left, top] = [state.left / WIDTH, PATCH_TOP / HEIGHT];
-    where.show(moved(state.grey, state.shift), [{ from: left, to: left + PATCH_COLUMNS / WIDTH, top, bottom: top + PATCH_ROWS / HEIGHT, style: "cover" }]);
-    draw(state, { patch, answer });
-  };
-  const from = slider({ name: "Patch from pixel column", min: 2, max: WIDTH - PATCH_COLUMNS, step: 1, value: state.left, onchange: (value) => ((state.left = value), redraw()) });
-  const source = chooser({ model, message, onpicture: ({ grey }) => (Object.assign(state, { grey, digits: inkDigits(grey) }), redraw()) });
-  const button = (name, onclick) => element("button", { type: "button", onclick }, name);
-  root.append(source.node, where.node, from.node, ...extra,
-    element("div", { class: "crnn-controls" }, button("Step", step), button("Run all", all), button("Start again", again)), answer);
-  return { state, patch, message, source, redraw };
-}
-
-/** The rows of the patch. */
-export function patchOf({ digits, left, shift }) {
-  return digits.slice(PATCH_TOP, PATCH_TOP + PATCH_ROWS).map((row) => row.slice(left - shift, left - shift + PATCH_COLUMNS));
+    show();
+  }
+  function redraw() {
+    if (!digits) return;
+    const [from, top] = [left / WIDTH, TOP / HEIGHT];
+    const mark = { from, to: from + COLUMNS / WIDTH, top, bottom: top + ROWS / HEIGHT, style: "cover" };
+    where.show(moved(grey, state.shift), [mark]);
+    show();
+  }
+  const chooser = createChooser({
+    model,
+    signal,
+    onpicture(given) {
+      grey = given.grey;
+      digits = inkDigits(grey);
+      redraw();
+    },
+  });
+  const options = { name: "Patch from pixel column", min: 2, max: WIDTH - COLUMNS, step: 1, value: left };
+  const lefts = slider(options, (value) => {
+    left = value;
+    redraw();
+  });
+  const nodes = markup`${chooser.node}${where.node}${lefts.node}${more}
+    <div class="crnn-controls">${button("Step", step)}${button("Run all", all)}${
+    button("Start again", again)
+  }</div>${answer}`;
+  return { nodes, state, patch, chooser, redraw, rowsAt, say: (words) => setText(answer, words) };
 }
 
 /** The picture as the network's input sees it, moved to the right by `shift` pixels. @param {Grey} grey */
 function moved(grey, shift) {
   const canvas = greyCanvas(resize(grey, HEIGHT, WIDTH).data, HEIGHT, WIDTH);
-  canvas.getContext("2d").drawImage(canvas, shift, 0);
+  painter(canvas).drawImage(canvas, shift, 0);
   return canvas;
 }
 
-/** What was visited of a map, the rest null. */
+/** What was visited of a map, the rest null. @param {number[][]} map */
 export function visitedPart(map, { visited, across }) {
   return map.map((row, y) => row.map((v, x) => (visited.has(y * across + x) ? v : null)));
 }

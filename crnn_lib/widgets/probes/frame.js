@@ -1,30 +1,25 @@
-// What the probes that ask a reader share: the frame, with the picture, what is read, and one answer.
-import { labelLogProb } from "../page/decode.js";
-import { element, latest, setText } from "../page/dom.js";
-import { chooser } from "../page/lanes.js";
+// What the probes that ask a reader share: the picture, the reading of it that no slider changes, and one answer.
+import { createChooser } from "../page/chooser.js";
+import { part } from "../page/dom.js";
+import { inspect, latestReading } from "../page/reading.js";
 
-/** The frame of a probe: reading, message, chooser. `draw(picture)` runs, one at a time, at each change. */
-export function probeFrame({ root, model }, draw, reads = true) {
-  const view = {
-    picture: null,
-    text: element("strong", { "data-crnn": "text", "aria-live": "polite", "aria-atomic": "true" }),
-    confidence: element("span", { "data-crnn": "confidence" }),
-    answer: element("p", { class: "crnn-answer", "data-crnn": "answer" }),
-    message: element("p", { class: "crnn-message", role: "status", "data-crnn": "message" }),
-  };
-  view.redraw = latest(async () => {
-    await draw(view);
-    root.dataset.crnnRead = String(Number(root.dataset.crnnRead ?? 0) + 1);
-  }, (error) => {
-    view.message.classList.add("crnn-error");
-    setText(view.message, `This could not be read: ${error.message}`);
+/** @typedef {import("../page/reading.js").Seen} Seen @typedef {import("../page/sources.js").Picture} Picture */
+
+/**
+ * @param {import("../page/main.js").Place} place
+ * @param {(seen: Seen, picture: Picture) => any} draw runs, one at a time, at each change: of the picture, and by `redraw`
+ */
+export function createProbe({ root, model, backend, signal }, draw) {
+  /** @type {Picture | null} */
+  let picture = null;
+  /** @type {{picture: Picture, seen: Seen} | null} */
+  let known = null;
+  const chooser = createChooser({ model, signal, onpicture: (given) => ((picture = given), redraw()) });
+  const redraw = latestReading(root, chooser.message, async () => {
+    if (!picture) return;
+    if (known?.picture !== picture) known = { picture, seen: await inspect(backend, picture) };
+    await draw(known.seen, picture);
   });
-  view.source = chooser({ model, message: view.message, onpicture: (given) => ((view.picture = given), view.redraw()) });
-  view.reading = element("p", { class: "crnn-reading" }, element("span", { class: "crnn-note" }, "It reads "), view.text, " ", view.confidence);
-  root.append(view.source.node, ...(reads ? [view.reading] : []));
-  return view;
+  backend.onrenew(() => ((known = null), redraw()), signal);
+  return { chooser, redraw, answer: part("answer", "p", { class: "crnn-answer" }) };
 }
-
-export const probability = (logProbs, K, classes) => Math.min(Math.exp(labelLogProb(logProbs, K, classes)), 1);
-export const row = (...nodes) => element("div", { class: "crnn-controls crnn-sliders" }, ...nodes);
-export const note = (words) => element("p", { class: "crnn-note" }, words);
