@@ -34,8 +34,11 @@ BOOK      := _build/html/.built
 IMAGES    := $(or $(CRNN_CAPTCHA_DIR),$(wildcard data/captcha_images))
 NOTEBOOKS ?= book/*.ipynb
 BUILD     := $(VENV)/bin/jupyter-book build --all -W -n --keep-going --quiet
+# The page's JavaScript: deno asks the network for nothing, and keeps what it remembers under the environment.
+DENO      := DENO_DIR=$(VENV)/deno DENO_NO_UPDATE_CHECK=1 $(PY) -m deno
+JS        := $(DENO) fmt --quiet --check && $(DENO) lint --quiet && $(DENO) check --quiet crnn_lib/widgets/*/*.js
 # Also what is unsafe in the workflows, as far as that can be said without asking GitHub.
-STYLE     := $(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m codespell_lib && $(VENV)/bin/zizmor --offline --quiet .github
+STYLE     := $(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m codespell_lib && $(VENV)/bin/zizmor --offline --quiet .github && $(JS)
 NBVAL     := -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 OWN       := _build/own
 TRIAL     := _build/$(SET)
@@ -53,7 +56,7 @@ SMALL_TORCH := { test "$$(uname -s)" = Linux && ! command -v nvidia-smi >/dev/nu
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install book test notebooks quick fuzz lab serve data train bench profile execute pages colab launch links allowed kills clean print FORCE
+.PHONY: help install book test everything notebooks quick fuzz lab serve data train bench profile execute pages colab launch links allowed kills clean print FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -118,16 +121,17 @@ execute: $(INSTALLED) ## run the notebooks again and store their outputs (NOTEBO
 	env -u CRNN_CAPTCHA_DIR $(PY) bench/tools/execute.py $(NOTEBOOKS)
 
 # --- the checks ---
-test: $(BOOK) ## everything: style, library with coverage, notebooks, built pages
+test: $(BOOK) ## style, library with coverage, built pages in Chromium, every notebook compared (a quarter of an hour)
 	$(STYLE)
 	$(PY) -m pytest -n $(JOBS) --dist worksteal tests --cov --cov-fail-under=95
 	$(MAKE) --no-print-directory notebooks
 
-# Every output is compared, and once more with the arithmetic of another CPU. On the real images, where nothing can be
-# compared, tests/test_exercises.py runs them, with the solutions put in.
+everything: $(INSTALLED) ## what `make test` leaves out: the notebooks with the arithmetic of another CPU
+	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 $(MAKE) --no-print-directory notebooks
+
+# On the real images, where no output can be compared, tests/test_exercises.py runs them, with the solutions put in.
 notebooks: $(INSTALLED) ## every notebook again, its outputs compared
 	env -u CRNN_CAPTCHA_DIR $(PY) $(NBVAL) $(NOTEBOOKS)
-	env -u CRNN_CAPTCHA_DIR ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 $(PY) $(NBVAL) $(NOTEBOOKS)
 
 quick: $(INSTALLED) ## style and the library's quick tests, in about a minute
 	$(STYLE) && $(PY) -m pytest tests -x -n $(JOBS) -m "not slow" --ignore=tests/browser

@@ -1,6 +1,10 @@
+"""CTC against its definition, enumeration of all paths, torch and fast-ctc-decode."""
+
 import itertools
 import math
+from collections import defaultdict
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -25,15 +29,18 @@ def merge_then_drop(path):
     return [c for c in merged if c != 0]
 
 
-def by_enumeration(log_probs):
-    """p(label) of every label, as the sum over all K^T paths."""
-    steps, classes = log_probs.shape
-    total = {}
-    for path in itertools.product(range(classes), repeat=steps):
-        p = math.exp(sum(log_probs[t, c].item() for t, c in enumerate(path)))
-        label = tuple(merge_then_drop(path))
-        total[label] = total.get(label, 0.0) + p
-    return total
+class Truth:
+    """All K^T paths of a small matrix: mass, number and best path of each label."""
+
+    def __init__(self, log_probs):
+        self.mass, self.count, self.best = defaultdict(float), defaultdict(int), {}
+        for path in itertools.product(range(log_probs.shape[1]), repeat=len(log_probs)):
+            label = tuple(merge_then_drop(path))
+            score = sum(log_probs[t, c].item() for t, c in enumerate(path))
+            self.mass[label] += math.exp(score)
+            self.count[label] += 1
+            self.best[label] = max(score, self.best.get(label, -math.inf))
+        self.ranked = sorted(self.mass, key=lambda label: -self.mass[label])
 
 
 def needs(target):
@@ -70,38 +77,6 @@ def test_greedy_of_no_time_steps_is_empty():
     assert ctc.greedy_decode(torch.zeros(0, 4)) == []
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 10**6))
-def test_the_loss_of_every_label_is_the_sum_over_its_paths(steps, classes, seed):
-    log_probs = distribution(steps, min(classes, 3 if steps > 4 else 4), seed)
-    classes = log_probs.shape[1]
-    total = by_enumeration(log_probs)
-    mass = 0.0
-    for length in range(min(steps, 3) + 2):
-        for target in itertools.product(range(1, classes), repeat=length):
-            p = total.get(target, 0.0)
-            loss = ctc.ctc_loss(log_probs, target)
-            assert (needs(target) <= steps) == (p > 0) == math.isfinite(loss)
-            if p:
-                assert loss == pytest.approx(-math.log(p), rel=1e-9, abs=1e-9)
-            mass += math.exp(-loss)
-    # labels longer than those tried hold the rest
-    assert mass == pytest.approx(sum(p for target, p in total.items() if len(target) < min(steps, 3) + 2), abs=1e-9)
-    assert sum(total.values()) == pytest.approx(1)
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.integers(1, 12), st.integers(2, 6), st.integers(0, 10**6), st.data())
-def test_the_loss_equals_torch_s(steps, classes, seed, data):
-    target = data.draw(st.lists(st.integers(1, classes - 1), max_size=7))
-    log_probs = distribution(steps, classes, seed)
-    theirs = F.ctc_loss(
-        log_probs[:, None], torch.tensor([target], dtype=torch.long), torch.tensor([steps]),
-        torch.tensor([len(target)]), reduction="none",
-    )  # fmt: skip
-    assert ctc.ctc_loss(log_probs, target) == pytest.approx(theirs.item(), rel=1e-9, abs=1e-9)
-
-
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 5), st.lists(st.integers(1, 2), max_size=3), st.integers(0, 10**6))
 def test_alpha_is_the_sum_over_path_beginnings(steps, target, seed):
@@ -125,7 +100,7 @@ def test_alpha_is_the_sum_over_path_beginnings(steps, target, seed):
             assert alpha[t, s].exp().item() == pytest.approx(p, rel=1e-9, abs=1e-15)
 
 
-@pytest.mark.parametrize("target", [[1], [1, 2, 3], [2, 2], [1, 1, 1], [3, 1, 1, 3]])
+@pytest.mark.parametrize("target", [[1], [1, 2, 3], [2, 2], [2, 2, 2], [1, 2, 2, 1], [3, 1, 1, 3]])
 def test_exactly_as_many_steps_as_needed_leave_one_path(target):
     log_probs = distribution(needs(target), 4, seed=5)
     only = []
@@ -133,20 +108,14 @@ def test_exactly_as_many_steps_as_needed_leave_one_path(target):
         only += [0, symbol] if symbol == before else [symbol]
     alone = sum(log_probs[t, c].item() for t, c in enumerate(only))
     assert ctc.ctc_loss(log_probs, target) == pytest.approx(-alone)
-    assert ctc.ctc_loss(log_probs[1:], target) == math.inf
+    assert ctc.count_alignments(target, len(log_probs)) == 1 and ctc.force_align(log_probs, target) == only
+    assert torch.allclose(ctc.occupancy(log_probs, target), F.one_hot(torch.tensor(only), 4).double())
 
 
 def test_the_empty_label_is_all_blanks():
     log_probs = distribution(6, 3, seed=1)
     assert ctc.ctc_loss(log_probs, []) == pytest.approx(-log_probs[:, 0].sum().item())
     assert ctc.forward(log_probs, []).shape == (6, 1)
-
-
-def test_no_time_steps():
-    nothing = torch.zeros(0, 3)
-    assert ctc.ctc_loss(nothing, []) == 0.0
-    assert ctc.ctc_loss(nothing, [1]) == math.inf
-    assert ctc.forward(nothing, [1, 2]).shape == (0, 5)
 
 
 def test_probabilities_of_zero_are_no_trouble():
@@ -173,9 +142,155 @@ def test_float32_is_computed_in_float64():
     assert log_probs.dtype == torch.float32
 
 
+SMALL = [(seed, steps, classes) for seed, (steps, classes) in enumerate(itertools.product(range(1, 6), (2, 3, 4)))]
+
+
+@pytest.fixture(scope="module", params=SMALL, ids=str)
+def case(request):
+    seed, steps, classes = request.param
+    log_probs = distribution(steps, classes, seed)
+    return log_probs, Truth(log_probs)
+
+
+def test_every_label_has_its_alignments_and_their_mass(case):
+    log_probs, truth = case
+    for label in itertools.chain.from_iterable(
+        itertools.product(range(1, log_probs.shape[1]), repeat=u) for u in range(len(log_probs) + 2)
+    ):
+        assert ctc.count_alignments(label, len(log_probs)) == truth.count.get(label, 0)
+        loss, mass = ctc.ctc_loss(log_probs, label), truth.mass.get(label, 0.0)
+        assert (needs(label) <= len(log_probs)) == (mass > 0) == math.isfinite(loss)
+        assert math.exp(-loss) == pytest.approx(mass, rel=1e-9, abs=1e-300)
+    assert sum(truth.mass.values()) == pytest.approx(1)
+
+
+def test_alpha_and_beta_pass_all_mass_at_every_step(case):
+    log_probs, truth = case
+    for label, mass in truth.mass.items():
+        through = ctc.forward(log_probs, label) + ctc.backward(log_probs, label)
+        assert torch.allclose(through.logsumexp(1), torch.full((len(log_probs),), math.log(mass), dtype=torch.double))
+
+
+def test_occupancy_is_the_share_of_the_paths_mass(case):
+    log_probs, truth = case
+    for label in truth.ranked[:3]:
+        expected = torch.zeros(log_probs.shape, dtype=torch.double)
+        for path in itertools.product(range(log_probs.shape[1]), repeat=len(log_probs)):
+            if tuple(ctc.collapse(path)) == label:
+                share = math.exp(sum(log_probs[t, c].item() for t, c in enumerate(path))) / truth.mass[label]
+                for t, c in enumerate(path):
+                    expected[t, c] += share
+        assert torch.allclose(ctc.occupancy(log_probs, label), expected)
+
+
+def test_a_forced_alignment_is_the_best_path_of_its_label(case):
+    log_probs, truth = case
+    for label, best in truth.best.items():
+        path = ctc.force_align(log_probs, label)
+        assert tuple(ctc.collapse(path)) == label and len(path) == len(log_probs)
+        assert sum(log_probs[t, c].item() for t, c in enumerate(path)) == pytest.approx(best)
+
+
+def check_beam(found, labels, truth):
+    assert [tuple(label) for label, _ in found] == labels
+    for label, log_prob in found:
+        assert log_prob == pytest.approx(math.log(truth.mass[tuple(label)]))
+
+
+def test_a_wide_beam_finds_the_best_labels_with_exact_probabilities(case):
+    log_probs, truth = case
+    check_beam(ctc.beam_search(log_probs, width=2000, k=3), truth.ranked[:3], truth)
+    for length in range(len(log_probs) + 2):
+        fitting = [label for label in truth.ranked if len(label) == length]
+        check_beam(ctc.beam_search(log_probs, 2000, k=2, length=length), fitting[:2], truth)
+    lexicon = [*truth.ranked[::2], (1,) * 9]
+    check_beam(ctc.beam_search(log_probs, 2000, k=4, lexicon=lexicon), truth.ranked[::2][:4], truth)
+    both = [label for label in truth.ranked[::2] if len(label) == 1]
+    check_beam(ctc.beam_search(log_probs, 2000, k=9, lexicon=lexicon, length=1), both[:9], truth)
+
+
+def test_the_best_path_is_not_always_the_best_label():
+    log_probs = torch.tensor([[0.6, 0.4], [0.6, 0.4]]).double().log()
+    assert ctc.greedy_decode(log_probs) == []  # 0.36
+    ((label, log_prob),) = ctc.beam_search(log_probs, width=2)
+    assert label == [1] and math.exp(log_prob) == pytest.approx(0.64)
+
+
+@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 60))])
+def test_beam_search_agrees_with_fast_ctc_decode(seed):
+    fast_beam_search = pytest.importorskip("fast_ctc_decode", reason="has wheels for Linux alone").beam_search
+    log_probs = distribution(6, 4, seed, sharpness=1.0)
+    posteriors = log_probs.exp().numpy().astype(np.float32)
+    expected, _ = fast_beam_search(posteriors, "-abc", beam_size=400, beam_cut_threshold=0.0)
+    ((label, _),) = ctc.beam_search(log_probs, width=400)
+    assert "".join("-abc"[c] for c in label) == expected
+
+
+def random_target(generator, classes, most):
+    size = int(torch.randint(0, most + 1, (), generator=generator))
+    few = int(torch.randint(2, classes + 1, (), generator=generator))  # few classes: many repeats
+    return torch.randint(1, few, (size,), generator=generator)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 32])
+def test_loss_and_gradient_are_torch_s_on_random_cases(steps):
+    generator = torch.Generator().manual_seed(steps)
+    for seed in range(250):
+        classes = 2 + seed % 19
+        logits = distribution(steps, classes, seed).requires_grad_()
+        target = random_target(generator, classes, steps)
+        log_probs = logits.log_softmax(-1)
+        loss = F.ctc_loss(log_probs[:, None], target[None], [steps], [len(target)], reduction="sum", zero_infinity=True)
+        loss.backward()
+        found = ctc.ctc_loss(log_probs.detach(), target.tolist())
+        fits = ctc.count_alignments(target.tolist(), steps) > 0
+        assert math.isfinite(found) == fits
+        assert (found if fits else 0.0) == pytest.approx(loss.item(), abs=1e-6)
+        assert torch.allclose(ctc.ctc_gradient(log_probs.detach(), target.tolist()), logits.grad, atol=1e-6)
+
+
+@pytest.mark.parametrize("target", [[1, 1], [1, 2, 1, 1], [1] * 9])
+def test_a_label_that_does_not_fit_has_no_mass_and_no_gradient(target):
+    log_probs = distribution(needs(target) - 1, 3, seed=0)
+    assert ctc.count_alignments(target, len(log_probs)) == 0
+    assert ctc.ctc_loss(log_probs, target) == math.inf
+    assert not ctc.occupancy(log_probs, target).any() and not ctc.ctc_gradient(log_probs, target).any()
+    with pytest.raises(UserError, match="no path of"):
+        ctc.force_align(log_probs, target)
+    assert ctc.beam_search(log_probs, width=100, lexicon=[target]) == []
+
+
+def test_no_steps_hold_only_the_empty_label():
+    nothing = torch.zeros(0, 3)
+    assert ctc.ctc_loss(nothing, []) == 0.0 and ctc.ctc_loss(nothing, [1]) == math.inf
+    assert ctc.forward(nothing, [1, 2]).shape == (0, 5)
+    assert ctc.count_alignments([], 0) == 1 and ctc.count_alignments([1], 0) == 0
+    assert ctc.force_align(nothing, []) == []
+    assert ctc.occupancy(nothing, [1]).shape == ctc.ctc_gradient(nothing, []).shape == (0, 3)
+    assert ctc.beam_search(nothing, width=1) == [([], 0.0)]
+    with pytest.raises(UserError, match="no path of"):
+        ctc.force_align(nothing, [1])
+
+
+def test_certainty_is_no_obstacle():
+    certain = torch.full((4, 3), -math.inf).double()
+    certain[torch.arange(4), torch.tensor([1, 0, 1, 2])] = 0.0
+    assert ctc.beam_search(certain, width=5, k=3) == [([1, 1, 2], 0.0)]
+    assert ctc.force_align(certain, [1, 1, 2]) == [1, 0, 1, 2]
+    assert ctc.ctc_gradient(certain, [1, 1, 2]).abs().max() == 0
+    with pytest.raises(UserError, match="no path of"):
+        ctc.force_align(certain, [2])
+
+
+@pytest.mark.parametrize("width, k", [(0, 1), (1, 0), (-3, 1)])
+def test_a_beam_without_width_is_an_error(width, k):
+    with pytest.raises(UserError, match="at least 1"):
+        ctc.beam_search(distribution(3, 3, 0), width, k)
+
+
 @pytest.mark.parametrize("target", [[0], [1, 0, 2], [4], [-1]])
 def test_a_class_that_is_no_symbol_is_an_error(target):
-    with pytest.raises(UserError, match=r"class outside 1\.\.3"):
-        ctc.forward(torch.zeros(3, 4), target)
-    with pytest.raises(UserError, match="holds a class"):
-        ctc.ctc_loss(torch.zeros(0, 4), target)
+    for steps in (3, 0):
+        for function in (ctc.forward, ctc.backward, ctc.occupancy, ctc.ctc_gradient, ctc.force_align, ctc.ctc_loss):
+            with pytest.raises(UserError, match=r"holds a class outside 1\.\.3"):
+                function(torch.zeros(steps, 4), target)

@@ -274,16 +274,3 @@ def test_impossible_splits():
         data.folds(LABELS, 1)
     with pytest.raises(UserError, match="into 5 parts"):
         data.folds(LABELS, 5)
-
-
-# the real set
-
-
-def test_the_real_folder(captcha_dir):
-    files = data.list_folder(captcha_dir)
-    assert len(files) in (1040, 1070) and {len(f.label) for f in files} == {5}
-    assert {c for f in files for c in f.label} == set("2345678bcdefgmnpwxy")
-    loaded = data.load_folder(captcha_dir)
-    assert loaded.images.shape == (len(files), 1, 32, 128)
-    assert loaded.images.mean((1, 2, 3)).abs().max() < 1e-5
-    assert (loaded.images.std((1, 2, 3), correction=0) - 1).abs().max() < 1e-4  # the floor touches none of them

@@ -1,6 +1,5 @@
 """Faults of the disk under every verb that writes: one line names file and reason, and earlier files stay intact."""
 
-import csv
 import os
 import re
 import shutil
@@ -14,11 +13,11 @@ from pathlib import Path
 import execute
 import nbformat
 import pytest
-from test_fetch import zipped
+from fuzzing import as_csv, files_in, largest_file, zipped
 
 from crnn_lib.tools import cli, fetch
 
-resource = pytest.importorskip("resource", reason="POSIX alone has such limits and users")
+pytest.importorskip("resource", reason="POSIX alone has such limits and users")
 NOBODY = 65534
 pytestmark = pytest.mark.slow  # its reader takes seconds, the faults themselves take none
 PROGRESS = re.compile("checking|training|fold")
@@ -35,11 +34,10 @@ def made():
         assert cli.main(["train", "--data", "images", "--out", "reader", *SMALL]) == 0
         assert cli.main(["export", "--weights", "reader", "--out", "x.onnx"]) == 0  # and all its imports are done
         names = sorted(path.name for path in Path("images").glob("*.png"))
-        Path("set.zip").write_bytes(zipped(Path("images"), names))
-        with open("manifest.csv", "w", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(["file", "label", "kind", "sha256"])
-            rows.writerows([n, n, "", fetch.digest(n, Path("images", n).read_bytes())] for n in names)
+        contents = {name: Path("images", name).read_bytes() for name in names}
+        Path("set.zip").write_bytes(zipped(contents))
+        rows = [[name, name, "", fetch.digest(name, content)] for name, content in contents.items()]
+        Path("manifest.csv").write_bytes(as_csv([["file", "label", "kind", "sha256"], *rows]))
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
         nbformat.write(notebook, "short.ipynb")
         yield Path(folder)
@@ -82,17 +80,12 @@ def verbs(made, **out):
 VERBS = list(verbs(Path()))
 
 
-def everything(folder):
-    """Each file's bytes; of an empty folder nothing is told, since one that was just made may stay."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 @pytest.fixture
 def refused(place, capsys):
     """Run a call that must end with one line and code 2 and leave every file as it was; that line."""
 
     def run(call, *said, under=None):
-        before = everything(place)
+        before = files_in(place)
         capsys.readouterr()
         with under or nullcontext():
             code = call()
@@ -100,21 +93,10 @@ def refused(place, capsys):
         lines = [line for line in re.split(r"[\r\n]+", err) if line and not PROGRESS.match(line)]
         assert (code, out, len(lines)) == (2, "", 1), err
         assert all(word in lines[0] for word in said), lines[0]
-        assert everything(place) == before
+        assert files_in(place) == before
         return lines[0]
 
     return run
-
-
-@contextmanager
-def largest_file(size):
-    """No file may grow beyond `size` bytes: the next write fails, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @contextmanager
@@ -196,16 +178,11 @@ def test_an_input_that_may_not_be_read(verb, made, place, refused):
         os.chmod(made / source, mode)
 
 
-@pytest.mark.parametrize("verb", ["train", "crossval", "export", "execute"])
-def test_an_output_that_is_a_folder_or_lies_below_a_file(verb, made, place, refused):
-    refused(verbs(made, **{verb: "set"})[verb], "set")
-    refused(verbs(made, **{verb: "reader.old/x"})[verb], "reader.old")
-
-
-@pytest.mark.parametrize("verb", ["generate", "fetch"])
-def test_an_output_folder_that_is_a_file_or_lies_below_one(verb, made, place, refused):
-    for out in ("reader.old", "reader.old/x"):
-        refused(verbs(made, **{verb: out})[verb], "reader.old")
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_output_of_the_wrong_kind_or_below_a_file(verb, made, place, refused):
+    wrong = "reader.old" if verb in ("generate", "fetch") else "set"  # a file for a folder, a folder for a file
+    for out in (wrong, "reader.old/x"):
+        refused(verbs(made, **{verb: out})[verb], out.split("/")[0])
 
 
 def test_a_checkpoint_that_is_a_folder(made, place, refused):
@@ -226,10 +203,10 @@ def test_a_link_stays_and_what_it_leads_to_is_written(verb, made, place, capsys)
             "execute": "short.ipynb"}[verb]  # fmt: skip
     shutil.move(place / name, place / "far")
     (place / name).symlink_to(Path("far", name))
-    before = everything(place / "far")
+    before = files_in(place / "far")
     assert verbs(made)[verb]() == 0, capsys.readouterr().err
     assert (place / name).is_symlink() and os.listdir(place / "far") == [name]
-    assert everything(place / "far") != before
+    assert files_in(place / "far") != before
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -240,7 +217,7 @@ def test_a_standard_output_that_takes_nothing(how, verb, made, place, monkeypatc
     with monkeypatch.context() as patch:
         stream = open("/dev/full", "w") if how == "full" else None  # noqa: SIM115
         patch.setattr(sys, "stdout", stream)
-        before, code = everything(place), verbs(made)[verb]()
+        before, code = files_in(place), verbs(made)[verb]()
         if stream:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             stream.close()
@@ -250,7 +227,7 @@ def test_a_standard_output_that_takes_nothing(how, verb, made, place, monkeypatc
     else:
         assert code == 2 and len(lines) == 1 and "standard output" in lines[0]
     if how == "closed" and verb != "execute":
-        assert everything(place) == before
+        assert files_in(place) == before
     assert not [path for path in place.rglob(".*") if path.suffix in (".part", ".lock", ".old")]
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import http.server
 import io
 import os
 import shutil
@@ -12,7 +11,9 @@ import zipfile
 
 import numpy as np
 import pytest
+from fuzzing import as_csv, files_in, largest_file
 from PIL import Image
+from server import Server
 
 from crnn_lib import files
 from crnn_lib.errors import UserError
@@ -41,10 +42,8 @@ def whole(tmp_path):
 @pytest.fixture
 def manifest(tmp_path, whole):
     path = tmp_path / "manifest.csv"
-    with open(path, "w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["file", "label", "kind", "sha256"])
-        rows.writerows([n, n[:-4], "", fetch.digest(n, (whole / n).read_bytes())] for n in NAMES)
+    rows = [[n, n[:-4], "", fetch.digest(n, (whole / n).read_bytes())] for n in NAMES]
+    path.write_bytes(as_csv([["file", "label", "kind", "sha256"], *rows]))
     return path
 
 
@@ -70,10 +69,6 @@ def zipped(folder, names, prefixes=("captcha_images_v2/",), extra=()):
         for name, content in extra:
             archive.writestr(name, content)
     return buffer.getvalue()
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 # verify
@@ -165,7 +160,7 @@ def test_from_a_folder(whole, get, home):
     report = get(whole)
     assert (report.name, report.folder, report.extra) == ("full-8", str(home / "set"), ("README",))
     assert "1 other files of the source were left out" in str(report)
-    assert contents(home / "set") == {n: (whole / n).read_bytes() for n in NAMES} and os.listdir(home) == ["set"]
+    assert files_in(home / "set") == {n: (whole / n).read_bytes() for n in NAMES} and os.listdir(home) == ["set"]
 
 
 def test_from_a_zip_with_every_file_twice_and_junk(whole, get, home, tmp_path):
@@ -174,7 +169,7 @@ def test_from_a_zip_with_every_file_twice_and_junk(whole, get, home, tmp_path):
     path.write_bytes(zipped(whole, NAMES, ("samples/samples/", "samples/"), extra))
     report = get(str(path))
     assert (report.name, report.extra) == ("full-8", ("note.txt", "own.png"))
-    assert contents(home / "set") == contents(whole)
+    assert files_in(home / "set") == files_in(whole)
 
 
 def test_a_sound_copy_counts_where_another_is_damaged(whole, get, home, tmp_path):
@@ -273,16 +268,16 @@ def test_a_damaged_copy_is_replaced(whole, get, home):
     (home / "set" / "b.png").write_bytes(b"")
     (home / "set" / "c.png").unlink()
     assert get(whole).name == "full-8"
-    assert contents(home / "set") == contents(whole) and os.listdir(home) == ["set"]
+    assert files_in(home / "set") == files_in(whole) and os.listdir(home) == ["set"]
 
 
 def test_a_failed_repair_leaves_the_old_copy(whole, get, home, tmp_path):
     get(whole)
     (home / "set" / "b.png").unlink()
-    before = contents(home / "set")
+    before = files_in(home / "set")
     with pytest.raises(UserError):
         get(tmp_path / "none.zip")
-    assert contents(home / "set") == before and os.listdir(home) == ["set"]
+    assert files_in(home / "set") == before and os.listdir(home) == ["set"]
 
 
 def test_other_files_are_never_touched(whole, get, home):
@@ -290,7 +285,7 @@ def test_other_files_are_never_touched(whole, get, home):
     (home / "set" / "thesis.txt").write_text("precious")
     with pytest.raises(UserError, match=r"holds other files \('thesis\.txt'\)"):
         get(whole)
-    assert contents(home / "set") == {"thesis.txt": b"precious"}
+    assert files_in(home / "set") == {"thesis.txt": b"precious"}
     shutil.rmtree(home / "set")
     (home / "set").write_text("a file")
     with pytest.raises(UserError, match="cannot read the folder"):
@@ -320,11 +315,11 @@ def test_an_interrupted_run_leaves_nothing_and_can_be_repeated(whole, get, home,
 
 def test_a_copy_that_a_killed_run_had_set_aside_comes_back(whole, get, home, tmp_path):
     get(whole)
-    before = contents(home / "set")
+    before = files_in(home / "set")
     (home / "set").rename(home / ".set.old")  # killed between the two renames
     with pytest.raises(UserError, match="there is no"):
         get(tmp_path / "none.zip")
-    assert contents(home / "set") == before and os.listdir(home) == ["set"]
+    assert files_in(home / "set") == before and os.listdir(home) == ["set"]
 
 
 def test_what_a_run_left_that_was_killed_at_its_very_end_is_removed(whole, get, home):
@@ -340,7 +335,7 @@ def test_a_link_stays_and_the_folder_that_it_leads_to_is_replaced(whole, get, ho
     (home / "far").mkdir()
     (home / "set").symlink_to("far")
     assert get(whole).name == "full-8"
-    assert (home / "set").is_symlink() and contents(home / "far") == contents(whole)
+    assert (home / "set").is_symlink() and files_in(home / "far") == files_in(whole)
     assert sorted(os.listdir(home)) == ["far", "set"]
 
 
@@ -351,61 +346,6 @@ def test_a_place_that_cannot_be_written(whole, tmp_path, manifest):
 
 
 # the download
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Serves `content` at every path; each request takes the next of `plan`, and the last one for good.
-
-    A step is a dict: status, cut (send only so many bytes of the answer), ranges, length, changed.
-    """
-
-    daemon_threads = True
-
-    def __init__(self, content):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.content, self.etag, self.date = content, '"one"', None
-        self.plan, self.requests = [{}], []
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/set.zip"
-
-    @property
-    def asked(self):
-        return [request.get("Range") for request in self.requests]
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        server = self.server
-        server.requests.append(dict(self.headers))
-        step = server.plan.pop(0) if len(server.plan) > 1 else server.plan[0]
-        body, status, extra = server.content, step.get("status", 200), {}
-        wanted = self.headers.get("Range")
-        unchanged = step.get("ignore_if_range") or self.headers.get("If-Range") in (server.etag, server.date)
-        if status == 200 and wanted and unchanged and step.get("ranges", True):
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
-            if start >= len(body):
-                status = 416
-            else:
-                status, extra = 206, {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"}
-                body = body[start:]
-        if status >= 400:
-            body = b"no"
-        self.send_response(status)
-        if step.get("length", True):
-            self.send_header("Content-Length", step.get("announce", len(body)))
-        for name, value in {"ETag": server.etag, "Last-Modified": server.date, **extra}.items():
-            if value:
-                self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body[: step.get("cut")])
-        self.close_connection = True
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture
@@ -422,7 +362,7 @@ def server(whole):
 def test_download_and_unpack(server, get, home, whole, capsys):
     report = get(server.url)
     assert report.name == "keras-6" and os.listdir(home) == ["set"]
-    assert contents(home / "set") == {n: (whole / n).read_bytes() for n in PNGS}
+    assert files_in(home / "set") == {n: (whole / n).read_bytes() for n in PNGS}
     assert len(server.requests) == 1 and server.asked == [None]
     assert "download" in capsys.readouterr().err
 
@@ -527,14 +467,9 @@ def test_a_login_page_is_no_zip_and_is_not_kept(server, get, home):
 
 
 def test_a_full_disk_is_no_fault_of_the_network(server, get, home):
-    resource = pytest.importorskip("resource", reason="POSIX alone has such limits")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, hard))  # of any file
-    try:
-        with pytest.raises(UserError, match=r"cannot write .*\.set\.zip\.part: File too large"):
-            get(server.url)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    refusal = pytest.raises(UserError, match=r"cannot write .*\.set\.zip\.part: File too large")
+    with largest_file(3000), refusal:
+        get(server.url)
     assert get(server.url).name == "keras-6" and os.listdir(home) == ["set"]
     assert server.asked == [None, "bytes=3000-"]  # not tried again, but gone on with when there is room
 

@@ -51,7 +51,7 @@ def test_a_damaged_checkpoint_is_gone_on_from_or_refused(place, labelled, checkp
     content = safetensors(header, tensors)
     path = place / "resumed"
     path.write_bytes(draws.draw(damaged([content])) if way == "bytes" else content)
-    run = answer(fit, SMALL, labelled, recipe, checkpoint=path)
+    run = answer(fit, WIDER, labelled, recipe, checkpoint=path)
     if run is not None:
         assert run.finished and [record["epoch"] for record in run.history] == [1, 2]
     assert not list(place.glob(".*"))

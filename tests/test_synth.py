@@ -16,35 +16,20 @@ from crnn_lib.drawing.captchas import Style
 from crnn_lib.errors import UserError
 from crnn_lib.images import load_grey
 
-PLAIN = Style(  # one possible image for a text: nothing random, nothing but upright text on white
-    fonts=("mono",),
-    mixed_fonts=0.0,
-    size=(40.0, 40.0),
-    stroke=(5.0, 5.0),
-    condense=(1.0, 1.0),
-    stretch=(1.0, 1.0),
-    slant=(0.0, 0.0),
-    rotation=(0.0, 0.0),
-    start=(28.0, 28.0),
-    baseline=(42.0, 42.0),
-    jump=(0.0, 0.0),
-    gap=(2.0, 2.0),
-    wave_x=(0.0, 0.0),
-    wave_x_period=(94.0, 94.0),
-    wave_y=(0.0, 0.0),
-    wave_y_period=(31.0, 31.0),
-    wave_phase=(0.0, 0.0),
-    water=(0.0, 0.0),
-    water_phase=(0.0, 0.0),
-    water_radius=(50.0, 50.0),
-    water_centre=(0.5, 0.5),
-    lines=(0, 0),
-    line_stroke=(0.9, 0.9),
-    left_grey=(255.0, 255.0),
-    right_grey=(255.0, 255.0),
-    ink=(0.0, 0.0),
-    blur=(0.0, 0.0),
-)
+STILL = {  # nothing random, nothing but upright text on white
+    "size": 40, "stroke": 5, "condense": 1, "stretch": 1, "slant": 0, "rotation": 0, "start": 28, "baseline": 42,
+    "jump": 0, "gap": 2, "wave_x": 0, "wave_x_period": 94, "wave_y": 0, "wave_y_period": 31, "wave_phase": 0,
+    "water": 0, "water_phase": 0, "water_radius": 50, "water_centre": 0.5, "lines": 0, "line_stroke": 0.9,
+    "left_grey": 255, "right_grey": 255, "ink": 0, "blur": 0,
+}  # fmt: skip
+
+
+def fixed(**values):
+    """Ranges of a style, each of one value."""
+    return {name: (value, value) for name, value in values.items()}
+
+
+PLAIN = Style(fonts=("mono",), mixed_fonts=0.0, **fixed(**STILL))  # one possible image for a text
 
 
 def same(a, b):
@@ -74,59 +59,26 @@ def test_default_image_has_the_size_and_greys_of_the_real_ones():
         assert 180 <= image[0, 0] <= 205 and image[-1, -1] >= 245
 
 
-@pytest.mark.parametrize(
-    ("knob", "value"),
-    [
-        ("fonts", ("sans-bold",)),
-        ("size", (35.0, 35.0)),
-        ("stroke", (7.0, 7.0)),
-        ("condense", (0.8, 0.8)),
-        ("stretch", (0.7, 1.3)),
-        ("slant", (0.3, 0.3)),
-        ("rotation", (10.0, 10.0)),
-        ("start", (20.0, 20.0)),
-        ("baseline", (38.0, 38.0)),
-        ("jump", (-4.0, 4.0)),
-        ("gap", (5.0, 5.0)),
-        ("wave_x", (3.0, 3.0)),
-        ("wave_y", (3.0, 3.0)),
-        ("water", (3.0, 3.0)),
-        ("lines", (1, 1)),
-        ("left_grey", (150.0, 150.0)),
-        ("right_grey", (150.0, 150.0)),
-        ("ink", (90.0, 90.0)),
-        ("blur", (1.0, 1.0)),
-        ("noise", (5.0, 5.0)),
-        ("height", 60),
-        ("width", 240),
-    ],
-)
-def test_each_knob_changes_the_image(knob, value):
-    plain = captchas.render("2b4xy", 0, PLAIN)
-    changed = captchas.render("2b4xy", 0, replace(PLAIN, **{knob: value}))
-    assert changed.shape != plain.shape or not same(changed, plain)
+WAVE, WATER, TWO = fixed(wave_y=3), fixed(water=3), {"fonts": ("mono", "sans-bold")}
+KNOBS = {  # each knob with another value, by what has to be there for it to act
+    "nothing": ({}, {"fonts": ("sans-bold",), "stretch": (0.7, 1.3), "jump": (-4, 4), "height": 60, "width": 240}
+                | fixed(size=35, stroke=7, condense=0.8, slant=0.3, rotation=10, start=20, baseline=38, gap=5, wave_x=3,
+                        wave_y=3, water=3, lines=1, left_grey=150, right_grey=150, ink=90, blur=1, noise=5)),
+    "waves along": (fixed(wave_x=3), fixed(wave_x_period=40)),
+    "waves across": (WAVE, fixed(wave_y_period=20, wave_phase=1)),
+    "water": (WATER, fixed(water_period=5, water_phase=0.3, water_radius=20, water_centre=0.3)),
+    "lines": (fixed(lines=3), fixed(line_stroke=2)),
+    "two fonts": (TWO, {"mixed_fonts": 1.0}),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("base", "knob", "value"),
-    [
-        ({"wave_x": (3.0, 3.0)}, "wave_x_period", (40.0, 40.0)),
-        ({"wave_y": (3.0, 3.0)}, "wave_y_period", (20.0, 20.0)),
-        ({"wave_y": (3.0, 3.0)}, "wave_phase", (1.0, 1.0)),
-        ({"water": (3.0, 3.0)}, "water_period", (5.0, 5.0)),
-        ({"water": (3.0, 3.0)}, "water_phase", (0.3, 0.3)),
-        ({"water": (3.0, 3.0)}, "water_radius", (20.0, 20.0)),
-        ({"water": (3.0, 3.0)}, "water_centre", (0.3, 0.3)),
-        ({"lines": (3, 3)}, "line_stroke", (2.0, 2.0)),
-        ({"fonts": ("mono", "sans-bold")}, "mixed_fonts", 1.0),
-    ],
-)
-def test_each_knob_of_an_effect_changes_it(base, knob, value):
+@pytest.mark.parametrize("base, knob, value", [(b, k, v) for b, knobs in KNOBS.values() for k, v in knobs.items()])
+def test_each_knob_changes_the_image(base, knob, value):
     style = replace(PLAIN, **base)
-    images = [
+    plain, changed = (
         [captchas.render("2b4xy", seed, s) for seed in range(4)] for s in (style, replace(style, **{knob: value}))
-    ]
-    assert not all(map(same, *images))
+    )
+    assert not all(map(same, plain, changed))
 
 
 def test_effects_can_be_switched_off():
@@ -157,7 +109,7 @@ def test_any_alphabet_in_every_face(face, symbols):
 
 @pytest.mark.parametrize("length", range(1, 9))
 def test_text_of_any_length_stays_inside_the_canvas(length):
-    style = replace(Style(), lines=(0, 0), left_grey=(255.0, 255.0), right_grey=(255.0, 255.0), ink=(0.0, 0.0))
+    style = replace(Style(), lines=(0, 0), **fixed(left_grey=255, right_grey=255, ink=0))
     for seed, width in ((0, 200), (1, 200), (2, 120)):
         image = captchas.render("mwgpy8bm"[:length], seed, replace(style, width=width))
         dark = np.flatnonzero((image < 128).any(0))

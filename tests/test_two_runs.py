@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from fuzzing import files_in
 
 from crnn_lib import files, model, reader
 from crnn_lib.tools.cli import main
@@ -55,10 +56,6 @@ def wait_for(path, process):
         time.sleep(0.05)
 
 
-def contents(folder):
-    return {p.name: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
 @pytest.mark.parametrize("verb", FOR_EVER)
 def test_the_second_run_is_told_of_the_first_and_a_kill_frees_the_place(verb, folder, start, capsys):
     target = Path("x/labels.csv" if verb == "generate" else "x")
@@ -80,9 +77,9 @@ def test_the_second_run_is_told_of_the_first_and_a_kill_frees_the_place(verb, fo
 
 def test_two_exports_at_once_leave_one_whole_file(folder, start):
     reader.save(model.CRNN(), "reader", {})
-    before = contents(folder)
+    before = files_in(folder)
     both = [start("export", "--weights", "reader", "--out", "x.onnx") for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
-    found = contents(folder)
+    found = files_in(folder)
     onnx.checker.check_model(onnx.load_from_string(found.pop("x.onnx")))
     assert found == before

@@ -237,7 +237,7 @@ def test_a_static_page_gets_a_sample_and_how_its_reading_changed(live):
 
 def test_an_exercise_leaves_its_first_question():
     engine = pytest.importorskip("py_mini_racer").MiniRacer()
-    made = "{ append() {}, setAttribute() {}, addEventListener() {} }"
+    made = "{ append() {}, replaceChildren() {}, setAttribute() {}, addEventListener() {} }"
     engine.eval(f"const document = {{ createElement: () => ({made}) }};")
     engine.eval(f"const made = (() => {{ {bundle.flat()}; return {{ QUIZZES }}; }})();")
     for name, text in quiz.QUESTIONS.items():

@@ -309,7 +309,7 @@ def test_the_page_makes_the_matrix_that_was_asked_for():
             const fields = JSON.parse(text);
             const model = { get: (name) => fields[name] };
             const session = createSession({ model, backend: null });
-            session.begin().then(() => { made = session.state; });
+            session.begin().then(() => { made = session.state(); });
             return 0;
         }
         function tell() { return JSON.stringify(made); }"""

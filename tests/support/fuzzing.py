@@ -8,6 +8,7 @@ import zipfile
 import zlib
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -125,7 +126,7 @@ def assert_plain(text):
         assert line.isprintable() and len(line) < 20_000, ascii(line[:200])
 
 
-def zipped(files, method):
+def zipped(files, method=zipfile.ZIP_DEFLATED):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", method) as archive:
         for name, content in files.items():
@@ -145,3 +146,20 @@ def answer(function, *arguments, **options):
 def everything(folder):
     """Each path in `folder` and what it holds."""
     return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+def files_in(folder):
+    """What each file in `folder` holds, by its path there; empty folders do not count."""
+    return {p.relative_to(folder).as_posix(): held for p, held in everything(folder).items() if held is not None}
+
+
+@contextlib.contextmanager
+def largest_file(size):
+    """No file may grow beyond `size` bytes: the next write fails, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="POSIX alone has such limits")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -102,20 +102,45 @@ export function windowAt(rows, y, x, k) {
 
 /** Every window's sum of products with the kernel: (H, W) -> (H - 2, W - 2). @param {number[][]} rows @param {number[]} kernel nine */
 export function slideKernel(rows, kernel) {
-  return Array.from({ length: rows.length - 2 }, (_, y) =>
-    Array.from({ length: rows[0].length - 2 }, (_, x) => windowAt(rows, y, x, 3).reduce((sum, v, i) => sum + v * kernel[i], 0)));
+  return Array.from(
+    { length: rows.length - 2 },
+    (_, y) =>
+      Array.from(
+        { length: rows[0].length - 2 },
+        (_, x) => windowAt(rows, y, x, 3).reduce((sum, v, i) => sum + v * kernel[i], 0),
+      ),
+  );
 }
 
 /** The largest of each 2 x 2 window: (H, W) -> (H / 2, W / 2). @param {number[][]} rows */
 export function poolPairs(rows) {
-  return Array.from({ length: Math.floor(rows.length / 2) }, (_, y) =>
-    Array.from({ length: Math.floor(rows[0].length / 2) }, (_, x) => Math.max(...windowAt(rows, 2 * y, 2 * x, 2))));
+  return Array.from(
+    { length: Math.floor(rows.length / 2) },
+    (_, y) =>
+      Array.from({ length: Math.floor(rows[0].length / 2) }, (_, x) => Math.max(...windowAt(rows, 2 * y, 2 * x, 2))),
+  );
 }
 
 const PALETTES = {
   grey: [[255, 255, 255], [0, 0, 0]], // paper, ink
-  viridis: [[68, 1, 84], [71, 45, 123], [59, 82, 139], [44, 114, 142], [33, 145, 140], [40, 174, 128], [94, 201, 98], [173, 220, 48], [253, 231, 37]],
-  puor: [[127, 59, 8], [178, 87, 6], [224, 130, 20], [252, 183, 97], [254, 224, 182], [246, 246, 247], [216, 218, 235], [177, 170, 209], [128, 115, 172], [83, 38, 135], [45, 0, 75]],
+  viridis: [[68, 1, 84], [71, 45, 123], [59, 82, 139], [44, 114, 142], [33, 145, 140], [40, 174, 128], [94, 201, 98], [
+    173,
+    220,
+    48,
+  ], [253, 231, 37]],
+  puor: [
+    [127, 59, 8],
+    [178, 87, 6],
+    [224, 130, 20],
+    [252, 183, 97],
+    [254, 224, 182],
+    [246, 246, 247],
+    [216, 218, 235],
+    [177, 170, 209],
+    [128, 115, 172],
+    [83, 38, 135],
+    [45, 0, 75],
+  ],
 };
 
 /** The colour of a value 0 .. 1 (puor: 0.5 is white). @param {keyof PALETTES} palette @returns {number[]} red, green, blue */
