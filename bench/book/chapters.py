@@ -19,8 +19,8 @@ import nbformat
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 
-from bench import execute
 from bench.common import RESULTS, ROOT, options, record
+from bench.tools import execute
 from crnn_lib.files import csv_text, environment, write_text
 
 

@@ -102,11 +102,11 @@ def training_step(epochs, count=800):
     clock.around(metrics, "evaluate", "data handling", "validation")
     for run in runs.values():
         watch(clock, run)
-    endless = {name: iter(run) for name, run in runs.items()}
+    trainings = {name: iter(run) for name, run in runs.items()}
     for epoch in range(epochs + 1):
-        for name, going in endless.items():
+        for name, training_run in trainings.items():
             clock.start()
-            next(going)
+            next(training_run)
             clock.mark("keeping the best")
             rows[name] += [clock.seconds] if epoch else []  # the first one warms up
     steps = run.steps_per_epoch
