@@ -1,4 +1,4 @@
-"""Lines of code, without blank lines, comments and docstrings, by part of the project: `python bench/tools/lines.py`."""
+"""Lines of code, without blank lines, comments and docstrings, by part: `python bench/tools/lines.py [ROOT]`."""
 
 import ast
 import io
