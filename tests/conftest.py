@@ -50,3 +50,14 @@ def captcha_dir():
     if not folder:
         pytest.skip("needs the real images: set CRNN_CAPTCHA_DIR to their folder (make data fetches the public part)")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def loaded_once():
+    """Reading the weights is most of what making a widget costs."""
+    from crnn_lib.widgets import host
+
+    readers, original, patch = host.readers(), host.readers, pytest.MonkeyPatch()
+    patch.setattr(host, "readers", lambda model=None: readers if model is None else original(model))
+    yield
+    patch.undo()

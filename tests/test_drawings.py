@@ -8,7 +8,6 @@ from v8 import Page, weights_of
 from crnn_lib import images, reader, widgets
 from crnn_lib.drawing import pen, skeletons
 from crnn_lib.model import CRNN, Config
-from crnn_lib.widgets import host
 
 SAME = str.maketrans("0il", "o11")  # either counts as right
 GLUE = """
@@ -32,11 +31,6 @@ def in_a_corner(drawing):
 def strings():
     rng = np.random.default_rng(5)
     return ["".join(rng.permutation(list(skeletons.SYMBOLS))[: rng.integers(3, 6)]) for _ in range(60)]
-
-
-@pytest.fixture(scope="module")
-def penman():
-    return host.readers()["pen"]
 
 
 @pytest.fixture(scope="module")

@@ -34,13 +34,6 @@ def test_a_fault_leaves_the_old_file_and_nothing_else(fault, tmp_path):
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["x.txt"]
 
 
-def test_success_replaces_the_old_file(tmp_path):
-    path = tmp_path / "x.txt"
-    path.write_text("old")
-    files.write_text(path, "new")
-    assert path.read_text() == "new" and [p.name for p in tmp_path.iterdir()] == ["x.txt"]
-
-
 def test_a_folder_that_cannot_be_written_is_a_user_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write"):

@@ -24,11 +24,6 @@ def bench():
 
 
 @pytest.fixture(scope="module")
-def network():
-    return reader.load("pen")
-
-
-@pytest.fixture(scope="module")
 def recorded():
     return result("stroke_reader")
 
@@ -44,9 +39,9 @@ def hands(count, seed):
     return ink.fit(placed, string, 0.3, rng), glyphs.strokes[index], string, labels
 
 
-def read(network, drawings):
+def read(penman, drawings):
     images = [standardise(pen.render(pen.normalise(d)).astype(np.float32)) for d in drawings]
-    return reader.read(network, torch.stack(images)).texts
+    return reader.read(penman, torch.stack(images)).texts
 
 
 # ---- skeletons
@@ -178,27 +173,27 @@ def test_test_strings_lie_on_the_pad(bench, way):
 # ---- the reader
 
 
-def test_the_weights_name_their_ink(network):
-    assert network.config.alphabet == skeletons.SYMBOLS and network.parameter_count() <= 400_000
-    assert (network.config.height, network.config.width) == (32, 128)
-    facts = json.dumps(network.provenance)
+def test_the_weights_name_their_ink(penman):
+    assert penman.config.alphabet == skeletons.SYMBOLS and penman.parameter_count() <= 400_000
+    assert (penman.config.height, penman.config.width) == (32, 128)
+    facts = json.dumps(penman.provenance)
     for source in ("Omniglot".lower(), "UNIPEN train_r01_v07", "research use", "UJI Pen Characters", "CC BY 4.0"):
         assert source in facts
-    assert network.provenance["stage"] == "ship"
+    assert penman.provenance["stage"] == "ship"
 
 
-def test_it_reads_what_the_pad_writes(network):
+def test_it_reads_what_the_pad_writes(penman):
     rng = np.random.default_rng(3)
     texts = ["".join(rng.permutation(list(skeletons.SYMBOLS))[: rng.integers(3, 7)]) for _ in range(60)]
-    found = read(network, [skeletons.write(text) for text in texts])
+    found = read(penman, [skeletons.write(text) for text in texts])
     wrong = sum(metrics.edits(a.translate(SAME), b.translate(SAME)) for a, b in zip(texts, found, strict=True))
     assert wrong / sum(map(len, texts)) <= MOST_PLAIN
 
 
-def test_it_reads_random_hands(network):
+def test_it_reads_random_hands(penman):
     points, number, string, labels = hands(150, seed=11)
     images = ink.standardise_batch(ink.render_batch(points, number, string, np.full(len(labels), 2.0)))
-    found = reader.read(network, torch.from_numpy(images)).texts
+    found = reader.read(penman, torch.from_numpy(images)).texts
     wrong = sum(metrics.edits(a.translate(SAME), b.translate(SAME)) for a, b in zip(labels, found, strict=True))
     assert wrong / sum(map(len, labels)) <= MOST_HANDS
 

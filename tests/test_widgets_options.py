@@ -8,46 +8,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from fuzzing import answer, fuzz, json_values, numbers, texts
-from hypothesis import given
-from hypothesis import strategies as st
-
-from crnn_lib.drawing import captchas, pen
-from crnn_lib.errors import UserError
-from crnn_lib.model import CRNN, Config
-from crnn_lib.training import Recipe
-
-pytest.importorskip("anywidget")
+from options import GOOD, GREY, LINE, ROWS, TINY, assert_shown
+from v8 import Page
 
 from crnn_lib import widgets
-from crnn_lib.drawing import skeletons
-from crnn_lib.widgets import bundle, fields, host
-from crnn_lib.widgets.quiz import quiz
+from crnn_lib.drawing import pen, skeletons
+from crnn_lib.errors import UserError
+from crnn_lib.model import CRNN, Config
+from crnn_lib.widgets import fields, host
 
-TINY = Config("2b", 16, 40, (2, 3), ((4, 2), (2, 2)), 3, 2)  # 10 time steps
-GREY = captchas.render("2b7xy", seed=1)
-LINE = [[[3.0, 3.0], [40.0, 20.0]]]
-ROWS = [[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]]
-FILM = json.loads(host.RECORDINGS["replay"].read_text(encoding="utf-8"))
-FILM["runs"] = FILM["runs"][:1]
-TENSOR = torch.randn(1, 32, 128, generator=torch.Generator().manual_seed(1))
-PICTURES = {"sample": ["2b7xy", "p6c7d"], "image": [GREY, TENSOR], "truth": ["", "2b7xy", "É\u3000"]}
-GOOD = {  # each option at its ends, and in the middle
-    widgets.Pad: {"strokes": [[], LINE], "sample": ["", "c3f8n"], "thickness": [1, 2.5, 6], "rotation": [-20, 20],
-               "lines": [0, 6], "blur": [0, 2.0]},
-    widgets.Lab: {"label": ["", "ab", "mmm"], "source": ["uniform", "random", "peaked"], "sample": ["", "2b7xy"],
-              "symbols": ["ab", "xbya"], "steps": [2, 32], "seed": [1, 10**9], "matrix": [None]},
-    widgets.Replay: {"recording": [{}, FILM]},
-    widgets.Quiz: {"name": list(quiz.QUESTIONS)},
-    widgets.Microscope: PICTURES | {"strokes": [[], LINE], "unfold": ["", "maps path"], "step": [0, 31],
-                                       "stage": ["conv1", "pool5"], "map": [0, 15]},
-    widgets.ProbeConvolution: PICTURES | {"left": [2, 16, 116]},
-    widgets.ProbePooling: PICTURES | {"left": [2, 116]},
-    widgets.ProbeColumns: PICTURES | {"step": [0, 31], "label": ["", "mm22m"]},
-    widgets.ProbeContext: PICTURES | {"left": [0, 127], "size": [0, 48]},
-    widgets.ProbeDecoding: PICTURES | {"temperature": [0.2, 1, 5], "width": [1, 20]},
-    widgets.ProbeRobustness: PICTURES,
-}  # fmt: skip
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 CASES = [
     (kind, {name: value}) for kind, options in GOOD.items() for name, values in options.items() for value in values
 ]
@@ -62,16 +33,6 @@ CASES += [(widgets.Microscope, {"stage": "pool5", "map": 63})]
 def named(value):
     """A short id of a class or of its options: the same on every worker."""
     return value.__name__ if isinstance(value, type) else " ".join(str(value).split())[:60]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def loaded_once():
-    """Reading the weights is most of what making a widget costs."""
-    readers, patch = host.readers(), pytest.MonkeyPatch()
-    original = host.readers
-    patch.setattr(host, "readers", lambda model=None: readers if model is None else original(model))
-    yield
-    patch.undo()
 
 
 @pytest.fixture(scope="module")
@@ -91,15 +52,6 @@ def page():
 
 def state_of(shown):
     return json.loads(html.unescape(re.search(r'state="([^"]*)"', shown)[1]))
-
-
-def assert_shown(widget):
-    data, _ = widget._repr_mimebundle_()
-    shown = data["text/html"]
-    assert "application/vnd.jupyter.widget-view+json" in data and shown == widget.baked() + host.HIDE
-    assert shown.startswith(f'<crnn-widget kind="{widget.kind}" ') and '<div class="crnn-baked">' in shown
-    json.dumps(widget.get_state(), default=lambda value: "bytes")
-    return shown
 
 
 def test_every_option_is_tried():
@@ -154,8 +106,11 @@ BAD = [
     (widgets.Lab, {"symbols": "ab", "matrix": ROWS, "source": "random"}, "leave out source"),
     (widgets.Lab, {"symbols": "ab", "matrix": ROWS, "sample": "2b7xy", "steps": 2}, "leave out sample, steps"),
     (widgets.Lab, {"source": "reader"}, "the source reader needs a sample"),
-    (widgets.Lab, {"label": "a b"}, "must all differ, without white space"),
     (widgets.Lab, {"label": "az", "symbols": "ab", "source": "random"}, "holds"),
+    (widgets.Lab, {"label": "az", "symbols": "ab", "matrix": [[1, 0, 0]]}, "holds"),
+    (widgets.Lab, {"label": "ABC", "sample": "gxxw6"}, "holds"),
+    (widgets.Lab, {"label": "ab", "symbols": "ab", "matrix": [[0.5, 0.5, 0.5]]}, "sum to 1"),
+    (widgets.Lab, {"label": "ab", "symbols": "ab", "matrix": [[1.5, -0.5, 0]]}, "sum to 1"),
     (widgets.Lab, {"symbols": "aba"}, "must all differ"),
     (widgets.Lab, {"source": "even"}, "source must be one of uniform, random, peaked, reader, matrix"),
     (widgets.Lab, {"source": "matrix"}, "give a matrix"),
@@ -302,22 +257,16 @@ def test_a_matrix_that_the_page_makes_has_no_numbers_yet(made_up):
 
 
 def test_the_page_makes_the_matrix_that_was_asked_for():
-    racer = pytest.importorskip("py_mini_racer").MiniRacer()
-    start = """
+    racer = Page("""
         let made = null;
-        function begin(text) {
-            const fields = JSON.parse(text);
-            const model = { get: (name) => fields[name] };
-            const session = createSession({ model, backend: null });
-            session.begin().then(() => { made = session.state(); });
-            return 0;
-        }
-        function tell() { return JSON.stringify(made); }"""
-    racer.eval(bundle.flat() + start + ";0")
+        async function begin(fields) {
+            const session = createSession({ model: { get: (name) => fields[name] }, backend: null });
+            await session.begin();
+            made = session.state();
+        }""")
     for options in ({"source": "random", "seed": 7}, {"source": "random", "seed": 8}, {"source": "peaked"}, {}):
         widget = widgets.Lab("mm", steps=6, **options)
-        racer.call("begin", json.dumps(state_of(widget.baked())))
-        made = json.loads(racer.call("tell"))
+        made = racer.settled(f"begin({json.dumps(state_of(widget.baked()))})", "made")
         rows = np.exp(made["logProbs"])
         assert (made["label"], made["symbols"], rows.shape) == ("mm", ["m", "a", "b"], (6, 4))
         assert np.allclose(rows.sum(1), 1)
@@ -327,64 +276,6 @@ def test_the_page_makes_the_matrix_that_was_asked_for():
             assert rows.argmax(1).tolist() == [0, 1, 0, 0, 1, 0] and (rows.max(1) > 0.8).all()
         else:
             assert made["seed"] == options["seed"] and rows.std() > 0.05
-
-
-# --- fuzzing ---
-
-arrays = st.builds(
-    lambda shape, dtype, seed: np.array(np.random.default_rng(seed).normal(size=shape) * 200, dtype=dtype),
-    st.lists(st.integers(0, 40), max_size=4).map(tuple), st.sampled_from(["float32", "int64", "uint8", "bool"]),
-    st.integers(0, 9),
-)  # fmt: skip
-anything = json_values | numbers | texts | arrays | arrays.map(torch.from_numpy) | st.sampled_from([b"x", {1}, GREY])
-
-
-@fuzz
-@given(st.data())
-def test_any_option_is_shown_or_refused(draws):
-    kind = draws.draw(st.sampled_from(list(GOOD)))
-    value = {name: st.sampled_from(values) | anything for name, values in GOOD[kind].items()}
-    options = draws.draw(st.fixed_dictionaries({}, optional=value))
-    odd = draws.draw(st.dictionaries(texts, anything, max_size=1))
-    models = [None, CRNN(TINY), CRNN(TINY).double()]
-    if "model" not in odd and not issubclass(kind, widgets.Replay | widgets.Quiz):
-        options["model"] = draws.draw(st.sampled_from(models))
-    answer(lambda: assert_shown(kind(**options, **{n: v for n, v in odd.items() if n not in options})))
-
-
-@fuzz
-@given(st.data())
-def test_any_value_set_later_is_taken_or_refused(draws):
-    kind = draws.draw(st.sampled_from([widgets.Pad, widgets.Lab, widgets.Microscope, widgets.ProbeContext]))
-    widget = kind()
-    for _ in range(2):
-        name = draws.draw(st.sampled_from([*kind.options, *["image", "text"] * (kind is widgets.Pad)]))
-        if name == "image" and kind is not widgets.Pad:
-            continue
-        value = draws.draw(st.sampled_from(GOOD[kind].get(name, [GREY, "n7x"])) | anything)
-        answer(lambda w=widget, n=name, v=value: setattr(w, n, v))
-        assert_shown(widget)
-
-
-RUN = {"config": [TINY, Config()], "data": [captchas.dataset(6, alphabet="2b", lengths=(1, 2), height=16, width=40)],
-       "recipe": [Recipe(epochs=1)]}  # fmt: skip
-KERNEL = {
-    widgets.GeneratorKnobs: {"text": ["2b7xy", ""], "seed": [0, 2**31 - 1]},
-    widgets.TrainingMonitor: RUN | {"floor": [None, 3.0], "checkpoint": [None]},
-    widgets.Replay.follow: RUN | {"samples": [None], "what": ["mine"], "floors": [(), (3.2, 2)]},
-}
-
-
-@fuzz
-@given(st.data())
-def test_any_argument_of_a_kernel_s_widget_is_shown_or_refused(draws):
-    make = draws.draw(st.sampled_from(list(KERNEL)))
-    arguments = {name: draws.draw(st.sampled_from(values)) for name, values in KERNEL[make].items()}
-    odd = draws.draw(st.sampled_from(list(arguments)))
-    arguments[odd] = draws.draw(st.sampled_from(KERNEL[make][odd]) | anything)
-    if odd == "checkpoint" and isinstance(arguments[odd], str):
-        return  # a path of any text is tried elsewhere
-    answer(lambda: make(**arguments)._repr_mimebundle_())
 
 
 def test_a_matrix_set_later_that_does_not_fit_the_letters_is_not_drawn():

@@ -17,7 +17,6 @@ from v8 import Page
 from crnn_lib import assets, ctc, images, model, reader, widgets
 from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
-from crnn_lib.widgets import host
 
 PROBES = [
     widgets.ProbeConvolution, widgets.ProbePooling, widgets.ProbeColumns, widgets.ProbeContext,
@@ -36,11 +35,6 @@ def js():
     """js(function, arguments): what JavaScript answers."""
     page = Page()
     return lambda name, *arguments: page.value(f"{name}({', '.join(map(json.dumps, arguments))})")
-
-
-@pytest.fixture(scope="module")
-def network():
-    return host.readers()["captcha"]
 
 
 @pytest.mark.parametrize("config", SHAPES)
@@ -171,12 +165,12 @@ def parts(widget):
 
 
 @pytest.mark.parametrize("kind", [widgets.Microscope, *PROBES])
-def test_every_kind_leaves_its_picture_and_what_is_read_in_it(kind, network):
+def test_every_kind_leaves_its_picture_and_what_is_read_in_it(kind, captcha):
     name, state, alt, picture = parts(kind())
     assert name == kind().kind and kind().baked() == kind().baked()
     assert state["sample"] == kind().sample
     grey = images.load_grey(assets.SAMPLES[kind().sample])
-    readings = reader.read(network, images.standardise(grey, 32, 128)[None])
+    readings = reader.read(captcha, images.standardise(grey, 32, 128)[None])
     assert alt.startswith(f"The network reads this picture as {readings.texts[0]!r}, with probability ")
     assert f"{readings.confidences[0]:.1%}" in alt and "In the page, " in alt
     assert np.array_equal(picture, grey.round())
@@ -187,19 +181,19 @@ def test_a_page_starts_from_the_options_given():
     assert (state["step"], state["unfold"]) == (3, "states")
 
 
-def test_the_kernels_are_the_model_s(network):
-    kernels = np.array(widgets.ProbeConvolution(network).kernels)
+def test_the_kernels_are_the_model_s(captcha):
+    kernels = np.array(widgets.ProbeConvolution(captcha).kernels)
     assert kernels.shape == (16, 9)
-    folded = network.blocks[0][0].weight.detach().flatten(1)
+    folded = captcha.blocks[0][0].weight.detach().flatten(1)
     cosine = (torch.tensor(kernels) * folded).sum(1) / (torch.tensor(kernels).norm(dim=1) * folded.norm(dim=1))
     assert (cosine > 0.98).all()
 
 
-def test_a_picture_of_your_own_is_what_is_read(network):
+def test_a_picture_of_your_own_is_what_is_read(captcha):
     data = captchas.dataset(3, seed=8)
     for image, label in zip(data.images, data.labels, strict=True):
-        said = reader.read(network, image[None]).texts[0]
-        probe = widgets.ProbeDecoding(network, image=image, truth=label)
+        said = reader.read(captcha, image[None]).texts[0]
+        probe = widgets.ProbeDecoding(captcha, image=image, truth=label)
         _, state, alt, _ = parts(probe)
         assert repr(said) in alt and state["truth"] == label
         assert len(base64.b64decode(state["grey"])) == 32 * 128

@@ -47,11 +47,6 @@ def open_widget(opened):
     return lambda kind: Seen(opened(kind), kind)
 
 
-@pytest.fixture(scope="module")
-def network():
-    return host.readers()["captcha"]
-
-
 class Seen:
     """A live widget as somebody who uses it meets it."""
 
@@ -94,38 +89,38 @@ def sample(name="2b7xy"):
     return images.load_grey(assets.SAMPLES[name])
 
 
-def stages_of(network, grey):
+def stages_of(captcha, grey):
     with torch.no_grad():
-        found = network.stages(images.standardise(grey, 32, 128)[None])
+        found = captcha.stages(images.standardise(grey, 32, 128)[None])
     return {name: x[0] for name, x in found.items()}
 
 
 # --- the microscope ---
 
 
-def test_each_step_says_what_torch_says(open_widget, network):
+def test_each_step_says_what_torch_says(open_widget, captcha):
     seen = open_widget("microscope")
-    stages = stages_of(network, sample())
+    stages = stages_of(captcha, sample())
     assert seen.part("text") == "2b7xy"
     for step in (0, 9, 16, 31):
         seen.root.locator('[data-crnn="step"]').fill(str(step))
         values, classes = stages["log_probs"][step].exp().topk(5)
-        names = ["blank" if c == 0 else network.alphabet.symbols[c - 1] for c in classes]
+        names = ["blank" if c == 0 else captcha.alphabet.symbols[c - 1] for c in classes]
         shown = seen.root.locator('[data-crnn="top"] li').all_inner_texts()
         assert [line.split()[0] for line in shown[:2]] == names[:2]
         told = float(re.search(r"[\d.]+", shown[0].removeprefix(names[0]))[0])
         assert told == pytest.approx(100 * float(values[0]), abs=0.6)
-        first, last = network.config.strip(step)
+        first, last = captcha.config.strip(step)
         assert f"sees columns {first} to {last}, " in seen.root.locator('[data-crnn-stage="image"]').inner_text()
         assert seen.root.locator('[data-crnn="step"]').get_attribute("aria-valuetext").startswith(f"{step}: {names[0]}")
-    path = "".join("-" if c == 0 else network.alphabet.symbols[c - 1] for c in stages["log_probs"].argmax(1))
+    path = "".join("-" if c == 0 else captcha.alphabet.symbols[c - 1] for c in stages["log_probs"].argmax(1))
     assert f"Path: {path}." in seen.root.locator('[data-crnn-stage="path"]').inner_text()
 
 
-def test_lanes_show_the_numbers(open_widget, network):
+def test_lanes_show_the_numbers(open_widget, captcha):
     seen = open_widget("microscope")
     seen.root.locator('[data-crnn="step"]').fill("0")
-    log_probs = stages_of(network, sample())["log_probs"]
+    log_probs = stages_of(captcha, sample())["log_probs"]
     label = "Probability of each class"
     for t in range(1, 32):
         best = int(log_probs[t].argmax())
@@ -157,7 +152,7 @@ def test_keyboard_hover_and_characters(open_widget):
     assert button.get_attribute("aria-pressed") == "false"
 
 
-def test_feature_maps_by_stage_and_number(open_widget, network):
+def test_feature_maps_by_stage_and_number(open_widget, captcha):
     seen = open_widget("microscope")
     seen.root.get_by_role("combobox", name="Stage").select_option("pool3")
     words = seen.root.locator('[data-crnn-stage="maps"]')
@@ -168,7 +163,7 @@ def test_feature_maps_by_stage_and_number(open_widget, network):
     assert "Map 5 of pool3" in words.inner_text()
     seen.press("Map", "ArrowRight")
     assert "Map 6 of pool3" in words.inner_text()
-    field = network.config.receptive_field(3)
+    field = captcha.config.receptive_field(3)
     assert f"sees {field.width} × {field.height} pixels" in words.inner_text()
 
 
@@ -274,11 +269,11 @@ def test_pooling_by_hand_and_a_shift(open_widget):
     assert ", 0 differ" in seen.part("lost")
 
 
-def test_columns_and_labels(open_widget, network):
+def test_columns_and_labels(open_widget, captcha):
     seen = open_widget("probe-columns")
     seen.press("Time step", "ArrowLeft", 4)
     seen.page.wait_for_function("() => document.querySelector('[data-crnn=answer]').textContent.includes('Step 12 ')")
-    first, last = network.config.strip(12)
+    first, last = captcha.config.strip(12)
     assert f"T = 32 steps, one every 4 pixels. Step 12 sees pixel columns {first} to {last};" in seen.part("answer")
     seen.do(lambda: seen.root.get_by_label("Pool 5").select_option("2,4"))
     assert seen.part("answer").startswith("T = 8 steps, one every 16 pixels.")
@@ -289,16 +284,16 @@ def test_columns_and_labels(open_widget, network):
     assert "it fits T = 32" in seen.part("fits")
 
 
-def test_hidden_columns(open_widget, network):
+def test_hidden_columns(open_widget, captcha):
     seen = open_widget("probe-context")
-    before = stages_of(network, sample())
+    before = stages_of(captcha, sample())
     image = before["image"].clone()
     image[..., 48:60] = image.median()
     with torch.no_grad():
-        after = {name: x[0] for name, x in network.stages(image[None]).items()}
-    read = network.alphabet.decode(ctc.greedy_decode(after["log_probs"]))
+        after = {name: x[0] for name, x in captcha.stages(image[None]).items()}
+    read = captcha.alphabet.decode(ctc.greedy_decode(after["log_probs"]))
     assert seen.part("text") == read != "2b7xy"
-    strips = [network.config.strip(t) for t in range(32)]
+    strips = [captcha.config.strip(t) for t in range(32)]
     seeing = [t for t, (first, last) in enumerate(strips) if first < 60 and last >= 48]
     assert f"steps {seeing[0]} to {seeing[-1]} can see them" in seen.part("answer")
     dark = seen.pixel("How much each forward", (seeing[0] - 0.5) / 32, 0.5)
@@ -308,14 +303,14 @@ def test_hidden_columns(open_widget, network):
     assert seen.part("text") == "2b7xy"
 
 
-def test_greedy_against_beam(open_widget, network):
+def test_greedy_against_beam(open_widget, captcha):
     seen = open_widget("probe-decoding")
-    logits = stages_of(network, sample("gxxw6"))["logits"]
+    logits = stages_of(captcha, sample("gxxw6"))["logits"]
 
     def decoded(temperature, width):
         log_probs = (logits / temperature).log_softmax(-1)
-        texts = [network.alphabet.decode(text) for text, _ in ctc.beam_search(log_probs, width=width, k=5)]
-        return network.alphabet.decode(ctc.greedy_decode(log_probs)), texts
+        texts = [captcha.alphabet.decode(text) for text, _ in ctc.beam_search(log_probs, width=width, k=5)]
+        return captcha.alphabet.decode(ctc.greedy_decode(log_probs)), texts
 
     for temperature, steps in ((1.0, 0), (2.5, 15), (3.0, 5)):
         if steps:
@@ -329,7 +324,7 @@ def test_greedy_against_beam(open_widget, network):
     assert seen.part("text") == decoded(3.0, 1)[1][0]
 
 
-def test_damage_and_its_curve(open_widget, network):
+def test_damage_and_its_curve(open_widget, captcha):
     seen = open_widget("probe-robustness")
     assert seen.part("text") == "2b7xy" and seen.part("answer").startswith("Right")
     seen.do(lambda: seen.press("Cover: width", "ArrowRight", 24))
@@ -344,11 +339,11 @@ def test_damage_and_its_curve(open_widget, network):
     assert seen.part("answer").startswith("Wrong")
 
 
-def test_a_given_picture(visit, site, network):
+def test_a_given_picture(visit, site, captcha):
     data = captchas.dataset(1, seed=8)
     widget = widgets.ProbeRobustness(image=data.images[0], truth=data.labels[0])
     (site / "given.html").write_text(PAGE.format(style=bundle.style(), widgets=widget.baked()))
-    said = reader.read(network, data.images).texts[0]
+    said = reader.read(captcha, data.images).texts[0]
     with visit(site.as_uri(), "given.html") as v:
         seen = Seen(v, "probe-robustness")
         assert seen.part("text") == said

@@ -105,12 +105,11 @@ export async function mount({ root, model, backend, signal }) {
   root.append(...markup`
     <div class="crnn-controls">${field("Label", typed)}${field("Probabilities", sources)}${source.samples}${source.file}
       ${steps.node}${again}</div>${message.node}${numbers.nodes}
-    <div class="crnn-controls">${field("Lattice shows", quantity)}${field("Scale", scale)}${
-    field("Matrix shows", shows)
-  }
-      ${Object.values(plays)}${button("Next cell", () => advance(1))}${button("Next column", () => advance(0))}
+    <div class="crnn-controls">${field("Lattice shows", quantity)}${field("Scale", scale)}
+      ${field("Matrix shows", shows)}${Object.values(plays)}
+      ${button("Next cell", () => advance(1))}${button("Next column", () => advance(0))}
       ${button("Show all", () => look({ played: null }))}</div>
-    <div class="lab-stage"><div class="lab-scroll">${plane}</div>
+    <div class="lab-stage"><div class="crnn-scroll">${plane}</div>
       <div class="lab-side">${details}${link}
         <div class="crnn-controls">${button("One gradient step", () => train(1))}
           ${button("A hundred steps", () => train(100))}${button("Undo", undo)}${edit.node}</div>${legend}</div></div>
@@ -309,10 +308,8 @@ export async function mount({ root, model, backend, signal }) {
     const falls = "orange with a plus is too much and will fall, purple with a minus is too little and will rise";
     const tones = view.quantity === "occupancy" ? "dark is 0, bright is 1" : "bright is the largest of its column";
     const logs = "bright is the largest, dark the smallest above 0";
-    const told = `Matrix: ${view.gradient ? falls : "dark is 0, bright is 1"}. Lattice: ${
-      view.scale === "log" ? logs : tones
-    }`;
-    setText(legend, `${told}; empty cells hold nothing.`);
+    const upper = view.gradient ? falls : "dark is 0, bright is 1";
+    setText(legend, `Matrix: ${upper}. Lattice: ${view.scale === "log" ? logs : tones}; empty cells hold nothing.`);
     showPlace();
   }
 
@@ -343,9 +340,8 @@ export async function mount({ root, model, backend, signal }) {
     const g = found.gradient[t][c];
     edit.show(Number(p.toFixed(2)));
     const then = Math.abs(g) < 5e-4 ? "" : `, so a step will ${g > 0 ? "lower" : "raise"} it`;
-    const three = `p = ${shortNumber(p)}, occupancy = ${shortNumber(found.mass[t][c])}, gradient p − occupancy = ${
-      shortNumber(g)
-    }`;
+    const [mass, slope] = [found.mass[t][c], g].map(shortNumber);
+    const three = `p = ${shortNumber(p)}, occupancy = ${mass}, gradient p − occupancy = ${slope}`;
     const how = "Change p by the keys + and −, or by the slider: the column is scaled to sum to 1.";
     setText(details, `Step t = ${t}, ${named(c)}: ${three}${then}. ${how}`);
   }

@@ -59,19 +59,14 @@ export function createSession({ model, backend }) {
   /** Why a label cannot be taken, or "". */
   function complaint(label) {
     const length = [...label].length;
-    if (length > LETTERS) {
-      return `This laboratory takes labels of at most ${LETTERS} letters, and this one has ${length}.`;
-    }
+    const most = `This laboratory takes labels of at most ${LETTERS} letters, and this one has ${length}.`;
+    if (length > LETTERS) return most;
     const odd = [...new Set(label)].filter((c) => (state.config ? !state.symbols.includes(c) : /[-\s]/.test(c)));
     if (!odd.length) return "";
-    if (state.config) {
-      return `The trained reader does not know ${odd.map((c) => `“${c}”`).join(", ")}: it knows ${
-        state.symbols.join("")
-      }.`;
-    }
-    return odd[0] === "-"
-      ? "“-” stands for the blank here and cannot be in a label."
-      : `A label cannot hold “${odd[0]}” here.`;
+    const [unknown, known] = [odd.map((c) => `“${c}”`).join(", "), state.symbols.join("")];
+    if (state.config) return `The trained reader does not know ${unknown}: it knows ${known}.`;
+    if (odd[0] === "-") return "“-” stands for the blank here and cannot be in a label.";
+    return `A label cannot hold “${odd[0]}” here.`;
   }
 
   /** Another label, on the same matrix where that knows its letters. @returns {string} what there is to say */

@@ -55,9 +55,9 @@ export function createPathList(current, onpick) {
   function item({ cells, p, after }) {
     const { found, symbols } = current();
     const text = cells.map((s) => (found.extended[s] ? symbols[found.extended[s] - 1] : "-")).join("");
-    const [node] = markup`<button type="button" aria-pressed="false" onclick=${press}><code>${text}</code> ${
-      percent(p)
-    }${after}</button>`;
+    const share = ` ${percent(p)}${after}`;
+    const [node] =
+      markup`<button type="button" aria-pressed="false" onclick=${press}><code>${text}</code>${share}</button>`;
     function press() {
       const pressed = node.getAttribute("aria-pressed") === "true";
       release();
@@ -71,11 +71,8 @@ export function createPathList(current, onpick) {
     const { extended, best, count, total } = found;
     const few = count <= BigInt(FEW);
     const share = (cells) => (best ? Math.exp(pathLogProb(found.logProbs, cells.map((s) => extended[s])) - total) : 0);
-    const items = somePaths(found).map(({ cells, times }) => ({
-      cells,
-      p: share(cells),
-      after: times > 1 ? `, drawn ${times} times` : "",
-    }));
+    const drawn = (times) => (times > 1 ? `, drawn ${times} times` : "");
+    const items = somePaths(found).map(({ cells, times }) => ({ cells, p: share(cells), after: drawn(times) }));
     items.sort((a, b) => b.p - a.p);
     if (best && count > 1n) items.unshift({ cells: best, p: found.bestShare, after: ", the best" });
     again.hidden = few || !best;
@@ -131,7 +128,7 @@ function ribbons(path) {
 export function createCollapseToy(current) {
   const input = textInput("mm-em", LONGEST, show);
   const picture = element("div", {
-    class: "lab-scroll",
+    class: "crnn-scroll",
     tabindex: 0,
     role: "region",
     "aria-label": "Merge and drop as ribbons",
@@ -197,9 +194,8 @@ export function createBeamBench(current) {
     const origin = beam.from.map((f) => ways[f.how](text(f.prefix))).join("; ");
     const hook = kept ? beam.prefix.join(",") : null;
     return markup`<tr class=${kept ? null : "lab-pruned"} data-crnn-beam=${hook}><td>${kept ? rank + 1 : "pruned"}</td>
-      <th scope="row">${text(beam.prefix)}</th>${numbers}<td>${
-      merged && markup`<strong>merged: </strong>`
-    }${origin}</td></tr>`;
+      <th scope="row">${text(beam.prefix)}</th>${numbers}
+      <td>${merged && markup`<strong>merged: </strong>`}${origin}</td></tr>`;
   }
   function show() {
     const { T } = current().found;
@@ -207,9 +203,8 @@ export function createBeamBench(current) {
     body.replaceChildren(...beams.flatMap((b, i) => row(b, i, true)), ...out.flatMap((b) => row(b, 0, false)));
     const hidden = pruned.length > 6 ? ` (${pruned.length - 6} of them not shown)` : "";
     const answer = t === T ? ` The search answers ${text(beams[0].prefix)}.` : "";
-    const now = `After step t = ${t - 1} of 0 to ${
-      T - 1
-    }: ${beams.length} kept, ${pruned.length} pruned${hidden}.${answer}`;
+    const counts = `${beams.length} kept, ${pruned.length} pruned${hidden}`;
+    const now = `After step t = ${t - 1} of 0 to ${T - 1}: ${counts}.${answer}`;
     setText(said, t ? now : `Before the first of ${T} steps there is one prefix, the empty one.`);
     setText(truth, t < T ? "" : compared());
   }
@@ -218,26 +213,23 @@ export function createBeamBench(current) {
     const { found, symbols } = current();
     const paths = (symbols.length + 1) ** found.T;
     const labels = exhaustive(found.logProbs);
-    if (!labels) {
-      return `The exhaustive truth is out of reach here: ${shortNumber(paths)} paths. Choose fewer steps for it.`;
-    }
+    const out = `The exhaustive truth is out of reach here: ${shortNumber(paths)} paths. Choose fewer steps for it.`;
+    if (!labels) return out;
     const top = labels.slice(0, 3).map(({ classes, p }) => `${text(classes)} ${shortNumber(p)}`).join(", ");
     const own = labels.find(({ classes }) => String(classes) === String(beams[0].prefix))?.p ?? 0;
     const right = Math.abs(labels[0].p - own) < 1e-12;
-    const verdict = `The search ${right ? "found" : "missed"} the most probable label${
-      right ? "" : ": widen the beam"
-    }.`;
-    return `All ${paths.toLocaleString("en-US")} paths, one by one: ${top}. ${verdict}`;
+    const [came, cure] = right ? ["found", ""] : ["missed", ": widen the beam"];
+    const all = `All ${paths.toLocaleString("en-US")} paths, one by one: ${top}`;
+    return `${all}. The search ${came} the most probable label${cure}.`;
   }
   const heads = ["rank", "prefix", "ends in a blank", "ends in its letter", "total", "where it came from"];
   const [node] = markup`<section class="lab-part" aria-label="Prefix beam search">
     <p><strong>Prefix beam search on this matrix. </strong>${BEAMS}</p>
     <div class="crnn-controls">${button("Next step", () => step(1))}${button("To the end", () => step(Infinity))}
       ${button("Start again", start)}${widths.node}</div>${said}
-    <div class="lab-scroll" tabindex="0" role="region" aria-label="The beams"><table class="lab-beams">
-      <thead><tr>${
-    heads.map((head) => markup`<th scope="col">${head}</th>`)
-  }</tr></thead>${body}</table></div>${truth}</section>`;
+    <div class="crnn-scroll" tabindex="0" role="region" aria-label="The beams">
+      <table class="lab-beams"><thead><tr>${heads.map((head) => markup`<th scope="col">${head}</th>`)}</tr></thead>
+        ${body}</table></div>${truth}</section>`;
   /** Begin again where the matrix is another one. */
   function refresh() {
     if (searched === current().found.logProbs) return;

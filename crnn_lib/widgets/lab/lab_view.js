@@ -23,14 +23,9 @@ import { colourOf } from "../page/sight.js";
 function tinyNumber(v) {
   if (v === -Infinity) return "−∞";
   const size = Math.abs(v);
-  const text = size >= 9.95
-    ? size.toFixed(0)
-    : size >= 0.995
-    ? size.toFixed(1)
-    : size < 0.005
-    ? (v ? "~0" : "0")
-    : size.toFixed(2).slice(1);
-  return v < 0 && size >= 0.005 ? `−${text}` : text;
+  if (size < 0.005) return v ? "~0" : "0";
+  const text = size >= 0.995 ? size.toFixed(size >= 9.95 ? 0 : 1) : size.toFixed(2).slice(1);
+  return v < 0 ? `−${text}` : text;
 }
 
 /** @typedef {ReturnType<typeof analyseLabel>} Found */
@@ -66,11 +61,7 @@ function inkOn([r, g, b]) {
 
 /** What a lattice cell shows, by quantity and scale: {value, text, colour}. */
 export function latticePainter(found, quantity, logarithmic) {
-  const rows = quantity === "alpha"
-    ? found.alpha
-    : quantity === "beta"
-    ? found.beta
-    : found.through.map((row) => row.map(Math.log));
+  const rows = { ...found, occupancy: found.through.map((row) => row.map(Math.log)) }[quantity];
   const finite = rows.flat().filter((v) => v > -Infinity);
   const low = Math.min(...finite, -1e-9);
   const span = Math.max(...finite, low + 1e-9) - low;
@@ -89,11 +80,8 @@ export function matrixPainter(found, classes, gradient) {
   return (t, row) => {
     if (gradient) {
       const value = classes[row].reduce((sum, c) => sum + found.gradient[t][c], 0);
-      return {
-        value,
-        text: `${value > 0.005 ? "+" : ""}${tinyNumber(value)}`,
-        colour: colourOf("puor", 0.5 - value / 2),
-      };
+      const text = `${value > 0.005 ? "+" : ""}${tinyNumber(value)}`;
+      return { value, text, colour: colourOf("puor", 0.5 - value / 2) };
     }
     const value = classes[row].reduce((sum, c) => sum + Math.exp(found.logProbs[t][c]), 0);
     return { value, text: tinyNumber(value), colour: colourOf("viridis", value) };
@@ -271,12 +259,10 @@ const MERGE = "and without a blank between them the two would merge into one";
 function skipIn(extended, s, name) {
   if (extended[s] === 0) return s > 1 ? " No skip into a blank: the letter before it would be left out." : "";
   if (s < 2) return "";
-  if (extended[s] === extended[s - 2]) {
-    return ` No skip: the letter two rows up is the same ${name(extended[s])}, ${MERGE}.`;
-  }
-  return ` The skip over the blank is allowed, because the letter two rows up is another one, ${
-    name(extended[s - 2])
-  }.`;
+  const same = ` No skip: the letter two rows up is the same ${name(extended[s])}, ${MERGE}.`;
+  if (extended[s] === extended[s - 2]) return same;
+  const other = name(extended[s - 2]);
+  return ` The skip over the blank is allowed, because the letter two rows up is another one, ${other}.`;
 }
 
 /** Whether a path may skip out of row s, in words. */

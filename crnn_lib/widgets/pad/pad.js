@@ -71,10 +71,8 @@ export async function mount({ root, model, backend, signal }) {
   root.append(...markup`
     ${pen.node}${reading.node}
     <p class="crnn-note crnn-runners">Runners-up: ${runners}</p>${message.node}
-    <div class="crnn-controls">${button("Undo", undo)}${
-    button("Clear", clear)
-  }${source.type}${source.samples}${source.file}
-      ${names.length > 1 && field("Reader", readers)}</div>
+    <div class="crnn-controls">${button("Undo", undo)}${button("Clear", clear)}
+      ${source.type}${source.samples}${source.file}${names.length > 1 && field("Reader", readers)}</div>
     <div class="crnn-controls crnn-sliders">${sliders.map(({ node }) => node)}</div>
     ${pen.help}${knows}`);
 

@@ -5,7 +5,7 @@ import { convolve, factorsOf } from "./convolve.js";
 /** @typedef {{data: Float32Array, dims: number[]}} Tensor */
 /** @typedef {{alphabet: string, height: number, width: number, channels: number[], pools: number[][],
  *             features: number, hidden: number}} Config */
-/** @typedef {{config: Config, infer: (image: Float32Array, H: number, W: number) => Object<string, Tensor>}} Reader */
+/** @typedef {{config: Config, infer: (image: Float32Array, H: number, W: number, stages?: Object<string, Tensor>) => Object<string, Tensor>}} Reader */
 
 const PAGE_FORMAT = "crnn_lib page 1";
 const MOST_HEADER = 100e6; // bytes, as the safetensors library has it
@@ -200,7 +200,7 @@ function lstm(features, T, F, hidden, weight, bias, backwards, states) {
 
 /**
  * A reader from its weights. `infer` takes a standardised image (H, W) and returns every intermediate by the name that
- * `CRNN.stages` and the ONNX export give it, with a leading axis N = 1.
+ * `CRNN.stages` and the ONNX export give it, with a leading axis N = 1; each is put into `stages` as soon as it is known.
  * @param {Uint8Array} bytes safetensors, as `crnn_lib.widgets.weights` writes them
  * @returns {Reader}
  */
@@ -229,9 +229,7 @@ export function createReader(bytes) {
     return { weight, bias: bias.data };
   }
 
-  function infer(image, H, W) {
-    /** @type {Object<string, Tensor>} */
-    const stages = {};
+  function infer(image, H, W, stages = {}) {
     if (image.length !== H * W || H !== config.height || pools.reduce((size, [, h]) => Math.floor(size / h), W) < 1) {
       throw new Error(`an image of ${H} x ${W} does not fit a reader of height ${config.height}`);
     }

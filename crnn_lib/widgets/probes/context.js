@@ -52,9 +52,7 @@ export async function mount(place) {
     const states = (half) => changedSteps(largestGaps(old, young, 2 * units, half * units, (half + 1) * units), 0.01);
     setText(
       answer,
-      `Hidden: pixel columns ${from} to ${to - 1}. Through the convolutions steps ${sees[0]} to ${
-        sees[1]
-      } can see them. ` +
+      `Hidden: pixel columns ${from} to ${to - 1}. Through the convolutions steps ${sees.join(" to ")} can see them. ` +
         `By more than 0.01 the forward states change at ${states(0)}, the backward states at ${states(1)}. ` +
         `More than 1 % of the probability moves at ${changedSteps(shift, 0.01)}.`,
     );

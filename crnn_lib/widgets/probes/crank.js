@@ -131,9 +131,8 @@ export function createCrank({ model, signal }, { size, stride, draw, more = [] }
     redraw();
   });
   const nodes = markup`${chooser.node}${where.node}${lefts.node}${more}
-    <div class="crnn-controls">${button("Step", step)}${button("Run all", all)}${
-    button("Start again", again)
-  }</div>${answer}`;
+    <div class="crnn-controls">${button("Step", step)}${button("Run all", all)}${button("Start again", again)}</div>
+    ${answer}`;
   return { nodes, state, patch, chooser, redraw, rowsAt, say: (words) => setText(answer, words) };
 }
 

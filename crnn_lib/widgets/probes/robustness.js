@@ -117,8 +117,7 @@ export async function mount(place) {
 
   place.root.append(...markup`${chooser.node}${reading.node}${lane.node}
     <div class="crnn-controls crnn-sliders">${sliders.map(({ node }) => node)}</div>
-    <div class="crnn-controls">${
-    button("Undamaged", undamaged)
-  }</div>${answer}${chart.node}${curve}${chooser.message.node}`);
+    <div class="crnn-controls">${button("Undamaged", undamaged)}</div>
+    ${answer}${chart.node}${curve}${chooser.message.node}`);
   await chooser.start();
 }

@@ -57,15 +57,13 @@ export function reasonForPath(path, label) {
   const text = textOf(path);
   const how = `${path}: merged ${merged(path)}, without blanks ${text || "nothing"}`;
   if (text === label) return `${how}: that is ${label}.`;
-  if (dropped(path) === label) {
-    return `${how}, not ${label}. Equal neighbours merge unless a blank stands between them.`;
-  }
   const sorted = (word) => [...word].sort().join("");
-  let why = "";
+  const not = (why) => `${how}, not ${label}.${why}`;
+  if (dropped(path) === label) return not(" Equal neighbours merge unless a blank stands between them.");
   if (merged(dropped(path)) === label) {
-    why = " The blank between equal letters keeps them apart: merge first, drop blanks after.";
-  } else if (sorted(text) === sorted(label)) why = " The letters are right, their order is not.";
-  return `${how}, not ${label}.${why}`;
+    return not(" The blank between equal letters keeps them apart: merge first, drop blanks after.");
+  }
+  return not(sorted(text) === sorted(label) ? " The letters are right, their order is not." : "");
 }
 
 /** Why `answer` is not the number of alignments; null where it is. @param {bigint} answer */
@@ -83,20 +81,18 @@ export function reasonForCount(answer, label, T) {
   if (answer === choose(T, U)) {
     return "That is C(T, U): places for U letters of one column each. But a letter may also last for several columns.";
   }
+  const chosen = `2U = ${2 * U}`;
   if (answer === choose(T + U - r, U)) {
-    return `That is C(T + U - r, U). The top is right, but 2U = ${
-      2 * U
-    } things are chosen: where each letter's run begins, and where it ends.`;
+    const ends = "where each letter's run begins, and where it ends";
+    return `That is C(T + U - r, U). The top is right, but ${chosen} things are chosen: ${ends}.`;
   }
   if (answer === BigInt(letters.length + 1) ** BigInt(T)) {
-    return `That is the number of all paths of ${plural(T, "column")} over ${
-      plural(letters.length, "letter")
-    } and the blank. Only some of them collapse to ${label}.`;
+    const all = `all paths of ${plural(T, "column")} over ${plural(letters.length, "letter")} and the blank`;
+    return `That is the number of ${all}. Only some of them collapse to ${label}.`;
   }
   if (answer === 0n) return `There are some: T = ${T} is at least U + r = ${U} + ${r}.`;
-  return `Not ${answer}. With T = ${T}, U = ${U}, r = ${r}: how many ways are there to choose 2U = ${
-    2 * U
-  } of T + U - r = ${T + U - r} places?`;
+  const sizes = `With T = ${T}, U = ${U}, r = ${r}`;
+  return `Not ${answer}. ${sizes}: how many ways are there to choose ${chosen} of T + U - r = ${T + U - r} places?`;
 }
 
 /** Why `answer` is not alpha of cell s at step t; null where it is right to three places. */
@@ -132,10 +128,9 @@ export function reasonForCell(answer, logProbs, target, t, s) {
 
 /** All paths of the letters' classes and the blank over T steps. */
 function pathsOf(letters, T) {
-  return Array.from({ length: T }).reduce(
-    (paths) => paths.flatMap((path) => [...`${DASH}${letters}`].map((c) => path + c)),
-    [""],
-  );
+  let paths = [""];
+  for (let t = 0; t < T; t++) paths = paths.flatMap((path) => [...DASH, ...letters].map((c) => path + c));
+  return paths;
 }
 
 /** Greedy decoding's path and text, and every text with its probability and its paths, for rows of probabilities. */
@@ -146,11 +141,8 @@ export function decodeSmall(probabilities, letters) {
   for (const one of pathsOf(letters, probabilities.length)) {
     texts.set(textOf(one), [...(texts.get(textOf(one)) ?? []), one]);
   }
-  const all = [...texts].map(([text, paths]) => ({
-    text,
-    paths,
-    p: Math.exp(logLikelihood(logProbs, classesOf(text, letters))),
-  }));
+  const likelihood = (text) => Math.exp(logLikelihood(logProbs, classesOf(text, letters)));
+  const all = [...texts].map(([text, paths]) => ({ text, paths, p: likelihood(text) }));
   return { path, greedy: textOf(path), all, best: all.reduce((a, b) => (b.p > a.p ? b : a)).text };
 }
 
@@ -160,23 +152,15 @@ export function reasonForDecoding(picked, which, probabilities, letters) {
   const found = all.find(({ text }) => text === picked);
   const choice = which === "greedy" ? "Greedy decoding" : "The most probable text";
   if (!found) return `${choice}: choose a text.`;
+  if (picked === (which === "greedy" ? greedy : best)) return null;
   if (which === "greedy") {
-    return picked === greedy
-      ? null
-      : `Greedy decoding does not read ${
-        spelt(picked)
-      }. It takes the largest probability of each step, which gives the path ${path}; then it merges, and drops blanks.`;
+    const how = `It takes the largest probability of each step, which gives the path ${path}`;
+    return `Greedy decoding does not read ${spelt(picked)}. ${how}; then it merges, and drops blanks.`;
   }
-  const sum = `p(${spelt(picked)}) = ${found.p.toFixed(2)}, from ${plural(found.paths.length, "path")}: ${
-    found.paths.join(", ")
-  }`;
-  return picked === best
-    ? null
-    : `${sum}. Another text has more.${
-      picked === greedy
-        ? " Its path is the best one, but a text may have several paths, and their probabilities add up."
-        : ""
-    }`;
+  const paths = `${plural(found.paths.length, "path")}: ${found.paths.join(", ")}`;
+  const yet = " Its path is the best one, but a text may have several paths, and their probabilities add up.";
+  const sum = `p(${spelt(picked)}) = ${found.p.toFixed(2)}, from ${paths}`;
+  return `${sum}. Another text has more.${picked === greedy ? yet : ""}`;
 }
 
 /** Where a prefix goes when a class comes, its paths ending in a blank or in its last letter. */
@@ -254,9 +238,8 @@ const TITLES = {
 function table(heads, rows) {
   const row = (/** @type {any[]} */ [first, ...cells]) =>
     markup`<tr><th scope="row">${first}</th>${cells.map((cell) => markup`<td>${cell}</td>`)}</tr>`;
-  return markup`<table class="learn-table"><thead><tr>${
-    heads.map((head) => markup`<th scope="col">${head}</th>`)
-  }</tr></thead>
+  return markup`<table class="learn-table">
+    <thead><tr>${heads.map((head) => markup`<th scope="col">${head}</th>`)}</tr></thead>
     <tbody>${rows.map(row)}</tbody></table>`;
 }
 
@@ -320,10 +303,8 @@ function askColumn([label, probabilities, t]) {
     return element("input", { type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": label });
   });
   const heads = ["cell", "class", `alpha, step ${t - 1}`, `p, step ${t}`, `alpha, step ${t}`];
-  const rows = extended.map((
-    c,
-    s,
-  ) => [`${s}`, sign(c), Math.exp(before[s]).toFixed(3), probabilities[t][c].toFixed(2), inputs[s]]);
+  const cell = (c, s) => [sign(c), Math.exp(before[s]).toFixed(3), probabilities[t][c].toFixed(2), inputs[s]];
+  const rows = extended.map((c, s) => [`${s}`, ...cell(c, s)]);
   const check = () => {
     const cells = new Map(); // by reason
     inputs.forEach((input, s) => {
@@ -334,13 +315,10 @@ function askColumn([label, probabilities, t]) {
     });
     return [...cells].map(([reason, at]) => `${at.length > 1 ? "Cells" : "Cell"} ${at.join(", ")}: ${reason}`);
   };
-  const nodes = markup`<div class="learn-scroll" tabindex="0" role="region" aria-label="One column of the lattice">
+  const nodes = markup`<div class="crnn-scroll" tabindex="0" role="region" aria-label="One column of the lattice">
     ${table(heads, rows)}</div>`;
-  return {
-    text: `Fill in the column of step ${t} of the lattice for ${label}, to three places.`,
-    inputs: nodes,
-    check,
-  };
+  const text = `Fill in the column of step ${t} of the lattice for ${label}, to three places.`;
+  return { text, inputs: nodes, check };
 }
 
 const DECODINGS = [
@@ -353,15 +331,11 @@ const DECODINGS = [
 function askDecoding([letters, probabilities]) {
   const texts = decodeSmall(probabilities, letters).all.map(({ text }) => [text, text || "(the empty text)"]);
   const picks = [0, 1].map(() => choice([["?", "choose"], ...texts], "?", () => {}));
-  const labels = ["Greedy decoding reads", "The most probable text is"].map((label, i) =>
-    markup`<label>${label}${picks[i]}</label>`
-  );
   const rows = probabilities.map((row, t) => [`${t}`, ...row.map((p) => p.toFixed(1))]);
-  const check = () =>
-    ["greedy", "best"].map((which, i) => reasonForDecoding(picks[i].value, which, probabilities, letters)).filter(
-      Boolean,
-    );
-  const inputs = markup`${table(["step", DASH, ...letters], rows)}<div class="crnn-controls">${labels}</div>`;
+  const reason = (which, i) => reasonForDecoding(picks[i].value, which, probabilities, letters);
+  const check = () => ["greedy", "best"].map(reason).filter(Boolean);
+  const inputs = markup`${table(["step", DASH, ...letters], rows)}<div class="crnn-controls">
+    <label>Greedy decoding reads${picks[0]}</label><label>The most probable text is${picks[1]}</label></div>`;
   return { text: "Two steps, and the probability of each class; - is the blank. Which text comes out?", inputs, check };
 }
 
@@ -386,11 +360,8 @@ function askPrefixes([goal, ways]) {
   const hint = "follow each of the others: does its text change?";
   const check = () => judgeBoxes(inputs, (i) => grownPrefix(ways[i]) === goal, reason, hint);
   const told = "their probabilities are added up in one entry";
-  return {
-    text: `One step of prefix beam search. Tick every way that leads to the prefix ${goal}: ${told}.`,
-    inputs: nodes,
-    check,
-  };
+  const text = `One step of prefix beam search. Tick every way that leads to the prefix ${goal}: ${told}.`;
+  return { text, inputs: nodes, check };
 }
 
 /** Recorded runs that can be told apart by their loss: their cause, and how they look, for who picked them wrongly. */
@@ -418,15 +389,11 @@ function askPlateau(recording, asked) {
   const run = recording.runs.find(({ variant }) => variant === asked);
   const chart = createChart();
   chart.show(curvesOf([{ ...run, what: "A recorded run" }], "loss", null));
-  const { inputs, nodes } = createChoices(
-    "radio",
-    "cause",
-    Object.entries(CAUSES).map(([variant, [cause]]) => [variant, cause]),
-  );
+  const causes = Object.entries(CAUSES).map(([variant, [cause]]) => /** @type {[string, string]} */ ([variant, cause]));
+  const { inputs, nodes } = createChoices("radio", "cause", causes);
   const [first, last] = [run.frames[0], run.frames[run.frames.length - 1]].map(({ loss }) => loss.toFixed(2));
-  const ends = `This one starts at ${first} and ends at ${last}; its floors are ${
-    run.floors.map((f) => f.toFixed(2)).join(" and ")
-  }.`;
+  const floors = run.floors.map((f) => f.toFixed(2)).join(" and ");
+  const ends = `This one starts at ${first} and ends at ${last}; its floors are ${floors}.`;
   const check = () => {
     const picked = inputs.find((input) => input.checked)?.value;
     return picked === asked ? [] : [picked ? `${CAUSES[picked][1]}. ${ends}` : "Choose one."];

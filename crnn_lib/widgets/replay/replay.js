@@ -63,7 +63,7 @@ function createPanel(number) {
     element("div", { class: "learn-picture" }),
     element("div", { class: "learn-map" }),
   ];
-  const rows = element("div", { class: "learn-rows", "aria-hidden": "true" });
+  const rows = element("div", { class: "crnn-gutter", "aria-hidden": "true" });
   const steps = element("span");
   const [node] = markup`<div class="learn-run" role="group">
     <p class="learn-title">${swatch}${run_}</p><p class="crnn-note">sample ${sample}, step ${step}</p>
@@ -83,9 +83,8 @@ function createPanel(number) {
   function showMap(values, T, K, words) {
     const canvas = classHeat(K, T, (t, c) => values[t * K + c] / 255);
     const path = bestPath(values, K);
-    const said = `${path.filter((c) => c === 0).length} of ${T} time steps say blank, ${
-      collapse(path).length
-    } letters stand out`;
+    const [blanks, letters] = [path.filter((c) => c === 0).length, collapse(path).length];
+    const said = `${blanks} of ${T} time steps say blank, ${letters} letters stand out`;
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `Class probabilities of ${words}: ${said}`);
     canvas.style.height = `${K * ROW}rem`;
@@ -197,13 +196,11 @@ export async function mount({ root, model, backend, signal }) {
   const named = (label, node) => element("label", {}, label, node);
   const compared = named("Beside it", beside);
   const [film] = markup`<div>
-    <div class="crnn-controls">${play}${button("Back", () => go(frame - 1))}${
-    button("Forward", () => go(frame + 1))
-  }${time.node}</div>
+    <div class="crnn-controls">${play}${button("Back", () => go(frame - 1))}
+      ${button("Forward", () => go(frame + 1))}${time.node}</div>
     <div class="learn-runs">${panels.map(({ node }) => node)}</div>
-    <div class="crnn-controls learn-choice">${compared}${named("Sample", pictures)}${
-    named("Curve", lines)
-  }</div>${chart.node}</div>`;
+    <div class="crnn-controls learn-choice">${compared}${named("Sample", pictures)}${named("Curve", lines)}</div>
+    ${chart.node}</div>`;
   root.append(...markup`${trainable && markup`<div class="crnn-controls">${train}</div>${message.node}`}${film}
     <p class="crnn-note">${LEGEND}</p>${said}`);
 
