@@ -3,7 +3,8 @@
     python bench/book/book.py [--parts build pages lighthouse] [--repeats 3] [--lighthouse node_modules/lighthouse]
 
 - build: `make book` in a fresh clone, pip included, and pip by itself; `make book` again with nothing to do, and with
-  one chapter touched; `make notebooks` and `make everything`. Run it on a calm machine; pip's cache is used where there is one.
+  one chapter touched; `make notebooks` and `make everything`. Run it on a calm machine; pip's cache is used where there
+  is one.
 - pages: every built page over http, compressed: requests and bytes on arrival and when it has been scrolled to its end
   (pictures, widgets and weights come as they come near), first contentful paint, and the time to interactive: the end
   of the last long task (over 50 ms of the main thread) before two seconds without one, not before that paint or the
