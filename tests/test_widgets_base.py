@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load
 from small import worn
 
-from crnn_lib import assets, images, reader, widgets
+from crnn_lib import assets, images, model, reader, widgets
 from crnn_lib.drawing import pen, skeletons
 from crnn_lib.errors import UserError
 from crnn_lib.widgets import bundle, host, picture, shared, weights
