@@ -133,7 +133,7 @@ def test_pre_commit_asks_nobody_else_and_changes_no_notebook():
     config = yaml.safe_load(text_of(".pre-commit-config.yaml"))
     assert [repo["repo"] for repo in config["repos"]] == ["local"]
     hooks = {hook["id"]: hook for hook in config["repos"][0]["hooks"]}
-    assert set(hooks) == {"ruff", "ruff-format", "deno", "codespell", "notebooks"}
+    assert set(hooks) == {"ruff", "ruff-format", "deno-fmt", "deno-lint", "deno-check", "codespell", "notebooks"}
     assert all(
         hook["language"] == "system" and hook["entry"].startswith(".venv/bin/python -m ") for hook in hooks.values()
     )
