@@ -10,7 +10,7 @@ from rapidfuzz.distance import Levenshtein
 from torch import Tensor
 
 from crnn_lib.errors import UserError
-from crnn_lib.model import CRNN, check_images
+from crnn_lib.model import CRNN
 from crnn_lib.reader import Readings, read, sequence_losses
 
 GAP = "∅"  # stands for "no character" in confusions: a deletion's reading, an insertion's truth
@@ -85,12 +85,11 @@ def evaluate(model: CRNN, images: Tensor, labels: Sequence[str]) -> tuple[dict[s
 
     Raises UserError as `read` does, and for another number of labels.
     """
-    check_images(model, images)
     if isinstance(labels, str):
         raise UserError(f"give a list of labels, not the text {labels[:40]!r}")
-    if not len(images) == len(labels) > 0:
-        raise UserError(f"cannot score {len(images)} images against {len(labels)} labels")
     readings = read(model, images)
+    if len(images) != len(labels):
+        raise UserError(f"cannot score {len(images)} images against {len(labels)} labels")
     losses = sequence_losses(readings.log_probs.double(), labels, model.alphabet)
     return scores(labels, readings.texts, losses.tolist()), readings
 
