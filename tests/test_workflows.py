@@ -134,8 +134,9 @@ def test_pre_commit_asks_nobody_else_and_changes_no_notebook():
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     assert [repo["repo"] for repo in config["repos"]] == ["local"]
     hooks = {hook["id"]: hook for hook in config["repos"][0]["hooks"]}
-    assert set(hooks) == {"ruff", "ruff-format", "codespell", "notebooks"}
+    assert set(hooks) == {"ruff", "ruff-format", "deno-fmt", "deno-lint", "deno-check", "codespell", "notebooks"}
     assert all(
         hook["language"] == "system" and hook["entry"].startswith(".venv/bin/python -m ") for hook in hooks.values()
     )
-    assert "--check" in hooks["ruff-format"]["entry"] and "--fix" not in hooks["ruff"]["entry"]
+    assert all("--check" in hooks[name]["entry"] for name in ("ruff-format", "deno-fmt"))
+    assert "--fix" not in hooks["ruff"]["entry"]
