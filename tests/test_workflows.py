@@ -137,4 +137,5 @@ def test_pre_commit_asks_nobody_else_and_changes_no_notebook():
     assert all(
         hook["language"] == "system" and hook["entry"].startswith(".venv/bin/python -m ") for hook in hooks.values()
     )
-    assert "--check" in hooks["ruff-format"]["entry"] and "--fix" not in hooks["ruff"]["entry"]
+    assert all("--check" in hooks[name]["entry"] for name in ("ruff-format", "deno-fmt"))
+    assert "--fix" not in hooks["ruff"]["entry"]

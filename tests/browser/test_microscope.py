@@ -195,6 +195,12 @@ def test_pictures_typed_drawn_and_handed_over(open_widget):
     assert seen.part("text") == "c3f8n"
     seen.do(lambda: seen.root.get_by_label("Sample").select_option("55dne"))
     assert seen.part("text") == "55dne"
+    listening = "crnn['page/sources.js'].receivers.size"
+    assert seen.page.evaluate(listening) == 1
+    seen.page.evaluate("() => (window.gone = document.querySelector('crnn-widget')).remove()")
+    assert seen.page.evaluate(listening) == 0
+    seen.page.evaluate("() => document.querySelector('main').append(gone)")  # back on the page it lives again
+    seen.page.wait_for_function(f"() => {listening} === 1")
 
 
 def test_a_step_is_drawn_in_time(open_widget):

@@ -2,21 +2,14 @@
 import { button, choice, createMessage, field, slider, textInput } from "../page/controls.js";
 import { count, element, greyCanvas, markup, part, setText } from "../page/dom.js";
 import { percent, shortNumber } from "../page/words.js";
+import { analyseLabel } from "../page/ctc.js";
 import { resize } from "../page/images.js";
 import { stripOf } from "../page/sight.js";
 import { createSource, receive } from "../page/sources.js";
 import { createSession } from "./lab_state.js";
 import { createBeamBench, createCollapseToy, createPathList } from "./lab_toys.js";
-import {
-  analyseLabel,
-  createGrid,
-  createLines,
-  createNumbers,
-  explainCell,
-  latticePainter,
-  matrixPainter,
-  rowName,
-} from "./lab_view.js";
+import { createGrid, createLines, createNumbers, latticePainter, matrixPainter } from "./lab_view.js";
+import { explainCell, rowName } from "./lab_words.js";
 
 export const kind = "lab";
 export const name = "CTC laboratory";
@@ -35,7 +28,7 @@ export async function mount({ root, model, backend, signal }) {
   /** @type {{quantity: string, scale: string, gradient: boolean, place: {grid: string, t: number, row: number} | null,
    *   path: number[] | null, played: number | null}} what is shown; played: cells of a recursion, null for all */
   let view = { quantity: "alpha", scale: "linear", gradient: false, place: null, path: null, played: null };
-  /** @type {import("./lab_view.js").Found} */
+  /** @type {import("../page/ctc.js").Found} */
   let found;
   /** @type {number[][]} the matrix's rows: classes, alone or together */
   let classes = [];

@@ -14,7 +14,7 @@ import { element, markup, part, setText, svgElement } from "../page/dom.js";
 import { percent, shortNumber } from "../page/words.js";
 import { randomFrom } from "../page/random.js";
 
-/** @typedef {{found: import("./lab_view.js").Found, symbols: string[]}} Present the laboratory's matrix and label */
+/** @typedef {{found: import("../page/ctc.js").Found, symbols: string[]}} Present the laboratory's matrix and label */
 
 const random = randomFrom(1);
 const TOY =

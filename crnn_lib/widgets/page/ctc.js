@@ -191,6 +191,31 @@ export function pathLogProb(logProbs, path) {
   return path.reduce((sum, c, t) => sum + logProbs[t][c], 0);
 }
 
+/** @typedef {ReturnType<typeof analyseLabel>} Found */
+
+/** Everything that follows from a matrix and a label. @param {number[][]} logProbs @param {number[]} target */
+export function analyseLabel(logProbs, target) {
+  const total = logLikelihood(logProbs, target);
+  const best = bestCells(logProbs, target);
+  const extended = extend(target);
+  return {
+    logProbs,
+    target,
+    extended,
+    total,
+    best,
+    T: logProbs.length,
+    r: repeats(target),
+    count: countAlignments(target, logProbs.length),
+    alpha: forward(logProbs, target),
+    beta: backward(logProbs, target),
+    through: cellPosterior(logProbs, target),
+    mass: occupancy(logProbs, target),
+    gradient: ctcGradient(logProbs, target),
+    bestShare: best ? Math.exp(pathLogProb(logProbs, best.map((s) => extended[s])) - total) : 0,
+  };
+}
+
 /** The matrix after one step of gradient descent on the logits: peaks and blanks appear as it is repeated. */
 export function gradientStep(logProbs, target, rate) {
   const gradient = ctcGradient(logProbs, target);
