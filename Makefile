@@ -7,9 +7,9 @@
 #                                where PyTorch comes from; not given, on Linux without an NVIDIA card: its small CPU build
 #   CRNN_CAPTCHA_DIR=folder      the real images; tests that need them skip without it
 #   DATA=folder                  `make book DATA=folder`: a book of your own, with the real images in it
-#   LIGHTHOUSE=folder            for `make bench`: the folder of the npm package lighthouse (bench/book.py)
-#   OTHERS=python                for `make bench`: the Python that has ddddocr and RapidOCR (bench/other_readers.py)
-#   ORT=folder                   for `make bench`: the folder dist of onnxruntime-web (bench/page_speed.py)
+#   LIGHTHOUSE=folder            for `make bench`: the folder of the npm package lighthouse (bench/book/book.py)
+#   OTHERS=python                for `make bench`: the Python that has ddddocr and RapidOCR (bench/accuracy/other_readers.py)
+#   ORT=folder                   for `make bench`: the folder dist of onnxruntime-web (bench/speed/page_speed.py)
 #   BOOK_URL, BOOK_REPOSITORY    for `make pages`: the public address, and https://github.com/owner/name
 #   NOTEBOOKS=book/x.ipynb       for `make execute` and `make notebooks`: one notebook instead of all
 #   SET=oldest                   for `make allowed`: which end of the ranges in pyproject.toml (else newest)
@@ -34,8 +34,11 @@ BOOK      := _build/html/.built
 IMAGES    := $(or $(CRNN_CAPTCHA_DIR),$(wildcard data/captcha_images))
 NOTEBOOKS ?= book/*.ipynb
 BUILD     := $(VENV)/bin/jupyter-book build --all -W -n --keep-going --quiet
+# The page's JavaScript: deno asks the network for nothing, and keeps what it remembers under the environment.
+DENO      := DENO_DIR=$(VENV)/deno DENO_NO_UPDATE_CHECK=1 $(PY) -m deno
+JS        := $(DENO) fmt --quiet --check && $(DENO) lint --quiet && $(DENO) check --quiet crnn_lib/widgets/*/*.js
 # Also what is unsafe in the workflows, as far as that can be said without asking GitHub.
-STYLE     := $(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m codespell_lib && $(VENV)/bin/zizmor --offline --quiet .github
+STYLE     := $(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m codespell_lib && $(VENV)/bin/zizmor --offline --quiet .github && $(JS)
 NBVAL     := -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 OWN       := _build/own
 TRIAL     := _build/$(SET)
@@ -79,7 +82,7 @@ install: $(INSTALLED) ## .venv with everything in requirements.txt
 
 # --- the book ---
 # make itself never reads the name of a source: it may hold spaces and colons.
-MADE_OF := _config.yml _toc.yml book crnn_lib data/results data/label_audit.csv
+MADE_OF := _config.yml _toc.yml book crnn_lib examples data/results data/label_audit.csv
 ifneq ($(shell test -f $(BOOK) && find $(MADE_OF) -name '.*' -prune -o -name __pycache__ -prune -o -newer $(BOOK) -exec echo changed \; -quit),)
 $(BOOK): FORCE
 endif
@@ -95,7 +98,7 @@ else
 book: $(INSTALLED)
 	$(PY) -m crnn_lib data verify "$$DATA"
 	@rm -rf $(OWN) && mkdir -p $(OWN)/data
-	cp -r _config.yml _toc.yml book $(OWN)
+	cp -r _config.yml _toc.yml book examples $(OWN)
 	cp -r data/results $(OWN)/data
 	CRNN_CAPTCHA_DIR="$$(cd "$$DATA" && pwd)" $(PY) bench/tools/execute.py $(addprefix $(OWN)/,$(NOTEBOOKS))
 	$(PY) $(BUILD) $(OWN)
@@ -148,19 +151,19 @@ train: $(INSTALLED) ## train a reader on the real images, else on generated ones
 # With the real images about two hours, most of them trainings. What is left out has its command in
 # book/appendix_reproducing.md.
 bench: $(BOOK) ## the cost of everything; with the real images, reading and training too
-	$(PY) bench/synth_speed.py
-	$(PY) bench/decoders.py
-	$(PY) bench/lab_speed.py
+	$(PY) bench/speed/synth_speed.py
+	$(PY) bench/speed/decoders.py
+	$(PY) bench/speed/lab_speed.py
 	$(MAKE) --no-print-directory profile
-	$(PY) bench/book.py --parts build pages
-	$(if $(LIGHTHOUSE),$(PY) bench/book.py --parts lighthouse --lighthouse "$(LIGHTHOUSE)",@echo "Left out: Lighthouse, which needs LIGHTHOUSE=folder")
-	$(if $(ORT),$(PY) bench/page_speed.py --ort "$(ORT)",@echo "Left out: page_speed, which needs ORT=folder")
-	$(if $(IMAGES),$(PY) bench/reading.py --captchas "$(IMAGES)" --others "$(OTHERS)",@echo "Left out: reading, protocol, the cost of recipes, which need the real images: make data, or set CRNN_CAPTCHA_DIR")
-	$(if $(IMAGES),$(PY) bench/protocol.py --captchas "$(IMAGES)")
-	$(PY) bench/training_cost.py $(if $(IMAGES),--captchas "$(IMAGES)",--parts growth)
+	$(PY) bench/book/book.py --parts build pages
+	$(if $(LIGHTHOUSE),$(PY) bench/book/book.py --parts lighthouse --lighthouse "$(LIGHTHOUSE)",@echo "Left out: Lighthouse, which needs LIGHTHOUSE=folder")
+	$(if $(ORT),$(PY) bench/speed/page_speed.py --ort "$(ORT)",@echo "Left out: page_speed, which needs ORT=folder")
+	$(if $(IMAGES),$(PY) bench/speed/reading.py --captchas "$(IMAGES)" --others "$(OTHERS)",@echo "Left out: reading, protocol, the cost of recipes, which need the real images: make data, or set CRNN_CAPTCHA_DIR")
+	$(if $(IMAGES),$(PY) bench/accuracy/protocol.py --captchas "$(IMAGES)")
+	$(PY) bench/training/training_cost.py $(if $(IMAGES),--captchas "$(IMAGES)",--parts growth)
 
 profile: $(INSTALLED) ## where a training step and a reading in the page spend their time
-	$(PY) bench/where_time_goes.py
+	$(PY) bench/speed/where_time_goes.py
 
 # --- publishing: what the workflows in .github run ---
 pages: $(INSTALLED) ## the book for its public place (BOOK_URL and BOOK_REPOSITORY say which)

@@ -131,33 +131,26 @@ def _relative_name(text: str, where: str) -> str:
     return path.as_posix()
 
 
-def list_folder(
-    folder: str | Path,
-    labels_csv: str | Path | None = None,
-    label_until: str | None = None,
-    fold_spaces: bool = False,
-) -> list[LabelledFile]:
+def list_folder(folder: str | Path, label_until: str | None = None, fold_spaces: bool = False) -> list[LabelledFile]:
     """The labelled images of a folder, sorted by name.
 
-    With a labels.csv (in the folder, or given as `labels_csv`) it says which files count and what they show; else each
-    image's file name without its extension is its label, or what comes before `label_until` in it. Hidden files and
-    other extensions are ignored. Labels are treated as in `read_labels`.
+    Where the folder has a labels.csv, it says which files count and what they show; else each image's file name without
+    its extension is its label, or what comes before `label_until` in it. Hidden files and other extensions are ignored.
+    Labels are treated as in `read_labels`.
     Raises UserError for a missing or empty folder, a file of the CSV that is not there, a `label_until` that is in no
     file name, and as `read_labels`.
     """
-    folder = Path(folder)
+    folder, table = Path(folder), Path(folder) / LABELS_CSV
     shown = repr(str(folder))
     if not os.path.isdir(folder):
         raise UserError(f"{shown} is not a folder: give one with images named by their labels, or with a {LABELS_CSV}")
-    if labels_csv is None and os.path.exists(folder / LABELS_CSV):
-        labels_csv = folder / LABELS_CSV
-    if labels_csv is not None:
+    if os.path.exists(table):
         if label_until:
-            raise UserError(f"the labels are those of {str(labels_csv)!r}, not the file names: omit --label-until")
-        written = _written_labels(labels_csv)
+            raise UserError(f"the labels are those of {str(table)!r}, not the file names: omit --label-until")
+        written = _written_labels(table)
         missing = [name for name in written if not os.path.isfile(folder / name)]
         if missing:
-            raise UserError(f"{str(labels_csv)!r} names files that {shown} does not hold: {shorten(missing)}")
+            raise UserError(f"{str(table)!r} names files that {shown} does not hold: {shorten(missing)}")
     else:
         try:
             paths = [p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith(".")]
@@ -197,12 +190,15 @@ def load_folder(
     Files that are no sound image are reported together in one UserError; with `skip_bad` they are named on stderr and
     left out, unless nothing is left.
     """
-    files = list_folder(folder, None, label_until, fold_spaces)
-    data, problems = load_files(files, height, width)
+    return sound(*load_files(list_folder(folder, label_until, fold_spaces), height, width), skip_bad)
+
+
+def sound(data: LabelledImages, problems: Mapping[str, str], skip_bad: bool = False) -> LabelledImages:
+    """The first of what `load_files` gives, if it is all that was asked for. Raises UserError as `load_folder`."""
     if problems:
         bad = list(problems.values())
         more = f"; and {len(bad) - 10} more" if len(bad) > 10 else ""
-        report = f"{len(bad)} of {len(files)} images cannot be used: {'; '.join(bad[:10])}{more}"
+        report = f"{len(bad)} of {len(data) + len(bad)} images cannot be used: {'; '.join(bad[:10])}{more}"
         if not (skip_bad and len(data)):
             raise UserError(report)
         print(f"warning: skipped {report}", file=sys.stderr)
@@ -213,7 +209,7 @@ def load_files(
     files: Sequence[LabelledFile], height: int = images.HEIGHT, width: int = images.WIDTH
 ) -> tuple[LabelledImages, dict[str, str]]:
     """Those of `files` that are sound images, as (N, 1, height, width), and by name what is wrong with the others."""
-    sound, tensors, digests, problems = [], [torch.empty(0, 1, height, width)], [], {}
+    kept, tensors, digests, problems = [], [torch.empty(0, 1, height, width)], [], {}
     for file in files:
         try:
             grey = images.load_grey(file.path)
@@ -222,8 +218,8 @@ def load_files(
             problems[file.name] = str(error)
             continue
         tensors.append(images.standardise(grey, height, width)[None])
-        sound.append(file)
-    labels, names = tuple(file.label for file in sound), tuple(file.name for file in sound)
+        kept.append(file)
+    labels, names = tuple(file.label for file in kept), tuple(file.name for file in kept)
     return LabelledImages(torch.cat(tensors), labels, names, tuple(digests)), problems
 
 

@@ -8,7 +8,6 @@ import os
 import platform
 import secrets
 import stat
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -142,14 +141,6 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def peak_megabytes() -> int:
-    """The most memory that this process has had resident, in megabytes (2**20 bytes). POSIX only."""
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))  # macOS counts bytes, the others kilobytes
 
 
 def environment() -> dict[str, str]:

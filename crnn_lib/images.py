@@ -8,13 +8,12 @@ import hashlib
 import io
 import os
 import warnings
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from crnn_lib.errors import UserError
 
@@ -23,16 +22,6 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # a closed list: Pillow's rarer
 MIN_SIDE = 4  # pixels: less cannot hold a character
 MAX_PIXELS = 40_000_000  # judged from the header, before anything is decoded
 SD_FLOOR = 8 / 255  # JPEG noise on an empty sheet has a standard deviation of 1-2 grey levels, faint writing above 8
-
-_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF tag 274: how to turn the stored array upright
-    2: np.fliplr,
-    3: lambda a: np.rot90(a, 2),
-    4: np.flipud,
-    5: np.transpose,
-    6: lambda a: np.rot90(a, -1),
-    7: lambda a: np.rot90(a, 2).T,
-    8: np.rot90,
-}
 
 
 @lru_cache(maxsize=256)
@@ -121,10 +110,9 @@ def _decode(file: io.IOBase, name: str) -> np.ndarray:
             if min(image.size) < MIN_SIDE:
                 raise UserError(f"{name} is too small: {image.width} x {image.height}, the least side is {MIN_SIDE}")
             image.load()
-            orientation = 1
             with contextlib.suppress(Exception):  # an unreadable EXIF block does not spoil the picture
-                orientation = image.getexif().get(274, 1)
-            return np.ascontiguousarray(_UPRIGHT.get(orientation, np.asarray)(_grey(image)))
+                ImageOps.exif_transpose(image, in_place=True)
+            return _grey(image)
 
 
 def _grey(image: Image.Image) -> np.ndarray:

@@ -1,12 +1,13 @@
-"""Training: a recipe, a loop that can be killed and resumed, and its history as data."""
+"""Training: a recipe, a run to iterate that can be stopped, killed and resumed, and its history as data."""
 
+import copy
 import ctypes
 import json
 import math
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from crnn_lib.data import LabelledImages, split
 from crnn_lib.errors import UserError
 from crnn_lib.model import CRNN, Config
 
+OnStep = Callable[["Run"], object]
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}  # both bias-corrected (Kingma and Ba 2015)
 SCHEDULES = {"onecycle": 3e-3, "plateau": 1e-3}  # and the learning rate of each: the peak, the start
 
@@ -85,15 +87,25 @@ def start_at_prior(model: CRNN, labels: Sequence[str]) -> None:
         model.classify.bias[BLANK] = math.log(1 - share)
 
 
-class Run:
-    """The state of one training run: everything that a checkpoint must hold, and nothing else.
+def _do_nothing(run: "Run") -> None:
+    pass
 
-    Order and augmentation of epoch e come from (seed, e) alone, so the end of an epoch is a complete state: a run
-    killed at any moment and resumed there ends bit for bit like one that was not, on the same machine.
+
+class Run:
+    """One training run: `for record in run` trains epoch after epoch and gives each one's record.
+
+    Leave the loop, or call `stop`, to end it early; `on_step(run)` is called before each step. Order and augmentation
+    of epoch e come from (seed, e) alone, so the end of an epoch is a complete `state`: a run killed at any moment and
+    resumed there ends bit for bit like one that was not, on the same machine. It is written to `checkpoint` each time.
+    Raises UserError for data that does not suit the model.
     """
 
-    def __init__(self, model: nn.Module, data: LabelledImages, recipe: Recipe, device: str = "cpu") -> None:
+    def __init__(
+        self, model: CRNN, data: LabelledImages, recipe: Recipe, device: str = "cpu", on_step: OnStep = _do_nothing,
+        checkpoint: str | Path | None = None,
+    ) -> None:  # fmt: skip
         self.recipe, self.device, self.fingerprint = recipe, device, data.fingerprint()
+        self.on_step, self.checkpoint, self._stopping = on_step, checkpoint, False
         self.model = model.to(device).to(memory_format=torch.channels_last)  # about a quarter less time on a CPU
         size, expected = tuple(data.images.shape[2:]), (model.config.height, model.config.width)
         if size != expected:
@@ -111,8 +123,14 @@ class Run:
             model.parameters(), lr=recipe.learning_rate, weight_decay=decay, foreach=True
         )  # all parameters at once: the same numbers in half the time
         self.scheduler = self._make_scheduler()
+        self.steps = 0  # taken so far
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Tensor] = {}
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches an epoch has."""
+        return -(-len(self.train) // self.recipe.batch_size)
 
     def _make_scheduler(self) -> Any:
         recipe = self.recipe
@@ -120,7 +138,7 @@ class Run:
             return torch.optim.lr_scheduler.ReduceLROnPlateau(
                 self.optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience
             )
-        total = max(2, recipe.epochs * -(-len(self.train) // recipe.batch_size))
+        total = max(2, recipe.epochs * self.steps_per_epoch)
         warm_up = min(max(recipe.warm_up, 1.5 / total), 1 - 0.5 / total)  # torch divides by zero nearer to the ends
         return torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, recipe.learning_rate, total_steps=total, pct_start=warm_up
@@ -149,8 +167,23 @@ class Run:
             self.scheduler.step()
         return loss.item()
 
-    def epoch(self, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
-        """Train on every image once, then validate; the record of the epoch, or None when asked to stop inside."""
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Train until the recipe's last epoch or a `stop`; after each epoch its record, see RECORD."""
+        self._stopping = False
+        while len(self.history) < self.recipe.epochs:
+            record = self._epoch()
+            if record is None:
+                return
+            if self.checkpoint:
+                checkpoints.write(self.checkpoint, self.state())
+            yield record
+
+    def stop(self) -> None:
+        """End the loop before its next step, without a record of the epoch under way. From any thread."""
+        self._stopping = True
+
+    def _epoch(self) -> dict[str, Any] | None:
+        """Train on every image once, then validate; the record of the epoch, or None when stopped inside."""
         number, started = len(self.history) + 1, time.process_time()
         generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + number)
         order = torch.randperm(len(self.train), generator=generator)
@@ -158,9 +191,11 @@ class Run:
         total = 0.0
         self.model.train()
         for indices in order.split(self.recipe.batch_size):
-            if should_stop():
+            self.on_step(self)
+            if self._stopping:
                 return None
             total += self.step(*self.batch(indices, generator)) * len(indices)
+            self.steps += 1
         spent = round(time.process_time() - started, 2)  # on training alone, without validation
         record = {"epoch": number, "learning_rate": rate, "train_loss": total / len(self.train), "cpu_seconds": spent}
         if self.validation:
@@ -185,16 +220,54 @@ class Run:
             json.dumps({"recipe": asdict(self.recipe), "config": asdict(self.model.config), "data": self.fingerprint})
         )
 
-    def save(self, path: str | Path) -> None:
-        """Write the whole state as safetensors, atomically."""
-        checkpoints.save(self, path)
+    def state(self) -> dict[str, Any]:
+        """A copy of all that decides how the run goes on: what `checkpoints.write` keeps."""
+        slots = self.optimizer.state_dict()["state"]  # by parameter: step, exp_avg, exp_avg_sq
+        state = {"model": self.model.state_dict(), "best": self.best, "optimizer": slots}
+        return copy.deepcopy({"identity": self.identity(), "history": self.history, **state})
 
-    def restore(self, path: str | Path) -> None:
-        """Go on where `save` left off. Raises UserError for a damaged checkpoint or one of another run."""
-        checkpoints.restore(self, path)
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken. Raises UserError, with nothing changed, for one of another run or damaged."""
+        if state["identity"] != self.identity():
+            raise UserError("it belongs to a run with another recipe, model or data")
+        history, best = state["history"], state["best"]
+        sound = checkpoints.is_history(history) and 1 <= len(history) <= self.recipe.epochs
+        if not sound or any(("validation_ctc_loss" in record) != bool(self.validation) for record in history):
+            raise UserError("its history is damaged")
+        weights = self.model.state_dict()
+        slots = [{"step": torch.tensor(0.0), "exp_avg": p, "exp_avg_sq": p} for p in self.model.parameters()]
+        ours = {"model": weights, "best": weights if best else {}, "optimizer": dict(enumerate(slots))}
+        if checkpoints.shapes(state) != checkpoints.shapes(ours):
+            raise UserError("its tensors are not those of this run")
+        if not all(tensor.isfinite().all() for tensor in best.values()):
+            raise UserError("its best weights hold impossible numbers")
+        steps = self.steps_per_epoch * len(history)
+        taken = {float(slot["step"]) for slot in state["optimizer"].values()}
+        if len(taken) != 1 or not taken <= set(range(1, steps + 1)):  # several processes may leave batches out
+            raise UserError("the steps of its optimizer are impossible numbers")
+        self.model.load_state_dict(state["model"])
+        self.steps, self.history, self.best = steps, *copy.deepcopy((history, best))
+        self._replay_schedule(int(taken.pop()))
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": copy.deepcopy(state["optimizer"])})
 
-    def replay_schedule(self, steps: int) -> None:
+    def result(self) -> "Fit":
+        """A copy of the model with the weights kept, the history, and whether the run is at its end.
+
+        Raises UserError for a run at its end that has diverged.
+        """
+        finished = len(self.history) == self.recipe.epochs
+        if finished and not self.best:
+            raise UserError("training has diverged, no validation loss was finite: lower the learning rate")
+        model = copy.deepcopy(self.model)
+        if self.best:
+            model.load_state_dict(self.best)
+        return Fit(model.eval(), list(self.history), finished)
+
+    def _replay_schedule(self, steps: int) -> None:
         """Bring the learning rate to where it stood after `history` and so many steps."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate
+        self.scheduler = self._make_scheduler()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch wants to see the optimizer step before the schedule does
             if self.recipe.schedule == "plateau":
@@ -205,43 +278,40 @@ class Run:
                     self.scheduler.step()
 
 
+def begin(
+    config: Config, data: LabelledImages, recipe: Recipe, *, checkpoint: str | Path | None = None, device: str = "cpu",
+    on_step: OnStep = _do_nothing,
+) -> Run:  # fmt: skip
+    """A run of a new CRNN of `config` on `data`, or, where `checkpoint` holds the state of that run, its continuation.
+
+    Raises UserError for a checkpoint that is damaged or of another run.
+    """
+    torch.manual_seed(recipe.seed)
+    run = Run(CRNN(config), data, recipe, device, on_step, checkpoint)
+    if checkpoint and Path(checkpoint).exists():
+        try:
+            run.load_state(checkpoints.read(checkpoint))
+        except UserError as error:
+            cure = "delete it or use --fresh to start anew"
+            raise UserError(f"cannot resume from {checkpoint}: {error}; {cure}") from error
+    return run
+
+
 def fit(
-    config: Config,
-    data: LabelledImages,
-    recipe: Recipe,
-    *,
-    checkpoint: str | Path | None = None,
-    resume: bool = True,
-    device: str = "cpu",
-    should_stop: Callable[[], bool] = lambda: False,
-    on_epoch: Callable[[dict[str, Any]], None] = lambda record: None,
+    config: Config, data: LabelledImages, recipe: Recipe, *, checkpoint: str | Path | None = None, device: str = "cpu"
 ) -> Fit:
     """Train a CRNN of `config` on `data`; keep the weights of the lowest validation loss.
 
-    With `checkpoint`, the state is written there after each epoch, and a run that is already there goes on; without
-    `resume` it starts anew. `should_stop` is asked before each step; it or Ctrl-C ends the run early, with the history
-    so far. Progress goes to stderr. Raises UserError for a checkpoint that is damaged or of another run.
+    With `checkpoint`, the state is written there after each epoch, and a run that is already there goes on. Ctrl-C
+    ends the run early, with the history so far. Progress goes to stderr. Raises UserError as `begin` and `Run.result`.
     """
-    torch.manual_seed(recipe.seed)
-    run = Run(CRNN(config), data, recipe, device)
-    if resume and checkpoint and Path(checkpoint).exists():
-        run.restore(checkpoint)
+    run = begin(config, data, recipe, checkpoint=checkpoint, device=device)
     bar = tqdm(total=recipe.epochs, initial=len(run.history), desc="training", unit="epoch", file=sys.stderr)
     with suppress(KeyboardInterrupt), bar:
-        while len(run.history) < recipe.epochs:
-            record = run.epoch(should_stop)
-            if record is None:
-                break
-            if checkpoint:
-                run.save(checkpoint)
+        for record in run:
             bar.update()
             bar.set_postfix({key: f"{record[key]:.4g}" for key in ("train_loss", "validation_cer") if key in record})
-            on_epoch(record)
-    if len(run.history) == recipe.epochs and not run.best:
-        raise UserError("training has diverged, no validation loss was finite: lower the learning rate")
-    if run.best:
-        run.model.load_state_dict(run.best)
-    return Fit(run.model.eval(), run.history, len(run.history) == recipe.epochs)
+    return run.result()
 
 
 def tune_process(threads: int = 1) -> None:

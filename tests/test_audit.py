@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from killing import Killed, die
 
-from crnn_lib import metrics
+from crnn_lib import checkpoints, metrics
 from crnn_lib.data import folds
 from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
@@ -95,23 +95,15 @@ def test_killed_at_any_moment_it_goes_on_without_repeating_a_finished_fold(
 
 
 def test_stopped_within_a_fold_it_goes_on_from_the_epoch(data, undisturbed, tmp_path, monkeypatch):
-    def interrupted(config, part, recipe, **options):
-        if trained == [True]:  # the second fold: Ctrl-C after its first epoch
-            return fit(config, part, recipe, on_epoch=ctrl_c, **options)
-        trained.append(True)
-        return fit(config, part, recipe, **options)
-
-    def ctrl_c(record):
-        raise KeyboardInterrupt
-
-    trained = []
+    in_the_second_fold = RECIPE.epochs + 1
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(audit, "fit", interrupted)
+        die(patch, checkpoints, "write", in_the_second_fold, True, KeyboardInterrupt)
         crossval(CONFIG, data, RECIPE, 3, 0, tmp_path / "x.json")
-    shown = []
-    monkeypatch.setattr(audit, "fit", lambda *a, **k: fit(*a, **k, on_epoch=shown.append))
+    written = []
+    original = checkpoints.write
+    monkeypatch.setattr(checkpoints, "write", lambda path, state: written.append(state) or original(path, state))
     assert crossval(CONFIG, data, RECIPE, 3, 0, tmp_path / "x.json") == undisturbed
-    assert [record["epoch"] for record in shown] == [2, 1, 2]
+    assert [len(state["history"]) for state in written] == [2, 1, 2]
 
 
 def test_the_state_of_another_run_is_refused(data, undisturbed, tmp_path):

@@ -10,9 +10,7 @@ import house
 import lean
 import policy
 import pytest
-from places import HTML, ROOT, text_of
-
-PAGES = sorted(HTML.glob("book/*.html"))
+from places import HTML, PAGES, ROOT, text_of
 
 pytestmark = pytest.mark.skipif(not PAGES, reason="the book is not built: make book")
 

@@ -16,9 +16,10 @@ import onnxruntime
 import pytest
 import torch
 from fuzzing import as_csv
+from killing import die
 from PIL import Image
 
-from crnn_lib import __version__, metrics, model, reader, training
+from crnn_lib import __version__, checkpoints, metrics, model, reader, training
 from crnn_lib.data import load_folder, read_labels, split
 from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
@@ -231,17 +232,10 @@ def test_the_test_part_is_not_trained_on(folder, trained, copy, tmp_path, call):
 # --- going on, and what is not overwritten ---
 
 
-def ctrl_c_after_an_epoch(monkeypatch, module, call, *arguments):
+def ctrl_c_after_an_epoch(monkeypatch, call, *arguments):
     """Run one command that is interrupted after the first epoch of a training."""
-
-    def interrupted(*positional, **options):
-        def stop(record):
-            raise KeyboardInterrupt
-
-        return training.fit(*positional, **options, on_epoch=stop)
-
     with monkeypatch.context() as patch:
-        patch.setattr(module, "fit", interrupted)
+        die(patch, checkpoints, "write", 1, True, KeyboardInterrupt)
         code, out, err = call(*arguments, "--json")
     assert (code, out) == (130, "") and "stopped" in err
     return err
@@ -250,8 +244,8 @@ def ctrl_c_after_an_epoch(monkeypatch, module, call, *arguments):
 @pytest.fixture
 def count_epochs(monkeypatch):
     """One item for each epoch that is trained."""
-    epochs, original = [], training.Run.epoch
-    monkeypatch.setattr(training.Run, "epoch", lambda run, stop: epochs.append(1) or original(run, stop))
+    epochs, original = [], training.Run._epoch
+    monkeypatch.setattr(training.Run, "_epoch", lambda run: epochs.append(1) or original(run))
     return epochs
 
 
@@ -260,7 +254,7 @@ def test_after_ctrl_c_the_same_command_ends_like_an_undisturbed_run(
     again, folder, trained, tmp_path, call, monkeypatch, count_epochs
 ):
     arguments = ("train", "--data", folder, "--out", tmp_path / "r", *QUICK, "--split-seed", 5)
-    assert "the same command goes on" in ctrl_c_after_an_epoch(monkeypatch, commands, call, *arguments)
+    assert "the same command goes on" in ctrl_c_after_an_epoch(monkeypatch, call, *arguments)
     assert os.listdir(tmp_path) == ["r.checkpoint"]
     count_epochs.clear()
     assert call(*arguments, *again)[0] == 0 and len(count_epochs) == 2, "the first epoch is not repeated"
@@ -271,16 +265,13 @@ def test_a_fresh_run_that_was_interrupted_goes_on_over_an_older_file(folder, tra
     out = tmp_path / "r"
     out.write_text("something older")
     arguments = ("train", "--data", folder, "--out", out, *QUICK, "--split-seed", 5)
-    err = ctrl_c_after_an_epoch(monkeypatch, commands, call, *arguments, "--fresh")
+    err = ctrl_c_after_an_epoch(monkeypatch, call, *arguments, "--fresh")
     assert "the same command without --fresh goes on" in err
     assert call(*arguments)[0] == 0 and weights_of(out) == weights_of(trained)
 
 
 def test_a_fresh_run_that_was_interrupted_at_once_starts_again(folder, tmp_path, call, monkeypatch):
-    def interrupted(*positional, **options):
-        return training.fit(*positional, **options, should_stop=lambda: True)
-
-    monkeypatch.setattr(commands, "fit", interrupted)
+    die(monkeypatch, training.Run, "step", 1, False, KeyboardInterrupt)
     code, _, err = call("train", "--data", folder, "--out", tmp_path / "r", *QUICK, "--fresh")
     assert code == 130 and "after epoch 0 of 3: the same command starts again" in err
 
@@ -374,8 +365,8 @@ def test_weights_and_splits_of_version_1_are_recognised(folder, trained, tmp_pat
 
 KILLED = """
 import os, signal, sys
-from crnn_lib.tools import cli
 from crnn_lib import training
+from crnn_lib.tools import cli
 step = training.Run.step
 def die(self, *batch):
     loss = step(self, *batch)
@@ -712,7 +703,7 @@ def test_the_table_of_another_cross_validation_is_not_overwritten(validated, tmp
 
 def test_a_fresh_cross_validation_takes_nothing_from_an_earlier_one(validated, tmp_path, say, call, monkeypatch):
     arguments, first = validated
-    ctrl_c_after_an_epoch(monkeypatch, audit, call, *arguments, "--seed", 1, "--fresh")
+    ctrl_c_after_an_epoch(monkeypatch, call, *arguments, "--seed", 1, "--fresh")
     assert len(os.listdir(tmp_path)) == 3, "the old table, and the state and a checkpoint of the new run"
     told = say(*arguments, "--seed", 1)  # and goes on over the old table
     assert "resumed" not in told and told["seed"] == 1

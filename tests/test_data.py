@@ -55,8 +55,6 @@ def test_labels_csv_says_what_counts(tmp_path):
         ("2.png", 'a, "b"'),
         ("sub/4.png", "c"),
     ]
-    other = write_csv(tmp_path / "other.csv", "file,label\n3.png,z\n")
-    assert [(f.name, f.label) for f in data.list_folder(folder, other)] == [("3.png", "z")]
     loaded = data.load_folder(folder)
     assert loaded.names == ("1.png", "2.png", "sub/4.png") and loaded.images.shape == (3, 1, 32, 128)
 
@@ -100,7 +98,7 @@ def test_a_bad_labels_csv_is_a_clear_error(text, message, tmp_path):
 def test_a_labels_csv_that_cannot_be_read(tmp_path):
     write_images(tmp_path, ["a.png"])
     with pytest.raises(UserError, match=r"none\.csv.*No such file"):
-        data.list_folder(tmp_path, tmp_path / "none.csv")
+        data.read_labels(tmp_path / "none.csv")
     with pytest.raises(UserError, match="cannot read"):
         data.read_labels(tmp_path)
     with pytest.raises(UserError, match="UTF-8"):

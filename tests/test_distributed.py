@@ -21,12 +21,12 @@ from torch import nn
 from crnn_lib import reader
 from crnn_lib.data import load_folder
 from crnn_lib.drawing import captchas
-from crnn_lib.model import CRNN, Config
+from crnn_lib.model import Config
 from crnn_lib.tools import cli
-from crnn_lib.training import Recipe, Run
+from crnn_lib.training import Recipe, begin
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPT = ROOT / "bench" / "distributed.py"
+SCRIPT = ROOT / "examples" / "distributed.py"
 CONFIG = Config(alphabet="ab", width=64, channels=(8, 8, 8, 8, 8), features=16, hidden=8)
 RECIPE = Recipe(epochs=12, batch_size=8, validation_fraction=0, learning_rate=1e-2, augmentation=None)
 UNEVEN = torch.arange(5)  # a batch that two processes share as three and two
@@ -47,20 +47,20 @@ def few():
 
 
 def fresh_run():
-    torch.manual_seed(RECIPE.seed)
-    return Run(CRNN(CONFIG), few(), RECIPE)
+    return begin(CONFIG, few(), RECIPE)
 
 
 def process(folder):
     """One of two: the gradient of one uneven batch with BatchNorm at rest, then a whole training; both are written."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
-    distributed, rank, run = example(), dist.get_rank(), fresh_run()
-    network = nn.parallel.DistributedDataParallel(run.model, forward_sync_buffers=False).eval()
-    part = distributed.gradients(run, network, UNEVEN, torch.Generator())
+    distributed, rank = example(), dist.get_rank()
+    run = distributed.Shared(fresh_run().model, few(), RECIPE, "cpu", None)
+    run.model.eval()
+    loss = run.gradients(*run.batch(UNEVEN, torch.Generator()))
     gradient = [p.grad for p in run.model.parameters()]
     trained = distributed.train(CONFIG, few(), RECIPE, "cpu", folder / "checkpoint", fresh=True)
-    found = {"part": part, "gradient": gradient, "state": trained.model.state_dict(), "history": trained.history}
+    found = {"loss": loss, "gradient": gradient, "state": trained.model.state_dict(), "history": trained.history}
     torch.save(found, folder / f"{rank}.pt")
     dist.destroy_process_group()
 
@@ -88,8 +88,8 @@ def test_shared_gradients_are_those_of_the_joint_batch(both):
     steps = torch.full_like(lengths, CONFIG.steps())
     loss = nn.functional.ctc_loss(run.model(images).transpose(0, 1), targets, steps, lengths)
     loss.backward()
-    assert both[0]["part"] + both[1]["part"] == pytest.approx(loss.item(), abs=1e-5)
     for one in both:
+        assert one["loss"] == pytest.approx(loss.item(), abs=1e-5)
         for shared, parameter in zip(one["gradient"], run.model.parameters(), strict=True):
             assert (shared - parameter.grad).abs().max() < 1e-6
     assert max(p.grad.abs().max() for p in run.model.parameters()) > 1e-3
@@ -99,8 +99,8 @@ def test_both_processes_end_with_the_same_weights_and_a_lower_loss(both):
     first, second = both
     assert first["state"].keys() == second["state"].keys()
     assert all(torch.equal(first["state"][name], second["state"][name]) for name in first["state"])
-    assert first["history"] == second["history"]
-    losses = [record["train_loss"] for record in first["history"]]
+    losses, others = ([record["train_loss"] for record in one["history"]] for one in both)
+    assert losses == others
     assert len(losses) == RECIPE.epochs
     assert losses[-1] < 0.95 * losses[0]
 

@@ -18,7 +18,7 @@ from crnn_lib.alphabet import Alphabet
 from crnn_lib.drawing import pen
 from crnn_lib.errors import UserError
 from crnn_lib.tools import audit, commands, fetch
-from crnn_lib.training import Fit, Recipe, fit
+from crnn_lib.training import Fit, Recipe, begin, fit
 
 RECIPE = Recipe(epochs=2, batch_size=4)
 
@@ -31,8 +31,8 @@ def labelled():
 @pytest.fixture(scope="module")
 def stopped(labelled, tmp_path_factory):
     """A checkpoint after one of two epochs."""
-    path, seen = tmp_path_factory.mktemp("run") / "checkpoint", []
-    fit(WIDER, labelled, RECIPE, checkpoint=path, should_stop=lambda: bool(seen), on_epoch=seen.append)
+    path = tmp_path_factory.mktemp("run") / "checkpoint"
+    next(iter(begin(WIDER, labelled, RECIPE, checkpoint=path)))
     return path
 
 
@@ -79,14 +79,14 @@ RECORD = {"epoch": 1, "train_loss": 1.0, "validation_ctc_loss": 1.0}
 def test_a_checkpoint_with_a_crooked_history_is_refused(history, labelled, stopped, tmp_path):
     path = changed(stopped, tmp_path / "checkpoint", history=history)
     with pytest.raises(UserError, match="its history is damaged; delete it or use --fresh"):
-        fit(WIDER, labelled, RECIPE, checkpoint=path, resume=True)
+        fit(WIDER, labelled, RECIPE, checkpoint=path)
 
 
 @pytest.mark.parametrize("step", [-1.0, 0.0, 3.0, float("nan")])
 def test_a_checkpoint_with_an_impossible_step_is_refused(step, labelled, stopped, tmp_path):
     path = changed(stopped, tmp_path / "c", lambda t: t | {"optimizer.0.step": torch.tensor(step)})
     with pytest.raises(UserError, match="impossible numbers"):
-        fit(WIDER, labelled, RECIPE, checkpoint=path, resume=True)
+        fit(WIDER, labelled, RECIPE, checkpoint=path)
 
 
 def test_a_state_of_a_cross_validation_that_lacks_rows_or_types_is_refused(labelled, tmp_path):

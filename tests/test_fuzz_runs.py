@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from small import WIDER, eight_labelled, parts, safetensors
 
 from crnn_lib.tools import audit, fetch
-from crnn_lib.training import Recipe, fit
+from crnn_lib.training import Recipe, begin, fit
 
 # --- checkpoints ---
 
@@ -29,8 +29,8 @@ def checkpoints(place, labelled):
     """For each kind of recipe: the recipe, header and tensors of a checkpoint after one of two epochs."""
     result = []
     for i, recipe in enumerate(KINDS):
-        path, seen = place / f"run{i}", []
-        fit(WIDER, labelled, recipe, checkpoint=path, should_stop=lambda seen=seen: bool(seen), on_epoch=seen.append)
+        path = place / f"run{i}"
+        next(iter(begin(WIDER, labelled, recipe, checkpoint=path)))
         result.append((recipe, *parts(path.read_bytes())))
     return result
 
@@ -51,7 +51,7 @@ def test_a_damaged_checkpoint_is_gone_on_from_or_refused(place, labelled, checkp
     content = safetensors(header, tensors)
     path = place / "resumed"
     path.write_bytes(draws.draw(damaged([content])) if way == "bytes" else content)
-    run = answer(fit, WIDER, labelled, recipe, checkpoint=path, resume=True)
+    run = answer(fit, WIDER, labelled, recipe, checkpoint=path)
     if run is not None:
         assert run.finished and [record["epoch"] for record in run.history] == [1, 2]
     assert not list(place.glob(".*"))

@@ -16,9 +16,10 @@ from v8 import Page
 
 from crnn_lib import assets, data, model, reader, widgets
 from crnn_lib.alphabet import Alphabet
+from crnn_lib.drawing import skeletons
 from crnn_lib.errors import UserError, plain
 from crnn_lib.tools import audit
-from crnn_lib.widgets import bundle, host
+from crnn_lib.widgets import bundle
 from crnn_lib.widgets.monitor import monitor
 
 LABELS = [label for label in HOSTILE if label.strip()] + ["\u2067x\u2066", "\ud800", "x" * 10_000_000]
@@ -184,7 +185,7 @@ def recording(label):
 @pytest.mark.slow
 @hostile
 def test_widgets_bake_labels_as_text(label):
-    if len(label) <= host.MOST_LETTERS:
+    if len(label) <= skeletons.MOST:
         symbols = "".join(dict.fromkeys(label))
         made = answer(widgets.Lab, label, speaker("ab"), symbols=symbols)  # what the page cannot hold is refused
         if made:

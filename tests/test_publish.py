@@ -13,7 +13,7 @@ import publish
 import pytest
 from docutils import nodes
 from PIL import Image
-from places import HTML, text_of
+from places import HTML, PAGES, text_of
 
 built = pytest.mark.skipif(not (HTML / "404.html").is_file(), reason="the book is not built: make book")
 
@@ -133,7 +133,7 @@ def test_the_whole_book_s_page_lies_at_the_root_and_links_to_itself(tmp_path):
 
 @built
 def test_every_built_page_can_be_shared_and_printed():
-    for path in sorted(HTML.glob("book/*.html")):
+    for path in PAGES:
         text = path.read_text(encoding="utf-8")
         assert len(re.findall('property="og:title"', text)) == 1, path.name
         assert len(re.findall('<meta name="description"', text)) <= 1, path.name
@@ -146,6 +146,6 @@ def test_every_built_page_can_be_shared_and_printed():
 def test_the_search_knows_every_page():
     text = (HTML / "search-pages.js").read_text(encoding="utf-8")
     pages = json.loads(text.removeprefix("globalThis.searchPages = ").removesuffix(";\n"))
-    assert sorted(pages) == sorted(p.relative_to(HTML).with_suffix("").as_posix() for p in HTML.glob("book/*.html"))
+    assert sorted(pages) == sorted(path.relative_to(HTML).with_suffix("").as_posix() for path in PAGES)
     assert all(len(words) > 200 for words in pages.values())
     assert sys.getsizeof(text) < 2_000_000

@@ -2,13 +2,12 @@
 
 import json
 
-import ink
 import numpy as np
 import pytest
-import stroke_reader
 import torch
 from places import result
 
+from bench.training import ink, stroke_reader
 from crnn_lib import metrics, reader
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
 from crnn_lib.drawing import pen, skeletons

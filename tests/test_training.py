@@ -1,4 +1,5 @@
 import ctypes
+import itertools
 import json
 import math
 import os
@@ -10,13 +11,13 @@ from killing import Killed, die
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from crnn_lib import metrics, reader, training
+from crnn_lib import checkpoints, metrics, reader, training
 from crnn_lib.augment import Augmentation
 from crnn_lib.data import LabelledImages
 from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
 from crnn_lib.model import CRNN, Config
-from crnn_lib.training import Recipe, Run, fit, tune_process
+from crnn_lib.training import Recipe, Run, begin, fit, tune_process
 
 CONFIG = Config(
     alphabet="2bx", height=32, width=32, channels=(4, 6), pools=((4, 2), (4, 2)), features=12, hidden=6
@@ -166,8 +167,7 @@ def test_validation_is_cut_from_the_data_and_never_trained_on(data):
     spoilt = data.images.clone()
     spoilt[[data.names.index(name) for name in run.validation.names]] = torch.randn(3, 1, 32, 32)
     other = run_of(LabelledImages(spoilt, data.labels, data.names))
-    for _ in range(2):
-        a, b = run.epoch(lambda: False), other.epoch(lambda: False)
+    for a, b in itertools.islice(zip(run, other, strict=True), 2):
         assert a["train_loss"] == b["train_loss"] and a["validation_ctc_loss"] != b["validation_ctc_loss"]
     for name, tensor in run.model.state_dict().items():
         assert torch.equal(tensor, other.model.state_dict()[name])
@@ -199,8 +199,7 @@ def test_without_a_validation_part_the_last_weights_are_kept(data):
     torch.manual_seed(recipe.seed)
     run = Run(CRNN(CONFIG), data, recipe)
     assert run.validation is None and len(run.train) == len(data)
-    for _ in range(recipe.epochs):
-        run.epoch(lambda: False)
+    assert len(list(run)) == recipe.epochs
     found = fit(CONFIG, data, recipe)
     assert same(found.model.state_dict(), run.model.state_dict())
     assert set(found.history[0]) == {"epoch", "learning_rate", "train_loss", "cpu_seconds"}
@@ -256,44 +255,69 @@ def test_data_that_does_not_suit_the_model_is_an_error(data):
 # --- interruptions ---
 
 
-def test_should_stop_and_ctrl_c_end_early_with_the_history_so_far(data):
-    def interrupt(record):
-        if record["epoch"] == 2:
-            raise KeyboardInterrupt
+def stopped_at(step):
+    """An `on_step` that stops the run before its step of that number, counted from 0."""
+    return lambda run: run.steps == step and run.stop()
 
-    run = fit(CONFIG, data, RECIPE, on_epoch=interrupt)
-    assert not run.finished and len(run.history) == 2
-    asked = iter(range(100))
-    run = fit(CONFIG, data, RECIPE, should_stop=lambda: next(asked) == 4)  # three batches an epoch
-    assert not run.finished and len(run.history) == 1
-    run = fit(CONFIG, data, RECIPE, should_stop=lambda: True)
-    assert not run.finished and run.history == [] and not run.model.training
+
+def test_a_stop_a_left_loop_and_ctrl_c_end_early_with_the_history_so_far(data, monkeypatch):
+    run = begin(CONFIG, data, RECIPE)
+    assert next(iter(run)) == run.history[0] and run.steps == run.steps_per_epoch == 3
+    found = run.result()
+    assert not found.finished and found.history == run.history and len(run.history) == 1
+    assert found.model is not run.model and not found.model.training
+    run = begin(CONFIG, data, RECIPE, on_step=stopped_at(4))
+    assert len(list(run)) == 1 and len(run.result().history) == 1
+    run = begin(CONFIG, data, RECIPE, on_step=Run.stop)
+    assert list(run) == [] and not run.result().finished and not run.result().model.training
+    die(monkeypatch, Run, "step", 8, False, KeyboardInterrupt)
+    found = fit(CONFIG, data, RECIPE)
+    assert not found.finished and len(found.history) == 2
+
+
+def test_on_step_is_called_before_each_step(data):
+    seen = []
+    run = begin(CONFIG, data, RECIPE, on_step=lambda run: seen.append((run.steps, len(run.history))))
+    list(run)
+    assert seen == [(step, step // 3) for step in range(9)] and run.steps == 9
+
+
+def test_a_state_is_a_copy_that_a_run_goes_on_from(data):
+    run = begin(CONFIG, data, RECIPE)
+    next(iter(run))
+    state = run.state()
+    rest = list(run)
+    run.load_state(state)
+    assert len(run.history) == 1 and run.steps == 3
+    again = list(run)
+    assert [record["train_loss"] for record in again] == [record["train_loss"] for record in rest]
+    before = run.state()
+    with pytest.raises(UserError, match="not those of this run"):
+        run.load_state(state | {"model": {}})
+    assert same(run.state()["model"], before["model"]) and run.history == before["history"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_stopped_anywhere_and_resumed_a_run_ends_like_an_undisturbed_one(kind, data, undisturbed, tmp_path):
     path = tmp_path / "checkpoint"
-    for patience in (1, 4, 5, 2):  # stopped in the first epoch, in the second, in the third, at the start of none
-        asked = iter(range(100))
-        run = fit(
-            CONFIG, data, recipe_of(kind), checkpoint=path, resume=True, should_stop=lambda: next(asked) == patience  # noqa: B023
-        )  # fmt: skip
+    for step in (1, 4, 8, 6):  # stopped in the first epoch, in the second, in the third, and at its start
+        run = begin(CONFIG, data, recipe_of(kind), checkpoint=path, on_step=stopped_at(step))
+        assert len(list(run)) <= 1
     assert len(run.history) == 2
-    shown = []
-    run = fit(CONFIG, data, recipe_of(kind), checkpoint=path, resume=True, on_epoch=shown.append)
-    assert_same_run(run, path, undisturbed[kind])
-    assert [record["epoch"] for record in shown] == [3]
+    run = begin(CONFIG, data, recipe_of(kind), checkpoint=path)
+    assert [record["epoch"] for record in run] == [3]
+    assert_same_run(run.result(), path, undisturbed[kind])
 
 
 MOMENTS = {
     "in the first step": (Run, "step", 1, False),
     "in the second epoch": (Run, "step", 5, True),
     "while validating": (metrics, "evaluate", 2, False),
-    "before the checkpoint": (Run, "save", 2, False),
+    "before the checkpoint": (checkpoints, "write", 2, False),
     "half of a checkpoint written": (os, "fsync", 2, False),
     "before a checkpoint is in place": (os, "replace", 2, False),
     "with the checkpoint just in place": (os, "replace", 1, True),
-    "with the last checkpoint in place": (Run, "save", 3, True),
+    "with the last checkpoint in place": (checkpoints, "write", 3, True),
 }
 
 
@@ -308,20 +332,15 @@ def test_killed_at_any_moment_and_resumed_a_run_ends_like_an_undisturbed_one(
         die(patch, *MOMENTS[moment])
         fit(CONFIG, data, recipe_of(kind), checkpoint=path)
     torch.manual_seed(123)
-    run = fit(CONFIG, data, recipe_of(kind), checkpoint=path, resume=True)
+    run = fit(CONFIG, data, recipe_of(kind), checkpoint=path)
     if path.exists():
         assert_same_run(run, path, undisturbed[kind])
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint"]
 
 
-def test_without_resume_a_checkpoint_is_written_anew(data, undisturbed, tmp_path):
-    path = tmp_path / "checkpoint"
-    path.write_text("something else")
-    run = fit(CONFIG, data, recipe_of(KINDS[0]), checkpoint=path, resume=False)
-    assert_same_run(run, path, undisturbed[KINDS[0]])
-    again = fit(CONFIG, data, recipe_of(KINDS[0]), checkpoint=path)  # nothing is left to do
-    assert_same_run(again, path, undisturbed[KINDS[0]])
-    assert again.history == run.history
+def test_a_run_at_its_end_has_nothing_left_to_do(data, undisturbed, checkpoint):
+    again = fit(CONFIG, data, recipe_of(KINDS[0]), checkpoint=checkpoint)
+    assert_same_run(again, checkpoint, undisturbed[KINDS[0]])
 
 
 @pytest.fixture
@@ -346,7 +365,7 @@ def test_a_checkpoint_of_another_run_is_refused(other, data, checkpoint):
         images = replace(data, labels=("2b2", *data.labels[1:]))
     before = checkpoint.read_bytes()
     with pytest.raises(UserError, match="another recipe, model or data; delete it"):
-        fit(config, images, recipe, checkpoint=checkpoint, resume=True)
+        fit(config, images, recipe, checkpoint=checkpoint)
     assert checkpoint.read_bytes() == before
 
 
@@ -380,7 +399,7 @@ DAMAGE = {
 def test_a_damaged_checkpoint_is_refused(damage, data, checkpoint):
     DAMAGE[damage](checkpoint)
     with pytest.raises(UserError, match="--fresh to start anew") as caught:
-        fit(CONFIG, data, recipe_of(KINDS[0]), checkpoint=checkpoint, resume=True)
+        fit(CONFIG, data, recipe_of(KINDS[0]), checkpoint=checkpoint)
     assert str(checkpoint) in str(caught.value)
 
 

@@ -30,6 +30,30 @@ def test_the_page_gets_script_and_weights_as_state(captcha, pad):
     assert "files" in pad.keys and pad.readers == ["yours"]
 
 
+def test_refresh_reads_with_the_weights_that_the_model_has_now():
+    network = model.CRNN(model.Config(alphabet="ab")).eval()
+    drawn, picture = widgets.Pad(network, strokes=skeletons.place("n7x")), widgets.Pad(network, sample="55dne")
+    probe = widgets.ProbeConvolution(network)
+    shown = {pad: (pad.image.tolist(), dict(pad.files)) for pad in (drawn, picture)}
+    with torch.no_grad():
+        network.classify.bias[2] += 40
+        network.blocks[0][0].weight += 1
+    for widget in (drawn, picture, probe):
+        widget.refresh()
+        assert widget.files["yours"] == shared.reference(weights.to_bytes(network))
+        assert widget.get_state("files")["files"] == widget.files
+    for pad, (image, files) in shown.items():
+        assert pad.text == "b" and pad.confidence > 0.99 and pad.image.tolist() == image
+        assert [name for name in files if files[name] != pad.files[name]] == ["yours"]
+    assert min(min(kernel) for kernel in probe.kernels) > 0
+    with torch.no_grad():
+        network.classify.bias[0] = 1e6
+    before = dict(drawn.files)
+    with pytest.raises(UserError, match="16"):
+        drawn.refresh()
+    assert drawn.files == before and drawn.text == "b"
+
+
 def test_a_kernel_sends_each_file_once():
     network = host.readers()["captcha"]
     one, two = widgets.Pad(network), widgets.Pad(host.readers()["captcha"])

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from small import speaker, worn
 from v8 import Page, Refusal, encoded, weights_of
 
-from crnn_lib import assets, ctc, images, model
+from crnn_lib import assets, ctc, images, model, widgets
 from crnn_lib.drawing import captchas, pen, skeletons
 from crnn_lib.tools import export
 from crnn_lib.widgets import bundle
@@ -66,19 +66,30 @@ def add(js, name, network, bits=16):
 # --- the text itself ---
 
 
-def test_imports_name_what_the_modules_export():
+def test_imports_name_what_the_modules_export_and_no_widget_leans_on_another():
     racer = Page(script=bundle.joined())
-    assert {str(path.relative_to(bundle.FOLDER)) for path in bundle.FOLDER.rglob("*.js")} == set(
-        bundle.order("page/main.js")
-    )
-    for path in bundle.order("page/main.js"):
+    every = bundle.order(bundle.MAIN, *bundle.widgets())
+    assert sorted(every) == sorted(str(path.relative_to(bundle.FOLDER)) for path in bundle.FOLDER.rglob("*.js"))
+    for path in every:
         text = (bundle.FOLDER / path).read_text(encoding="utf-8")
-        found = re.findall(r'^import \{([^}]*)\} from "([^"]+)";$', text, re.MULTILINE)
+        found = list(bundle.IMPORT.finditer(text))
         assert len(found) == len(re.findall(r"^import\b", text, re.MULTILINE)), path
-        for wanted, other in found:
-            names = [name.split(" as ")[0].strip() for name in wanted.split(",") if name.strip()]
-            module = json.dumps(bundle.beside(path, other))
-            assert racer.value(f"{json.dumps(names)}.filter((n) => modules[{module}][n] === undefined)") == [], path
+        for names, other in (match.groups() for match in found):
+            used = bundle.beside(path, other)
+            assert used.split("/")[0] in ("page", path.split("/")[0]), f"{path} imports {used}"
+            assert every.index(used) < every.index(path)  # in a circle this could not hold for all
+            names = [name.split(" as ")[0].strip() for name in names.split(",") if name.strip()]
+            assert racer.value(f"{names}.filter((n) => modules[{used!r}][n] === undefined)") == [], path
+
+
+def test_a_registered_widget_is_its_module_s_kind():
+    """Adding a widget touches its own folder and one line: what the page knows follows from the registry."""
+    racer = Page(script=bundle.joined())
+    for path in bundle.widgets():
+        module = path.removesuffix(".js").replace("/", ".")
+        kinds = [getattr(widgets, name).kind.default_value for name, at in widgets.WIDGETS.items() if at == module]
+        kind, name, mount = racer.value(f"(({{kind, name, mount}}) => [kind, name, typeof mount])(modules[{path!r}])")
+        assert [kind] == kinds and name and mount == "function"
 
 
 def test_both_forms_run():
@@ -288,7 +299,7 @@ def test_turning_and_blurring_leave_the_picture_whole(js):
     assert np.array(data).reshape(shape) == pytest.approx(np.rot90(middle, -1), abs=1e-3)  # clockwise
     sd = 1.3
     expected = gaussian_filter(picture.astype(float), sd * 20 / 32, mode="nearest", truncate=3 + 1e-9, radius=3)
-    assert spoilt(soft=sd) == pytest.approx(expected, abs=1e-3)
+    assert spoilt(blur=sd) == pytest.approx(expected, abs=1e-3)
     lined = spoilt(lines=4)
     assert (lined <= picture).all() and (lined < picture).sum() > 60
     assert np.array_equal(spoilt(lines=4), lined)
@@ -302,7 +313,7 @@ ALPHABET = f"a{CLEF}{SMILE}b"
 
 CLEF_READER = """
 const clefBackend = {
-  readers: ["clef"], reader: async () => readers.clef, infer: async (_, image, H, W) => readers.clef.infer(image, H, W),
+  readers: ["clef"], reader: async () => readers.clef,
 };
 const blankPicture = { grey: { data: new Float32Array(4096), height: 32, width: 128 }, drawn: false };
 var inspected = null, kept = null;
@@ -311,13 +322,12 @@ async function look() {
   inspected = { K, symbols, text: spell([2, 3]) };
 }
 async function begun(fields, then) {
-  const set = (name, value) => { fields[name] = value; };
-  const model = { get: (name) => fields[name], set, save_changes() {} };
+  const model = { get: (name) => fields[name], save: (changes) => Object.assign(fields, changes) };
   const session = createSession({ model, backend: clefBackend });
   await session.begin();
   await then(session);
   session.save();
-  kept = { ...fields, K: session.state.logProbs[0].length, why: session.complaint("\\u{1f601}") };
+  kept = { ...fields, K: session.state().logProbs[0].length, why: session.complaint("\\u{1f601}") };
 }
 """
 

@@ -13,7 +13,6 @@ from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
 from crnn_lib.model import Config
 from crnn_lib.training import Recipe
-from crnn_lib.widgets.monitor import monitor
 from crnn_lib.widgets.monitor.monitor import TrainingMonitor
 
 CONFIG = Config(
@@ -140,8 +139,8 @@ def test_a_finished_run_says_so_and_begins_afresh_when_asked(data, tmp_path, und
 
 
 def test_a_stopped_run_says_where_it_goes_on(data, tmp_path):
-    path, seen = tmp_path / "run", []
-    training.fit(CONFIG, data, RECIPE, checkpoint=path, should_stop=lambda: bool(seen), on_epoch=seen.append)
+    path = tmp_path / "run"
+    next(iter(training.begin(CONFIG, data, RECIPE, checkpoint=path)))
     found = TrainingMonitor(CONFIG, data, RECIPE, checkpoint=path)
     assert "Stopped after 1 of 3 epochs; Start goes on from there." in found.message.value
     assert found.start_button.description == "Start" and found.progress.value == 1
@@ -181,10 +180,10 @@ def test_an_interrupt_returns_what_there_is(data, monkeypatch):
 def test_an_error_is_told_and_nothing_is_raised(data, monkeypatch, how):
     found = TrainingMonitor(CONFIG, data, RECIPE)
 
-    def fit(*arguments, **options):
+    def step(*arguments):
         raise RuntimeError("no <memory> left")
 
-    monkeypatch.setattr(monitor, "fit", fit)
+    monkeypatch.setattr(training.Run, "step", step)
     getattr(found, how)()
     wait_for(lambda: found._thread is None)
     assert "RuntimeError: no &lt;memory&gt; left" in found.message.value and idle(found) and found.fit is None

@@ -262,7 +262,7 @@ def test_the_page_makes_the_matrix_that_was_asked_for():
         async function begin(fields) {
             const session = createSession({ model: { get: (name) => fields[name] }, backend: null });
             await session.begin();
-            made = session.state;
+            made = session.state();
         }""")
     for options in ({"source": "random", "seed": 7}, {"source": "random", "seed": 8}, {"source": "peaked"}, {}):
         widget = widgets.Lab("mm", steps=6, **options)

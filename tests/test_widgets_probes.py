@@ -143,7 +143,7 @@ def test_ink_is_numbered_from_the_palest_pixel_to_the_darkest(js):
 def test_a_cover_hides_its_columns_and_no_others(js):
     grey = captchas.render("2b7xy", seed=1)
     picture = {"data": grey.flatten().tolist(), "height": grey.shape[0], "width": grey.shape[1]}
-    none = {"rotation": 0, "soft": 0, "lines": 0, "cover": 0, "from": 32}
+    none = {"rotation": 0, "blur": 0, "lines": 0, "cover": 0, "from": 32}
     still = np.array(js("damage", picture, none)["data"])
     covered = np.array(js("damage", picture, none | {"cover": 16})["data"]).reshape(grey.shape)
     assert np.array_equal(still, grey.flatten())

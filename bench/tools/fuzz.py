@@ -7,8 +7,6 @@ two properties that train take a tenth of the cases. Faults found earlier are te
 tests/test_fuzz_found.py, which this runs and lists too. Ends with 1 when anything fails; nothing is written then.
 """
 
-import argparse
-import json
 import os
 import re
 import subprocess
@@ -18,17 +16,13 @@ from typing import Any
 
 import hypothesis
 
-from crnn_lib import assets
-from crnn_lib.files import environment, write_text
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 
-ROOT = Path(__file__).resolve().parents[2]
+from bench.common import RESULTS, ROOT, options, record
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", type=int, default=2000)
-    parser.add_argument("--out", type=Path, default=assets.RESULTS / "fuzz.json")
-    a = parser.parse_args()
+    a = options(__doc__, cases=2000, out=RESULTS / "fuzz.json").parse_args()
     tests = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests").glob("test_fuzz*.py"))]
     command = [sys.executable, "-m", "pytest", "-q", "-rp", "--hypothesis-show-statistics", *tests]
     variables = {**os.environ, "CASES": str(a.cases)}
@@ -39,11 +33,7 @@ def main() -> int:
     if done.returncode or not found["properties"] or not all(found["properties"].values()):
         print(done.stdout[-20_000:], f"pytest ended with {done.returncode}", file=sys.stderr, sep="\n")
         return 1
-    head = {
-        "command": f"python bench/tools/fuzz.py --cases {a.cases}",
-        "environment": environment() | {"hypothesis": hypothesis.__version__},
-    }
-    write_text(a.out, json.dumps(head | found, indent=1, ensure_ascii=False) + "\n")
+    record(a.out, found, f"--cases {a.cases}", hypothesis=hypothesis.__version__)
     return 0
 
 

@@ -1,13 +1,13 @@
 """Kill -9 at random moments, then run again: nothing lost, nothing wrong? `make kills`.
 
-    python bench/tools/kills.py [--kills 60] [--seed 0] [--out data/results/kills.json]
+    python bench/tools/kills.py [--kills 60] [--jobs 2] [--seed 0] [--out data/results/kills.json]
 
-Each of fetch (from a zip, and from a slow server),
-train, crossval, export and execute is run undisturbed first. Then it starts from the same earlier files, and its
-process group is killed: two times of three at a moment of the undisturbed duration, all parts of which get their turn,
-else up to 20 ms after its first, second, ... temporary file comes to sight. The same command follows, may be killed
-again, and at last runs to its end. Training and cross-validation get --fresh until they have something to go on from,
-since they would not overwrite the earlier file.
+Each of fetch (from a zip, and from a slow server), train, crossval, export and execute is run undisturbed first, so
+many (--jobs) side by side. Then it starts from the same earlier files, and its process group is killed: two times of
+three at a moment of the undisturbed duration, all parts of which get their turn, else up to 20 ms after its first,
+second, ... temporary file comes to sight. The same command follows, may be killed again, and at last runs to its end.
+Training and cross-validation get --fresh until they have something to go on from, since they would not overwrite the
+earlier file.
 
 After a kill something is *lost* if the earlier output is neither whole nor replaced by the whole new one, or if work
 that the run had told of (an epoch, a fold) or kept before (a byte of the download) is not kept. The epoch, fold or
@@ -15,7 +15,6 @@ check in progress may be lost: it is done again. An end is *wrong* if any file i
 undisturbed run, to the byte, so also if a temporary file stays. Seconds are the clock's. POSIX only.
 """
 
-import argparse
 import json
 import os
 import random
@@ -29,11 +28,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from killed import commands, make_house
-from server import Server
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 
-from crnn_lib import assets
-from crnn_lib.files import environment, write_text
+from bench.common import RESULTS, options, record
+from bench.tools.killed import commands, make_house
+from bench.tools.server import Server
 
 SPEED = 25_000  # bytes a second that the slow server sends
 
@@ -191,12 +190,7 @@ def planned(count, rng):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=60)
-    parser.add_argument("--jobs", type=int, default=2, help="commands side by side")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=assets.RESULTS / "kills.json")
-    a = parser.parse_args()
+    a = options(__doc__, kills=60, jobs=2, seed=0, out=RESULTS / "kills.json").parse_args()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(a.jobs) as pool:
         home = Path(folder)
         house = make_house(home)
@@ -212,8 +206,7 @@ def main():
     told = [one.about() | {"seconds": round(one.duration, 1), "runs": one.runs} for one in five]
     totals = {"kills": len(kills), "runs": sum(command["runs"] for command in told)}
     totals |= {key: sum(bool(kill[key]) for kill in kills) for key in ("lost", "wrong")}
-    result = {"command": "python bench/tools/kills.py", "environment": environment(), "seed": a.seed, "totals": totals}
-    write_text(a.out, json.dumps(result | {"commands": told, "kills": kills}, indent=1) + "\n")
+    record(a.out, {"seed": a.seed, "totals": totals, "commands": told, "kills": kills})
     print(json.dumps(totals))
     return 1 if totals["lost"] or totals["wrong"] else 0
 

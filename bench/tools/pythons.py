@@ -11,7 +11,6 @@ Each runs the same commands on one thread; with --captchas, the committed reader
 images. Of what they print, names of files and times are left out. Writes data/results/pythons.json.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -20,10 +19,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from crnn_lib import assets
-from crnn_lib.files import environment, write_text
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 
-ROOT = Path(__file__).resolve().parents[2]
+from bench.common import RESULTS, ROOT, options, record
+from crnn_lib import assets
+
 PLACES = ("weights", "cpu_seconds")  # where a file lies, and how long it took
 TELL = "import json; from crnn_lib.files import environment; print(json.dumps(environment()))"
 
@@ -62,10 +62,8 @@ def results_of(python: str, captchas: Path | None) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, captchas=False, out=RESULTS / "pythons.json")
     parser.add_argument("pythons", nargs="+", metavar="PYTHON")
-    parser.add_argument("--captchas", type=Path, metavar="DIR")
-    parser.add_argument("--out", type=Path, default=assets.RESULTS / "pythons.json")
     a = parser.parse_args()
     found, where = {}, {}
     for python in a.pythons:
@@ -75,8 +73,6 @@ def main() -> None:
         print(about, file=sys.stderr, flush=True)
     first = next(iter(found.values()))
     result = {
-        "command": "python bench/tools/pythons.py PYTHON PYTHON ... --captchas DIR",
-        "environment": environment(),
         "environments": where,
         "results": first,
         "same": {name: all(other[name] == first[name] for other in found.values()) for name in first},
@@ -86,7 +82,7 @@ def main() -> None:
             if other != first
         },
     }
-    write_text(a.out, json.dumps(result, indent=1) + "\n")
+    record(a.out, result, "PYTHON PYTHON ... --captchas DIR")
     for name, same in result["same"].items():
         print(f"{name:<44}{'the same' if same else 'not the same'} on {', '.join(found)}")
 

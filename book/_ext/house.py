@@ -2,10 +2,13 @@
 
 - Faults that the accessibility checker axe finds on every page are repaired in the finished HTML.
 - A drawing may link to every chapter of the plan: links to chapters that do not exist yet become plain shapes.
+- A chapter has the number of its file, though numbers between are still to come.
 """
 
 import re
 from pathlib import Path
+
+from docutils import nodes
 
 REPAIRS = [
     # The sidebar holds the site's name and search: content outside any landmark otherwise.
@@ -51,7 +54,22 @@ def repair_all(app, error):
                 path.write_text(repair(path.read_text("utf-8"), path.parent), "utf-8")
 
 
+def number_by_file(app, env):
+    """Put the number in a file's name first in the numbers of its sections; what follows goes on from there."""
+    last = 0
+    for page in list(env.toc_secnumbers):
+        found = re.search(r"/(\d+)_", page)
+        last = int(found[1]) if found else last + 1
+        numbers = env.toc_secnumbers[page]
+        env.toc_secnumbers[page] = {k: (last, *n[1:]) for k, n in numbers.items() if n}
+        numbered = [env.titles[page], *env.tocs[page].findall(nodes.reference)]
+        for node in (n for n in numbered if n.get("secnumber")):
+            node["secnumber"] = [last, *node["secnumber"][1:]]
+    return []
+
+
 def setup(app):
     """Register with Sphinx."""
+    app.connect("env-get-updated", number_by_file, priority=600)
     app.connect("build-finished", repair_all)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

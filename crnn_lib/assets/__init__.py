@@ -11,4 +11,5 @@ RESULTS = DATA / "results"  # recorded results, each of which names the command 
 SAMPLES = {path.stem: path for path in sorted((HERE / "samples").glob("*.png"))}  # generated images by label
 WEIGHTS = {path.stem: path for path in sorted((HERE / "weights").glob("*.safetensors"))}  # trained models by name
 RECORDINGS = {"replay": HERE / "replay.json"}  # what pages play back
-SKELETONS = HERE / "skeletons.json"
+SKELETONS = HERE / "skeletons.json"  # a pen's ways of writing each symbol
+STYLE = HERE / "house.mplstyle"

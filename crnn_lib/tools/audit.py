@@ -14,6 +14,7 @@ from crnn_lib.data import LabelledImages, folds, shorten
 from crnn_lib.errors import UserError
 from crnn_lib.files import csv_text, write_text
 from crnn_lib.model import Config
+from crnn_lib.reader import sequence_losses
 from crnn_lib.training import Recipe, fit
 
 
@@ -60,7 +61,7 @@ def crossval(
             raise KeyboardInterrupt
         held_out = data.subset(test)
         figures, readings = metrics.evaluate(run.model, held_out.images, held_out.labels)
-        losses = metrics.sequence_losses(readings.log_probs.double(), held_out.labels, run.model.alphabet).tolist()
+        losses = sequence_losses(readings.log_probs.double(), held_out.labels, run.model.alphabet).tolist()
         columns = (held_out.names, held_out.labels, readings.texts, readings.confidences, losses)
         rows += [OutOfFold(*row, fold) for row in zip(*columns, strict=True)]
         _note(state, identity, rows)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from crnn_lib import images, metrics, reader
+from crnn_lib import images, metrics
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.checkpoints import is_history
 from crnn_lib.data import (
@@ -21,8 +21,8 @@ from crnn_lib.data import (
     LabelledImages,
     list_folder,
     load_files,
-    load_folder,
     read_labels,
+    sound,
     split,
     with_labels,
 )
@@ -30,7 +30,7 @@ from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError, plain
 from crnn_lib.files import alone, csv_text, environment, write_text, writing
 from crnn_lib.model import CRNN, Config
-from crnn_lib.reader import load, save
+from crnn_lib.reader import load, read, save
 from crnn_lib.tools import audit, checks, fetch
 from crnn_lib.training import Recipe, fit, tune_process
 
@@ -69,7 +69,7 @@ def verify_set(a: argparse.Namespace) -> None:
 
 def check_set(a: argparse.Namespace) -> None:
     """Report what a folder of labelled images holds and what is wrong with it."""
-    files = list_folder(a.folder, None, a.label_until, a.fold_spaces)
+    files = list_folder(a.folder, a.label_until, a.fold_spaces)
     report = checks.check(files, *load_files(files))
     if a.json:
         print(_json(report))
@@ -227,7 +227,7 @@ def predict(a: argparse.Namespace) -> int:
             bad.append(plain(str(error)))
     found = []
     if good:
-        readings = reader.read(model, torch.stack([image for _, image in good]))
+        readings = read(model, torch.stack([image for _, image in good]))
         if not all(map(math.isfinite, readings.confidences)):
             raise UserError(f"{a.weights} is damaged: its probabilities are no numbers")
         found = [
@@ -272,9 +272,9 @@ def _load_data(a: argparse.Namespace, height: int = images.HEIGHT, width: int = 
         if a.label_until or a.fold_spaces:
             raise UserError("--label-until and --fold-spaces are about the labels of a folder: give --data")
         return captchas.dataset(height=height, width=width)
-    labels = {"label_until": a.label_until, "fold_spaces": a.fold_spaces}
-    data = load_folder(a.data, height, width, a.skip_bad, **labels)
-    for line in checks.sentences(checks.check(list_folder(a.data, **labels), data), checks.SILENT):
+    files = list_folder(a.data, a.label_until, a.fold_spaces)
+    data = sound(*load_files(files, height, width), a.skip_bad)
+    for line in checks.sentences(checks.check(files, data), checks.SILENT):
         print(f"warning: {plain(line)}", file=sys.stderr)
     return data
 

@@ -10,14 +10,15 @@ from pathlib import Path
 from crnn_lib.data import LabelledImages
 from crnn_lib.errors import UserError, plain
 from crnn_lib.model import Config
-from crnn_lib.training import Fit, Recipe
+from crnn_lib.training import Fit, Recipe, Run, begin
 
 
 class Background:
     """Start, stop and run for a widget that trains; the last request counts, whenever it comes.
 
-    The widget calls `_prepare` first, and has `_train` (one training, until `_stopping` is set), `_show` (whether one
-    is under way) and `_tell` (a line for the reader). `fit` is the last result, None before the first.
+    The widget calls `_prepare` first, and has `_show` (whether a training is under way), `_tell` (a line for the
+    reader), and what else it wants to do when a training `_began`, `_before_step`, `_after_epoch` and when it `_ended`.
+    `fit` is the last result, None before the first.
     """
 
     fit: Fit | None
@@ -95,7 +96,29 @@ class Background:
             return wanted
 
     def _train(self) -> None:
-        raise NotImplementedError
+        """One training, on from its checkpoint, until it is at its end or stopped."""
+        self._tell("Training.")
+        run = begin(*self._what, checkpoint=self.checkpoint, on_step=self._before_step)
+        self._began(run)
+        with suppress(KeyboardInterrupt):
+            for _ in run:
+                self._after_epoch(run)
+        self._ended(run)
+        self.fit = run.result()
+        self._tell(self._standing(len(run.history)))
+
+    def _began(self, run: Run) -> None:
+        pass
+
+    def _before_step(self, run: Run) -> None:
+        if self._stopping.is_set():
+            run.stop()
+
+    def _after_epoch(self, run: Run) -> None:
+        pass
+
+    def _ended(self, run: Run) -> None:
+        pass
 
     def _show(self, running: bool) -> None:
         raise NotImplementedError

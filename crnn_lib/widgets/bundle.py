@@ -14,12 +14,18 @@ from pathlib import Path
 
 from crnn_lib import assets, images
 from crnn_lib.drawing import skeletons
+from crnn_lib.widgets import WIDGETS
 
 FOLDER = Path(__file__).parent
 IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|const|class) (\w+))", re.MULTILINE)
 TOP = re.compile(r"^(?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
 MAIN = "page/main.js"
+# What V8 has without a browser: the page asks the browser.
+ATOB = (
+    "globalThis.atob ??= (text) => Array.from(Uint8Array.fromBase64(text), (v) => String.fromCharCode(v)).join('');\n"
+)
+EMBEDDED = "page/embedded.js"  # which exports nothing but empty objects: they are filled here
 
 
 def order(*paths: str) -> list[str]:
@@ -30,20 +36,21 @@ def order(*paths: str) -> list[str]:
     return list(found)
 
 
+def widgets() -> list[str]:
+    """The modules of the registered widgets that a page can show."""
+    paths = [f"{module.replace('.', '/')}.js" for module in WIDGETS.values()]
+    return [path for path in paths if (FOLDER / path).exists()]
+
+
 def joined(*paths: str) -> str:
     """The modules that `paths` need (default: all) as an object `modules` by path, with what each exports."""
-    return _prelude() + "".join(_scoped(path, EXPORT) for path in order(*paths or [MAIN]))
+    return "const modules = {};\n" + "".join(_scoped(path, EXPORT) for path in order(*paths or [MAIN, *widgets()]))
 
 
 def flat(*paths: str) -> str:
     """The same with every top-level name of theirs a global one, for who asks single functions: tests, benchmarks."""
-    scoped = "".join(_scoped(path, TOP) for path in order(*paths or [MAIN]))
-    return f"{_prelude()}{scoped}Object.assign(globalThis, ...Object.values(modules), {{ SAMPLES }});\n"
-
-
-def _prelude() -> str:
-    held = f"const SKELETONS = {json.dumps(_skeletons())};\nconst SAMPLES = {json.dumps(_samples())};\n"
-    return f"{held}const modules = {{}};\n"
+    scoped = "".join(_scoped(path, TOP) for path in order(*paths or [MAIN, *widgets()]))
+    return f"{ATOB}const modules = {{}};\n{scoped}Object.assign(globalThis, ...Object.values(modules));\n"
 
 
 def _scoped(path: str, names: re.Pattern[str]) -> str:
@@ -58,12 +65,20 @@ def _scoped(path: str, names: re.Pattern[str]) -> str:
 
 
 def _text(path: str) -> str:
-    return (FOLDER / path).read_text(encoding="utf-8")
+    text = (FOLDER / path).read_text(encoding="utf-8")
+    if path == EMBEDDED:
+        text = re.sub(r"(\w+) = \{\};", lambda found: f"{found[1]} = {_embedded(found[1])};", text)
+    return text
 
 
 def beside(path: str, other: str) -> str:
     """`other`, as the module at `path` names it, from the folder of all."""
     return posixpath.normpath(posixpath.join(posixpath.dirname(path), other))
+
+
+@functools.cache
+def _embedded(name: str) -> str:
+    return json.dumps({"SKELETONS": _skeletons, "SAMPLES": _samples}[name]())
 
 
 def _skeletons() -> dict[str, str]:
@@ -85,13 +100,17 @@ def _samples() -> dict[str, dict[str, int | str]]:
 @functools.cache
 def module() -> str:
     """One ES module for anywidget, with `export default { render }`."""
-    return f"{joined()}\nexport default {{ render: modules[{json.dumps(MAIN)}].render }};\n"
+    return f"{_registered()}\nexport default {{ render: modules[{json.dumps(MAIN)}].render }};\n"
 
 
 def script(readers: Sequence[str]) -> str:
     """The same as a classic script, which runs from a file too: it defines `<crnn-widget>`, with `readers` to load."""
     start = f"globalThis.crnn = modules;\nmodules[{json.dumps(MAIN)}].defineElement({json.dumps(list(readers))});"
-    return f'(() => {{\n"use strict";\n{joined()}\n{start}\n}})();\n'
+    return f'(() => {{\n"use strict";\n{_registered()}\n{start}\n}})();\n'
+
+
+def _registered() -> str:
+    return f"{joined()}{json.dumps(widgets())}.forEach((path) => modules[{json.dumps(MAIN)}].register(modules[path]));"
 
 
 def style() -> str:

@@ -63,9 +63,9 @@ def sentence(text: str, confidence: float) -> str:
 class Widget(anywidget.AnyWidget):
     """What all widgets share: the page's script and style, and `models`, readers by name, for its engine.
 
-    The page computes, from the weights that each model has when the widget is made. `options` names what a caller or a
-    page's author may give, in the order in which it is checked. Raises UserError for other options, and for weights
-    that the page's 16-bit numbers cannot hold.
+    The page computes, from the weights that each model has when the widget is made or `refresh` is called. `options`
+    names what a caller or a page's author may give, in the order in which it is checked. Raises UserError for other
+    options, and for weights that the page's 16-bit numbers cannot hold.
     """
 
     options: tuple[str, ...] = ()
@@ -84,10 +84,20 @@ class Widget(anywidget.AnyWidget):
         self._models = models or {}
         in_order = {name: options[name] for name in self.options if name in options}
         files = {"script": bundle.module().encode()}
-        files |= {name: weights.to_bytes(model) for name, model in self._models.items()}
         files |= {name: RECORDINGS[name].read_bytes() for name in self._recordings}
         references = {name: shared.reference(content) for name, content in files.items()}
-        super().__init__(readers=list(self._models), files=references, **in_order)
+        super().__init__(readers=list(self._models), files=references | self._weights(), **in_order)
+
+    def _weights(self) -> dict[str, str]:
+        """The weights that each model has now, as `files` names them."""
+        return {name: shared.reference(weights.to_bytes(model)) for name, model in self._models.items()}
+
+    def refresh(self) -> None:
+        """Read again with the weights that the models have now, as after more training.
+
+        Raises UserError for weights that the page's 16-bit numbers cannot hold, and changes nothing then.
+        """
+        self.files = self.files | self._weights()
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take the fields that the page sends. What they cannot hold leaves them as they are."""

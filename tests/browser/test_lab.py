@@ -351,7 +351,7 @@ def test_an_image_file_and_the_pad_s_picture(lab):
     grey = images.load_grey(assets.SAMPLES["c3f8n"])
     detail = {"height": grey.shape[0], "width": grey.shape[1], "data": grey.round().astype(int).flatten().tolist()}
     lab.page.evaluate(
-        "grey => crnn['pad/pad.js'].receivers.forEach((receive) => receive({grey, drawn: false}))", detail
+        "grey => crnn['page/sources.js'].receivers.forEach((receive) => receive({grey, drawn: false}))", detail
     )
     lab.wait(before)
     assert lab.part("text") == "c3f8n"

@@ -185,7 +185,7 @@ def test_pictures_typed_drawn_and_handed_over(open_widget):
 
     seen.do(draw)
     agrees(pen.image([[[20, 16], [20, 20], [20, 24], [21, 24], [22, 24], [23, 24]]]))
-    hand = """pixels => crnn['pad/pad.js'].receivers.forEach((receive) => receive(
+    hand = """pixels => crnn['page/sources.js'].receivers.forEach((receive) => receive(
         {grey: {data: Float32Array.from(pixels), height: 50, width: 200}, drawn: false}))"""
     seen.do(lambda: seen.page.evaluate(hand, sample("c3f8n").flatten().tolist()))
     assert seen.part("text") == "c3f8n"

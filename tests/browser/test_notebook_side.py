@@ -99,6 +99,36 @@ def test_two_views_of_one_model_and_its_step(page):
     assert said[0] == said[1] and said[0][0] == "55dne" and said[0][1].startswith("Step 5 ")
 
 
+def test_a_view_reads_again_when_its_model_has_learnt_more(page):
+    """`refresh` names other weights: each widget that reads shows what these say."""
+    torch.manual_seed(0)
+    reader = model.CRNN(model.Config(alphabet="ab", features=8, hidden=4)).eval()
+    texts = []
+    for favourite in (1, 2):
+        with torch.no_grad():
+            reader.classify.bias.fill_(-50.0)[favourite] = 50
+        texts.append(base64.b64encode(weights.to_bytes(reader)).decode())
+    found = page.evaluate(
+        """async ([yours, later]) => {
+            const {made, view} = notebook(true, {yours, later});
+            const kinds = ["pad", "microscope", "lab", "probe-context", "probe-decoding", "probe-robustness"];
+            const state = {sample: "55dne", source: "reader", readers: ["yours"], label: ""};
+            const views = await Promise.all(kinds.map((kind) => view(made({...state, kind}))));
+            const shown = () => views.map(({el}) => el.querySelector('[data-crnn="text"]').textContent);
+            const before = shown();
+            for (const {model} of views) {
+                model.set("files", {...model.get("files"), yours: "IPY_MODEL_later"});
+                model.listeners["change:files"].forEach((act) => act());
+            }
+            for (let i = 0; i < 100 && shown().some((text, k) => text === before[k]); i++)
+                await new Promise((resolve) => setTimeout(resolve, 50));
+            return [before, shown()];
+        }""",
+        texts,
+    )
+    assert found == [["a"] * 6, ["b"] * 6]
+
+
 def test_a_picture_stays_in_its_notebook(page):
     """What is drawn on a pad goes to the widgets of its own kernel, and to no other's in the same document."""
     page.evaluate("""async () => {

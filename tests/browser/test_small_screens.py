@@ -65,4 +65,4 @@ def test_the_laboratory_shows_all_columns_of_a_reader(visit, server, width):
         lab.get_by_label("Probabilities").first.select_option("reader")
         v.page.wait_for_function("() => document.querySelectorAll('.lab-head .lab-cell').length === 64")
         hidden = "box => box.scrollWidth - box.clientWidth"
-        assert lab.locator(".lab-stage > .lab-scroll").evaluate(hidden) == 0
+        assert lab.locator(".lab-stage > .crnn-scroll").evaluate(hidden) == 0

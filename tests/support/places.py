@@ -9,6 +9,8 @@ import nbformat
 ROOT = Path(__file__).resolve().parents[2]
 BOOK, RESULTS, HTML = ROOT / "book", ROOT / "data" / "results", ROOT / "_build" / "html"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
+SOURCES = {path.stem for path in (*NOTEBOOKS, *BOOK.glob("*.md"))}
+PAGES = sorted(path for path in HTML.glob("book/*.html") if path.stem in SOURCES)  # and not what leads on to one
 
 
 def text_of(*names):

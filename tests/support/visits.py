@@ -10,12 +10,13 @@ import sys
 import threading
 from pathlib import Path
 
+import places
 import pytest
 from places import HTML, ROOT
 
 from crnn_lib.drawing import pen
 
-PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.glob("book/*.html"))
+PAGES = [path.relative_to(HTML).as_posix() for path in places.PAGES]
 PAGES += [name for name in ("search.html", "genindex.html") if (HTML / name).is_file()]
 TELL = """globalThis.breaches = [];
 addEventListener("securitypolicyviolation", ({effectiveDirective, blockedURI}) => {

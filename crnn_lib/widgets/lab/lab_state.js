@@ -1,8 +1,8 @@
 // The laboratory's memory: a label, a matrix of log-probabilities with its letters, where it came from, and what was before.
-import { gradientStep, logSoftmax, peakedMatrix, randomFrom, randomMatrix, uniformMatrix, withProbability } from "../page/ctc.js";
-import { greedyDecode } from "../page/decode.js";
-import { standardise } from "../page/images.js";
-import { loadSample } from "../pad/pad.js";
+import { gradientStep, logSoftmax, peakedMatrix, randomMatrix, uniformMatrix, withProbability } from "../page/ctc.js";
+import { randomFrom } from "../page/random.js";
+import { greedy, inspect } from "../page/reading.js";
+import { loadSample } from "../page/sources.js";
 
 const LETTERS = 12; // the longest label
 const RATE = 1; // of gradient descent on the logits
@@ -13,25 +13,44 @@ function symbolsFor(label) {
   return [...own, ...[..."abcdefghijklmn"].filter((c) => !own.includes(c)).slice(0, 2)];
 }
 
-/** @param {{model: any, backend: any}} surroundings where the first state comes from, and each later one is told */
-export function createSession({ model, backend }) {
-  let state = {
-    label: model.get("label") ?? "ab", source: model.get("source") || "uniform", sample: model.get("sample") || "gxxw6",
-    T: model.get("steps") || 5, seed: model.get("seed") || 1, symbols: [...(model.get("symbols") ?? "")], logProbs: [], picture: null, config: null,
-  };
-  let [past, tag, wishes, saving] = [[], null, 0, false];
+/**
+ * @typedef {{label: string, source: string, sample: string, T: number, seed: number, symbols: string[],
+ *   logProbs: number[][], picture: import("../page/sources.js").Picture | null, config: import("../page/engine.js").Config | null,
+ *   grey?: import("../page/images.js").Grey}} State
+ * config, grey: of the reader and the picture that the matrix comes from, where it does
+ */
 
-  /** Remember the state for undo, once for a whole drag of a slider (the same `why`). */
-  function keep(why = null, before = state) {
-    if (before.logProbs.length && (why === null || why !== tag)) past = [...past.slice(-49), before];
+/** @param {{model: import("../page/model.js").Model, backend: any}} place where the first state comes from, and each later one is told */
+export function createSession({ model, backend }) {
+  /** @type {State} */
+  let state = {
+    label: model.get("label") ?? "ab",
+    source: model.get("source") || "uniform",
+    sample: model.get("sample") || "gxxw6",
+    T: model.get("steps") || 5,
+    seed: model.get("seed") || 1,
+    symbols: [...(model.get("symbols") ?? "")],
+    logProbs: [],
+    picture: null,
+    config: null,
+  };
+  /** @type {State[]} */
+  let past = [];
+  /** @type {string | null} */
+  let tag = null;
+  let wishes = 0;
+
+  /** Remember the state for undo, once for a whole drag of a slider (the same `why`). @param {string | null} [why] */
+  function keep(why = null) {
+    if (state.logProbs.length && (why === null || why !== tag)) past = [...past.slice(-49), state];
     tag = why;
   }
 
   function undo() {
-    if (!past.length) return false;
+    const before = past.pop();
+    if (!before) return false;
     wishes++;
-    state = past.pop();
-    tag = null;
+    [state, tag] = [before, null];
     return true;
   }
 
@@ -40,11 +59,14 @@ export function createSession({ model, backend }) {
   /** Why a label cannot be taken, or "". */
   function complaint(label) {
     const length = [...label].length;
-    if (length > LETTERS) return `This laboratory takes labels of at most ${LETTERS} letters, and this one has ${length}.`;
+    const most = `This laboratory takes labels of at most ${LETTERS} letters, and this one has ${length}.`;
+    if (length > LETTERS) return most;
     const odd = [...new Set(label)].filter((c) => (state.config ? !state.symbols.includes(c) : /[-\s]/.test(c)));
     if (!odd.length) return "";
-    if (state.config) return `The trained reader does not know ${odd.map((c) => `“${c}”`).join(", ")}: it knows ${state.symbols.join("")}.`;
-    return odd[0] === "-" ? "“-” stands for the blank here and cannot be in a label." : `A label cannot hold “${odd[0]}” here.`;
+    const [unknown, known] = [odd.map((c) => `“${c}”`).join(", "), state.symbols.join("")];
+    if (state.config) return `The trained reader does not know ${unknown}: it knows ${known}.`;
+    if (odd[0] === "-") return "“-” stands for the blank here and cannot be in a label.";
+    return `A label cannot hold “${odd[0]}” here.`;
   }
 
   /** Another label, on the same matrix where that knows its letters. @returns {string} what there is to say */
@@ -58,29 +80,32 @@ export function createSession({ model, backend }) {
     return `A new matrix, for the letters ${state.symbols.join(", ")}.`;
   }
 
-  /** A made-up matrix; its letters stay while they hold the label. */
+  /** A made-up matrix; its letters stay while they hold the label. @param {State} state */
   function made({ label, source, T, seed, symbols: old, config }) {
     const symbols = old.length && knows(old, label) && !config ? old : symbolsFor(label);
     const K = symbols.length + 1;
-    const target = [...label].map((c) => symbols.indexOf(c) + 1);
-    const logProbs = source === "random" ? randomMatrix(T, K, randomFrom(seed)) : source === "peaked" ? peakedMatrix(target, T, K) : uniformMatrix(T, K);
-    return { symbols, logProbs, config: null, source: source === "random" || source === "peaked" ? source : "uniform" };
+    const matrices = {
+      random: () => randomMatrix(T, K, randomFrom(seed)),
+      peaked: () => peakedMatrix([...label].map((c) => symbols.indexOf(c) + 1), T, K),
+      uniform: () => uniformMatrix(T, K),
+    };
+    const kind = Object.hasOwn(matrices, source) ? source : "uniform";
+    return { symbols, logProbs: matrices[kind](), config: null, source: kind };
   }
 
-  /** What the reader says of the picture. */
+  /** What the reader says of the picture. @param {State} state */
   async function read({ picture, sample }) {
     const grey = picture?.grey ?? (await loadSample(sample));
-    const reader = backend.readers[picture?.drawn ? backend.readers.length - 1 : 0];
-    const { config } = await backend.reader(reader);
-    const { log_probs: { data, dims } } = await backend.infer(reader, standardise(grey, config.height, config.width), config.height, config.width);
-    const [, T, K] = dims;
-    const logProbs = logSoftmax(Array.from({ length: T }, (_, t) => Array.from(data.subarray(t * K, (t + 1) * K))));
-    const symbols = [...config.alphabet];
-    const reading = greedyDecode(data, K).map((c) => symbols[c - 1]).join("");
-    return { symbols, logProbs, T, config, grey, reading };
+    const seen = await inspect(backend, { grey, drawn: Boolean(picture?.drawn) });
+    const { T, K, config, symbols } = seen;
+    const rows = Array.from({ length: T }, (_, t) => Array.from(seen.logProbs.subarray(t * K, (t + 1) * K)));
+    return { symbols: symbols.slice(1), logProbs: logSoftmax(rows), T, config, grey, reading: greedy(seen).text };
   }
 
-  /** Another matrix. @returns {Promise<string | null>} what there is to say; null where a later wish has come first */
+  /**
+   * Another matrix. @param {Partial<State>} wish @param {string | null} label
+   * @returns {Promise<string | null>} what there is to say; null where a later wish has come first
+   */
   async function remake(wish, label = null) {
     const mine = ++wishes;
     const next = { ...state, ...wish };
@@ -109,33 +134,29 @@ export function createSession({ model, backend }) {
   const rowsOf = (matrix) => matrix.map((row) => row.map(Math.log));
 
   /** The state that the kernel, or the page's author, asks for. */
-  async function begin() {
+  function begin() {
     const matrix = model.get("matrix");
-    if (state.source === "reader" || matrix?.[0]?.length !== state.symbols.length + 1) return remake({}, state.source === "reader" ? model.get("label") || null : null);
+    const asked = state.source === "reader" ? model.get("label") || null : null;
+    if (state.source === "reader" || matrix?.[0]?.length !== state.symbols.length + 1) return remake({}, asked);
     state = { ...state, T: matrix.length, logProbs: rowsOf(matrix) };
-    return "";
+    return Promise.resolve("");
   }
 
-  /** Follow the kernel. @returns {boolean} whether anything is another */
+  /** Follow the kernel. */
   function follow() {
-    if (saving) return false;
     const [label, matrix, symbols] = [model.get("label"), model.get("matrix"), [...model.get("symbols")]];
     keep();
-    if (matrix?.length && symbols.length === matrix[0].length - 1) state = { ...state, symbols, T: matrix.length, logProbs: rowsOf(matrix) };
+    const fits = matrix?.length && symbols.length === matrix[0].length - 1;
+    if (fits) state = { ...state, symbols, T: matrix.length, logProbs: rowsOf(matrix) };
     if (!complaint(label)) state = { ...state, label };
     if (!knows(state.symbols, state.label)) state = { ...state, ...made(state) };
-    return true;
   }
 
   function save() {
-    saving = true;
-    for (const field of ["label", "source", "sample"]) model.set(field, state[field]);
-    model.set("symbols", state.symbols.join(""));
-    model.set("steps", state.T);
-    model.set("matrix", state.logProbs.map((row) => row.map(Math.exp)));
-    model.save_changes();
-    saving = false;
+    const { label, source, sample, symbols, T: steps, logProbs } = state;
+    const matrix = logProbs.map((row) => row.map(Math.exp));
+    model.save({ label, source, sample, symbols: symbols.join(""), steps, matrix });
   }
 
-  return { get state() { return state; }, keep, undo, complaint, relabel, remake, setCell, descend, begin, follow, save };
+  return { state: () => state, keep, undo, complaint, relabel, remake, setCell, descend, begin, follow, save };
 }

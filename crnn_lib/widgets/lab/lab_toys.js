@@ -1,8 +1,27 @@
 // Three smaller benches of the laboratory: a list of alignments, collapsing a path by hand, prefix beam search step by step.
-import { beamMass, beamStep, exhaustive, firstBeams, listCells, pathLogProb, sampleCells, uniformMatrix } from "../page/ctc.js";
-import { element, percent, setText, slider } from "../page/dom.js";
-import { shortNumber, svgElement } from "./lab_view.js";
+import {
+  beamMass,
+  beamStep,
+  exhaustive,
+  firstBeams,
+  listCells,
+  pathLogProb,
+  sampleCells,
+  uniformMatrix,
+} from "../page/ctc.js";
+import { button, field, slider, textInput } from "../page/controls.js";
+import { element, markup, part, setText, svgElement } from "../page/dom.js";
+import { percent, shortNumber } from "../page/words.js";
+import { randomFrom } from "../page/random.js";
 
+/** @typedef {{found: import("./lab_view.js").Found, symbols: string[]}} Present the laboratory's matrix and label */
+
+const random = randomFrom(1);
+const TOY =
+  "Type one sign for each step, - for the blank: what repeats without a break is merged, then blanks are dropped.";
+const BEAMS =
+  "Each prefix keeps two sums: its paths that end in a blank, and those that end in its last letter. Only after " +
+  "a blank can the same letter come again.";
 const BOX = 36; // a symbol's place in the ribbons' drawing
 const LONGEST = 32;
 const FEW = 60; // alignments that are all listed
@@ -13,46 +32,58 @@ function somePaths({ logProbs, target, T, count }) {
   if (count <= BigInt(FEW)) return listCells(target, T, FEW).map((cells) => ({ cells, times: 1 }));
   const drawn = new Map();
   for (let i = 0; i < SHOWN; i++) {
-    const cells = sampleCells(logProbs, target, Math.random);
+    const cells = sampleCells(logProbs, target, random);
     if (!cells) break;
     drawn.set(String(cells), { cells, times: (drawn.get(String(cells))?.times ?? 0) + 1 });
   }
   return [...drawn.values()];
 }
 
-/** All alignments, or some, as buttons; the chosen one goes to `onpick`. @param {() => any} current */
+/**
+ * All alignments, or some, as buttons; the chosen one goes to `onpick`.
+ * @param {() => Present} current @param {(cells: number[] | null) => void} onpick
+ */
 export function createPathList(current, onpick) {
   const list = element("div", { class: "lab-paths", role: "group", "aria-label": "Alignments" });
-  const title = element("p", {});
-  const again = element("button", { type: "button", onclick: refresh }, "Draw again");
+  const title = element("p");
+  const again = button("Draw again", refresh);
   /** No path is chosen any more. */
   function release() {
     for (const node of list.children) node.setAttribute("aria-pressed", "false");
   }
-  function refresh() {
+  /** A button for an alignment, its share and what is said after it. */
+  function item({ cells, p, after }) {
     const { found, symbols } = current();
+    const text = cells.map((s) => (found.extended[s] ? symbols[found.extended[s] - 1] : "-")).join("");
+    const share = ` ${percent(p)}${after}`;
+    const [node] =
+      markup`<button type="button" aria-pressed="false" onclick=${press}><code>${text}</code>${share}</button>`;
+    function press() {
+      const pressed = node.getAttribute("aria-pressed") === "true";
+      release();
+      node.setAttribute("aria-pressed", String(!pressed));
+      onpick(pressed ? null : cells);
+    }
+    return node;
+  }
+  function refresh() {
+    const { found } = current();
     const { extended, best, count, total } = found;
     const few = count <= BigInt(FEW);
     const share = (cells) => (best ? Math.exp(pathLogProb(found.logProbs, cells.map((s) => extended[s])) - total) : 0);
-    const items = somePaths(found).map(({ cells, times }) => ({ cells, p: share(cells), after: times > 1 ? `, drawn ${times} times` : "" }));
+    const drawn = (times) => (times > 1 ? `, drawn ${times} times` : "");
+    const items = somePaths(found).map(({ cells, times }) => ({ cells, p: share(cells), after: drawn(times) }));
     items.sort((a, b) => b.p - a.p);
     if (best && count > 1n) items.unshift({ cells: best, p: found.bestShare, after: ", the best" });
     again.hidden = few || !best;
-    const words = few ? "All alignments of the label, and each one's share of p(label)." : `${SHOWN} alignments drawn by their probability, and each one's share of p(label).`;
-    setText(title, items.length ? `${words} Choose one to see it in the lattice.` : "No alignment: nothing to list.");
-    list.replaceChildren(...items.map(({ cells, p, after }) => {
-      const text = cells.map((s) => (extended[s] ? symbols[extended[s] - 1] : "-")).join("");
-      const node = element("button", { type: "button", "aria-pressed": "false" }, element("code", {}, text), ` ${percent(p)}${after}`);
-      node.addEventListener("click", () => {
-        const pressed = node.getAttribute("aria-pressed") === "true";
-        release();
-        node.setAttribute("aria-pressed", String(!pressed));
-        onpick(pressed ? null : cells);
-      });
-      return node;
-    }));
+    const which = few ? "All alignments of the label" : `${SHOWN} alignments drawn by their probability`;
+    const words = `${which}, and each one's share of p(label). Choose one to see it in the lattice.`;
+    setText(title, items.length ? words : "No alignment: nothing to list.");
+    list.replaceChildren(...items.map(item));
   }
-  return { node: element("section", { class: "lab-part", "aria-label": "Alignments of the label" }, title, list, again), refresh, release };
+  const [node] =
+    markup`<section class="lab-part" aria-label="Alignments of the label">${title}${list}${again}</section>`;
+  return { node, refresh, release };
 }
 
 /** The runs of a path, each with its first step, length and place in the label (null for a blank). */
@@ -67,19 +98,25 @@ export function runsOf(path) {
   return runs;
 }
 
-/** Path, merged, label: three rows of signs with ribbons between. */
+/** Path, merged, label: three rows of signs with ribbons between. @param {string[]} path */
 function ribbons(path) {
   const width = Math.max(path.length, 1) * BOX;
-  const svg = svgElement("svg", { viewBox: `-4 0 ${width + 8} 172`, class: "lab-ribbons", "aria-hidden": "true", style: `width:${width + 8}px` });
-  const spot = (x, y, sign) => svg.append(svgElement("rect", { x: x + 3, y, width: BOX - 6, height: 32, rx: 5, class: sign === "-" ? "blank" : "letter" }), svgElement("text", { x: x + BOX / 2, y: y + 22, "text-anchor": "middle" }, sign));
+  const look = { class: "lab-ribbons", "aria-hidden": "true", style: `width:${width + 8}px` };
+  const svg = svgElement("svg", { viewBox: `-4 0 ${width + 8} 172`, ...look });
+  const put = (tag, attributes, ...words) => svg.append(svgElement(tag, attributes, ...words));
+  const write = (x, y, words) => put("text", { x: x + BOX / 2, y, "text-anchor": "middle" }, words);
+  const spot = (x, y, sign) => {
+    put("rect", { x: x + 3, y, width: BOX - 6, height: 32, rx: 5, class: sign === "-" ? "blank" : "letter" });
+    write(x, y + 22, sign);
+  };
   for (const { sign, from, length, at } of runsOf(path)) {
     const [left, right, x] = [from * BOX + 3, (from + length) * BOX - 3, (from + length / 2 - 0.5) * BOX];
     const kind = at === null ? "blank" : "band";
-    svg.append(svgElement("path", { d: `M${left} 34 L${right} 34 L${x + BOX - 3} 70 L${x + 3} 70 Z`, class: kind }));
+    put("path", { d: `M${left} 34 L${right} 34 L${x + BOX - 3} 70 L${x + 3} 70 Z`, class: kind });
     spot(x, 70, sign);
-    if (at === null) svg.append(svgElement("text", { x: x + BOX / 2, y: 124, "text-anchor": "middle" }, "✕"));
+    if (at === null) write(x, 124, "✕");
     else {
-      svg.append(svgElement("path", { d: `M${x + 3} 102 H${x + BOX - 3} V138 H${x + 3} Z`, class: kind }));
+      put("path", { d: `M${x + 3} 102 H${x + BOX - 3} V138 H${x + 3} Z`, class: kind });
       spot(x, 138, sign);
     }
   }
@@ -87,44 +124,54 @@ function ribbons(path) {
   return svg;
 }
 
-/** Type a path and see it collapse; or draw a path of the laboratory's label. @param {() => any} current */
+/** Type a path and see it collapse; or draw a path of the laboratory's label. @param {() => Present} current */
 export function createCollapseToy(current) {
-  const input = element("input", { type: "text", maxlength: LONGEST, value: "mm-em", autocomplete: "off", spellcheck: "false", autocapitalize: "none", oninput: show });
-  const picture = element("div", { class: "lab-scroll", tabindex: 0, role: "region", "aria-label": "Merge and drop as ribbons" });
-  const words = element("p", { "aria-live": "polite", "data-crnn": "collapsed" });
+  const input = textInput("mm-em", LONGEST, show);
+  const picture = element("div", {
+    class: "crnn-scroll",
+    tabindex: 0,
+    role: "region",
+    "aria-label": "Merge and drop as ribbons",
+  });
+  const words = part("collapsed", "p", { "aria-live": "polite" });
   function show() {
     const path = [...input.value.replace(/[\s_–−]/g, "-")];
     const runs = runsOf(path);
-    const label = runs.filter((run) => run.at !== null).map((run) => run.sign);
+    const label = runs.filter((run) => run.at !== null).map((run) => run.sign).join("") || "nothing is left";
+    const merged = runs.map((run) => run.sign).join("") || "nothing";
     picture.replaceChildren(ribbons(path));
-    setText(words, `${path.length} steps. Merge what repeats: ${runs.map((run) => run.sign).join("") || "nothing"}. Drop the blanks: ${label.join("") || "nothing is left"}.`);
+    setText(words, `${path.length} steps. Merge what repeats: ${merged}. Drop the blanks: ${label}.`);
   }
   function draw() {
     const { found, symbols } = current();
-    const cells = sampleCells(uniformMatrix(found.T, symbols.length + 1), found.target, Math.random);
+    const cells = sampleCells(uniformMatrix(found.T, symbols.length + 1), found.target, random);
     if (!cells) return setText(words, "No path of so few steps spells the label.");
     input.value = cells.map((s) => (found.extended[s] ? symbols[found.extended[s] - 1] : "-")).join("");
     show();
   }
-  const node = element("section", { class: "lab-part", "aria-label": "Collapse a path" },
-    element("p", {}, element("strong", {}, "Collapse a path by hand. "), "Type one sign for each step, - for the blank: what repeats without a break is merged, then blanks are dropped."),
-    element("div", { class: "crnn-controls" }, element("label", { class: "crnn-field lab-path-field" }, element("span", {}, "Path"), input),
-      element("button", { type: "button", onclick: draw }, "A random path of the label")),
-    words, picture);
+  const path = field("Path", input);
+  path.classList.add("lab-path-field");
+  const [node] = markup`<section class="lab-part" aria-label="Collapse a path">
+    <p><strong>Collapse a path by hand. </strong>${TOY}</p>
+    <div class="crnn-controls">${path}${button("A random path of the label", draw)}</div>${words}${picture}</section>`;
   show();
   return { node };
 }
 
-/** Prefix beam search on the laboratory's matrix, a step at a time. @param {() => any} current */
+/** Prefix beam search on the laboratory's matrix, a step at a time. @param {() => Present} current */
 export function createBeamBench(current) {
-  let [width, t, beams, pruned, made] = [3, 0, firstBeams(), [], null];
-  const said = element("p", { "aria-live": "polite", "data-crnn": "beam-said" });
+  let [width, t] = [3, 0];
+  /** @type {any[]} */
+  let [beams, pruned] = [firstBeams(), []];
+  /** @type {number[][] | null} the matrix that is searched */
+  let searched = null;
+  const said = part("beam-said", "p", { "aria-live": "polite" });
   const body = element("tbody");
-  const head = ["rank", "prefix", "ends in a blank", "ends in its letter", "total", "where it came from"];
-  const table = element("table", { class: "lab-beams" }, element("thead", {}, element("tr", {}, ...head.map((h) => element("th", { scope: "col" }, h)))), body);
-  const truth = element("p", { "data-crnn": "truth" });
-  const widths = slider({ name: "Width of the beam", min: 1, max: 12, step: 1, value: width, onchange: (value) => ((width = value), start()) });
-  const button = (name, onclick) => element("button", { type: "button", onclick }, name);
+  const truth = part("truth", "p");
+  const widths = slider({ name: "Width of the beam", min: 1, max: 12, step: 1, value: width }, (value) => {
+    width = value;
+    start();
+  });
   const text = (prefix) => prefix.map((c) => current().symbols[c - 1]).join("") || "(empty)";
 
   function start() {
@@ -136,45 +183,58 @@ export function createBeamBench(current) {
     for (; count > 0 && t < T; count--) ({ kept: beams, pruned } = beamStep(beams, logProbs[t++], width));
     show();
   }
-  function origin({ from }) {
-    const words = { blank: (p) => `${p} + blank`, repeat: (p) => `${p}, its letter again`, new: (p) => `${p} + new letter` };
-    return from.map((f) => words[f.how](text(f.prefix))).join("; ");
-  }
-  function row(beam, i, kept) {
+  const ways = {
+    blank: (p) => `${p} + blank`,
+    repeat: (p) => `${p}, its letter again`,
+    new: (p) => `${p} + new letter`,
+  };
+  function row(beam, rank, kept) {
     const merged = new Set(beam.from.map((f) => String(f.prefix))).size > 1;
-    const numbers = [beam.blank, beam.symbol, beamMass(beam)].map((v) => element("td", {}, shortNumber(Math.exp(v))));
-    const name = element("th", { scope: "row" }, text(beam.prefix));
-    return element("tr", { class: kept ? null : "lab-pruned", "data-crnn-beam": kept ? beam.prefix.join(",") : null },
-      element("td", {}, kept ? String(i + 1) : "pruned"), name, ...numbers, element("td", {}, merged ? element("strong", {}, "merged: ") : "", origin(beam)));
+    const numbers = [beam.blank, beam.symbol, beamMass(beam)].map((v) => markup`<td>${shortNumber(Math.exp(v))}</td>`);
+    const origin = beam.from.map((f) => ways[f.how](text(f.prefix))).join("; ");
+    const hook = kept ? beam.prefix.join(",") : null;
+    return markup`<tr class=${kept ? null : "lab-pruned"} data-crnn-beam=${hook}><td>${kept ? rank + 1 : "pruned"}</td>
+      <th scope="row">${text(beam.prefix)}</th>${numbers}
+      <td>${merged && markup`<strong>merged: </strong>`}${origin}</td></tr>`;
   }
   function show() {
     const { T } = current().found;
-    body.replaceChildren(...beams.map((b, i) => row(b, i, true)), ...pruned.slice(0, 6).map((b) => row(b, 0, false)));
-    const hidden = Math.max(pruned.length - 6, 0);
-    setText(said, t === 0 ? `Before the first of ${T} steps there is one prefix, the empty one.` : `After step t = ${t - 1} of 0 to ${T - 1}: ${beams.length} kept, ${pruned.length} pruned${hidden ? ` (${hidden} of them not shown)` : ""}.${t === T ? ` The search answers ${text(beams[0].prefix)}.` : ""}`);
-    compare();
+    const out = pruned.slice(0, 6);
+    body.replaceChildren(...beams.flatMap((b, i) => row(b, i, true)), ...out.flatMap((b) => row(b, 0, false)));
+    const hidden = pruned.length > 6 ? ` (${pruned.length - 6} of them not shown)` : "";
+    const answer = t === T ? ` The search answers ${text(beams[0].prefix)}.` : "";
+    const counts = `${beams.length} kept, ${pruned.length} pruned${hidden}`;
+    const now = `After step t = ${t - 1} of 0 to ${T - 1}: ${counts}.${answer}`;
+    setText(said, t ? now : `Before the first of ${T} steps there is one prefix, the empty one.`);
+    setText(truth, t < T ? "" : compared());
   }
-  function compare() {
+  /** The search's answer beside the exhaustive one, in words. */
+  function compared() {
     const { found, symbols } = current();
     const paths = (symbols.length + 1) ** found.T;
-    if (t < found.T) return setText(truth, "");
     const labels = exhaustive(found.logProbs);
-    if (!labels) return setText(truth, `The exhaustive truth is out of reach here: ${shortNumber(paths)} paths. Choose fewer steps for it.`);
+    const out = `The exhaustive truth is out of reach here: ${shortNumber(paths)} paths. Choose fewer steps for it.`;
+    if (!labels) return out;
     const top = labels.slice(0, 3).map(({ classes, p }) => `${text(classes)} ${shortNumber(p)}`).join(", ");
-    const right = Math.abs(labels[0].p - (labels.find(({ classes }) => String(classes) === String(beams[0].prefix))?.p ?? 0)) < 1e-12;
-    setText(truth, `All ${paths.toLocaleString("en-US")} paths, one by one: ${top}. ${right ? "The search found the most probable label." : "The search missed the most probable label: widen the beam."}`);
+    const own = labels.find(({ classes }) => String(classes) === String(beams[0].prefix))?.p ?? 0;
+    const right = Math.abs(labels[0].p - own) < 1e-12;
+    const [came, cure] = right ? ["found", ""] : ["missed", ": widen the beam"];
+    const all = `All ${paths.toLocaleString("en-US")} paths, one by one: ${top}`;
+    return `${all}. The search ${came} the most probable label${cure}.`;
   }
-  const node = element("section", { class: "lab-part", "aria-label": "Prefix beam search" },
-    element("p", {}, element("strong", {}, "Prefix beam search on this matrix. "), "Each prefix keeps two sums: its paths that end in a blank, and those that end in its last letter. Only after a blank can the same letter come again."),
-    element("div", { class: "crnn-controls" }, button("Next step", () => step(1)), button("To the end", () => step(Infinity)), button("Start again", start), widths.node),
-    said, element("div", { class: "lab-scroll", tabindex: 0, role: "region", "aria-label": "The beams" }, table), truth);
-  return {
-    node,
-    /** Begin again where the matrix is another one. */
-    refresh() {
-      if (made === current().found.logProbs) return;
-      made = current().found.logProbs;
-      start();
-    },
-  };
+  const heads = ["rank", "prefix", "ends in a blank", "ends in its letter", "total", "where it came from"];
+  const [node] = markup`<section class="lab-part" aria-label="Prefix beam search">
+    <p><strong>Prefix beam search on this matrix. </strong>${BEAMS}</p>
+    <div class="crnn-controls">${button("Next step", () => step(1))}${button("To the end", () => step(Infinity))}
+      ${button("Start again", start)}${widths.node}</div>${said}
+    <div class="crnn-scroll" tabindex="0" role="region" aria-label="The beams">
+      <table class="lab-beams"><thead><tr>${heads.map((head) => markup`<th scope="col">${head}</th>`)}</tr></thead>
+        ${body}</table></div>${truth}</section>`;
+  /** Begin again where the matrix is another one. */
+  function refresh() {
+    if (searched === current().found.logProbs) return;
+    searched = current().found.logProbs;
+    start();
+  }
+  return { node, refresh };
 }

@@ -1,24 +1,34 @@
 // What the laboratory shows: grids of coloured numbers, lines over the lattice, and a cell's arithmetic in words.
-import { bestCells, cellPosterior, countAlignments, ctcGradient, extend, forward, backward, logLikelihood, occupancy, pathLogProb, predecessors, repeats, successors } from "../page/ctc.js";
+import {
+  backward,
+  bestCells,
+  cellPosterior,
+  countAlignments,
+  ctcGradient,
+  extend,
+  forward,
+  logLikelihood,
+  occupancy,
+  pathLogProb,
+  predecessors,
+  repeats,
+  successors,
+} from "../page/ctc.js";
 import { collapse } from "../page/decode.js";
-import { element, percent, setText, visible } from "../page/dom.js";
+import { element, markup, part, setText, svgElement } from "../page/dom.js";
+import { percent, shortNumber } from "../page/words.js";
 import { colourOf } from "../page/sight.js";
-
-/** A number for people: three digits, never a misleading 0. */
-export function shortNumber(v) {
-  if (v === 0) return "0";
-  if (!Number.isFinite(v)) return v > 0 ? "∞" : "−∞";
-  const text = Math.abs(v) >= 0.001 && Math.abs(v) < 1e5 ? String(Number(v.toPrecision(3))) : v.toExponential(1);
-  return text.replace(/-/g, "−");
-}
 
 /** A number for a narrow cell: .25 or −3.2. */
 function tinyNumber(v) {
   if (v === -Infinity) return "−∞";
   const size = Math.abs(v);
-  const text = size >= 9.95 ? size.toFixed(0) : size >= 0.995 ? size.toFixed(1) : size < 0.005 ? (v ? "~0" : "0") : size.toFixed(2).slice(1);
-  return v < 0 && size >= 0.005 ? `−${text}` : text;
+  if (size < 0.005) return v ? "~0" : "0";
+  const text = size >= 0.995 ? size.toFixed(size >= 9.95 ? 0 : 1) : size.toFixed(2).slice(1);
+  return v < 0 ? `−${text}` : text;
 }
+
+/** @typedef {ReturnType<typeof analyseLabel>} Found */
 
 /** Everything that follows from a matrix and a label. @param {number[][]} logProbs @param {number[]} target */
 export function analyseLabel(logProbs, target) {
@@ -26,10 +36,19 @@ export function analyseLabel(logProbs, target) {
   const best = bestCells(logProbs, target);
   const extended = extend(target);
   return {
-    logProbs, target, extended, total, best, T: logProbs.length, r: repeats(target),
+    logProbs,
+    target,
+    extended,
+    total,
+    best,
+    T: logProbs.length,
+    r: repeats(target),
     count: countAlignments(target, logProbs.length),
-    alpha: forward(logProbs, target), beta: backward(logProbs, target), through: cellPosterior(logProbs, target),
-    mass: occupancy(logProbs, target), gradient: ctcGradient(logProbs, target),
+    alpha: forward(logProbs, target),
+    beta: backward(logProbs, target),
+    through: cellPosterior(logProbs, target),
+    mass: occupancy(logProbs, target),
+    gradient: ctcGradient(logProbs, target),
     bestShare: best ? Math.exp(pathLogProb(logProbs, best.map((s) => extended[s])) - total) : 0,
   };
 }
@@ -42,7 +61,7 @@ function inkOn([r, g, b]) {
 
 /** What a lattice cell shows, by quantity and scale: {value, text, colour}. */
 export function latticePainter(found, quantity, logarithmic) {
-  const rows = quantity === "alpha" ? found.alpha : quantity === "beta" ? found.beta : found.through.map((row) => row.map(Math.log));
+  const rows = { ...found, occupancy: found.through.map((row) => row.map(Math.log)) }[quantity];
   const finite = rows.flat().filter((v) => v > -Infinity);
   const low = Math.min(...finite, -1e-9);
   const span = Math.max(...finite, low + 1e-9) - low;
@@ -61,7 +80,8 @@ export function matrixPainter(found, classes, gradient) {
   return (t, row) => {
     if (gradient) {
       const value = classes[row].reduce((sum, c) => sum + found.gradient[t][c], 0);
-      return { value, text: `${value > 0.005 ? "+" : ""}${tinyNumber(value)}`, colour: colourOf("puor", 0.5 - value / 2) };
+      const text = `${value > 0.005 ? "+" : ""}${tinyNumber(value)}`;
+      return { value, text, colour: colourOf("puor", 0.5 - value / 2) };
     }
     const value = classes[row].reduce((sum, c) => sum + Math.exp(found.logProbs[t][c]), 0);
     return { value, text: tinyNumber(value), colour: colourOf("viridis", value) };
@@ -70,49 +90,53 @@ export function matrixPainter(found, classes, gradient) {
 
 /**
  * A grid of T columns that is changed in place. One cell can be reached by Tab, the others by the arrow keys.
- * @param {{label: string, hook: string, onselect: (t: number, row: number) => void, onpeek: (t: number | null, row?: number) => void,
- *          onkey?: (key: string) => boolean}} options
+ * @param {{label: string, hook: string, onselect: (t: number, row: number) => void,
+ *   onpeek: (t: number | null) => void, onkey?: (key: string) => boolean}} options
  */
 export function createGrid({ label, hook, onselect, onpeek, onkey }) {
   const head = element("div", { role: "row", class: "lab-row lab-head" });
   const node = element("div", { role: "grid", "aria-label": label, class: "lab-grid" }, head);
+  /** @type {HTMLElement[]} */
+  let names = [];
+  /** @type {HTMLElement[][]} */
   let rows = [];
   let [T, at] = [-1, { t: 0, row: 0 }];
-  const fit = (parent, count, make) => {
-    while (parent.children.length > count + 1) parent.lastChild.remove();
-    while (parent.children.length < count + 1) parent.append(make(parent.children.length - 1));
-  };
-  const corner = () => element("span", { role: "columnheader", class: "lab-name" }, "t");
 
-  /** @param {string[][]} names each row's sign and its spoken name @param {(t: number, row: number) => any} paint */
-  function draw(names, steps, paint) {
-    if (!head.children.length) head.append(corner());
-    fit(head, steps, (t) => element("span", { role: "columnheader", class: "lab-cell" }, String(t)));
-    fit(node, names.length, () => element("div", { role: "row", class: "lab-row" }, element("span", { role: "rowheader", class: "lab-name" })));
-    rows = names.map(([sign, spoken], row) => {
-      const line = node.children[row + 1];
-      fit(line, steps, () => element("span", { role: "gridcell", class: "lab-cell", tabindex: -1 }));
-      setText(line.firstChild, sign);
-      line.firstChild.setAttribute("aria-label", spoken);
-      return [...line.children].slice(1);
-    });
+  /** Another number of rows and columns. @param {number} count @param {number} steps */
+  function build(count, steps) {
     T = steps;
+    const cells = (make) => Array.from({ length: T }, (_, t) => make(t));
+    const numbers = cells((t) => markup`<span role="columnheader" class="lab-cell">${t}</span>`);
+    head.replaceChildren(...markup`<span role="columnheader" class="lab-name">t</span>${numbers}`);
+    names = Array.from({ length: count }, () => element("span", { role: "rowheader", class: "lab-name" }));
+    rows = names.map(() => cells(() => element("span", { role: "gridcell", class: "lab-cell", tabindex: -1 })));
+    const lines = rows.map((row, i) => markup`<div role="row" class="lab-row">${names[i]}${row}</div>`);
+    node.replaceChildren(head, ...lines.flat());
+  }
+
+  /** @param {string[][]} said each row's sign and its spoken name @param {(t: number, row: number) => any} paint */
+  function draw(said, steps, paint) {
+    if (rows.length !== said.length || T !== steps) build(said.length, steps);
     at = { t: Math.min(at.t, T - 1), row: Math.min(at.row, rows.length - 1) };
-    rows.forEach((cells, row) => cells.forEach((cell, t) => {
-      const { value, text, colour } = paint(t, row) ?? { value: "", text: "?", colour: null };
-      setText(cell, text);
-      cell.place = [t, row];
-      cell.setAttribute(hook, `${t},${row}`);
-      cell.dataset.value = String(value);
-      cell.style.backgroundColor = colour ? `rgb(${colour})` : "";
-      cell.style.color = colour ? (text === "~0" && inkOn(colour) === "#fff" ? "#bfaed2" : inkOn(colour)) : "";
-    }));
+    rows.forEach((cells, row) => {
+      setText(names[row], said[row][0]);
+      names[row].setAttribute("aria-label", said[row][1]);
+      cells.forEach((cell, t) => {
+        const { value, text, colour } = paint(t, row) ?? { value: "", text: "?", colour: null };
+        const ink = colour ? inkOn(colour) : "";
+        setText(cell, text);
+        cell.setAttribute(hook, `${t},${row}`);
+        cell.dataset.value = String(value);
+        cell.style.backgroundColor = colour ? `rgb(${colour})` : "";
+        cell.style.color = text === "~0" && ink === "#fff" ? "#bfaed2" : ink;
+      });
+    });
     mark();
   }
 
   function mark() {
     for (const cell of node.querySelectorAll('[tabindex="0"]')) {
-      cell.tabIndex = -1;
+      cell.setAttribute("tabindex", "-1");
       cell.removeAttribute("aria-selected");
     }
     const cell = rows[at.row]?.[at.t];
@@ -126,90 +150,99 @@ export function createGrid({ label, hook, onselect, onpeek, onkey }) {
     if (focus) rows[at.row][at.t].focus();
   }
 
-  /** Underline the name of one row; none where it is undefined. */
+  /** Underline the name of one row; none where it is undefined. @param {number} [row] */
   function point(row) {
-    for (const line of node.children) line.firstChild?.classList.toggle("lab-hint", line === node.children[row + 1]);
+    names.forEach((name, i) => name.classList.toggle("lab-hint", i === row));
   }
 
-  const placeOf = (event) => event.target.closest?.(".lab-cell")?.place;
-  node.addEventListener("click", (event) => placeOf(event) && select(...placeOf(event), true));
-  node.addEventListener("focusin", (event) => {
-    if (!placeOf(event)) return;
-    select(...placeOf(event));
-    onselect(at.t, at.row);
-  });
-  node.addEventListener("pointerover", (event) => event.pointerType === "mouse" && placeOf(event) && onpeek(...placeOf(event)));
+  /** Do something with the place [t, row] of the cell that an event is about. */
+  function placed(event, act) {
+    const place = event.target.closest?.(`[${hook}]`)?.getAttribute(hook);
+    if (place) act(...place.split(",").map(Number));
+  }
+  node.addEventListener("click", (event) => placed(event, (t, row) => select(t, row, true)));
+  node.addEventListener("focusin", (event) =>
+    placed(event, (t, row) => {
+      select(t, row);
+      onselect(t, row);
+    }));
+  node.addEventListener("pointerover", (event) => event.pointerType === "mouse" && placed(event, onpeek));
   node.addEventListener("pointerleave", () => onpeek(null));
   node.addEventListener("keydown", (event) => {
-    const moves = { ArrowLeft: [at.t - 1, at.row], ArrowRight: [at.t + 1, at.row], ArrowUp: [at.t, at.row - 1], ArrowDown: [at.t, at.row + 1], Home: [0, at.row], End: [T - 1, at.row] };
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    if (Object.hasOwn(moves, event.key)) select(...moves[event.key], true);
+    const way = {
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      ArrowUp: [0, -1],
+      ArrowDown: [0, 1],
+      Home: [-T, 0],
+      End: [T, 0],
+    }[event.key];
+    if (way) select(at.t + way[0], at.row + way[1], true);
     else if (!onkey?.(event.key)) return;
     event.preventDefault();
   });
   return { node, draw, select, point };
 }
 
-/** An element of a drawing. */
-export function svgElement(tag, attributes, ...children) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children.map((child) => (typeof child === "string" ? visible(child) : child)));
-  return made;
-}
-
 /** Lines over the lattice: a path through cells, and what leads into one cell (or out of it, backwards). */
 export function createLines() {
   const node = svgElement("svg", { class: "lab-lines", "aria-hidden": "true", preserveAspectRatio: "none" });
-  const line = (kind, points) => svgElement("polyline", { class: kind, points: points.map(([t, s]) => `${t + 0.5},${s + 0.5}`).join(" ") });
+  /** A line with its light rim. @param {string} look @param {number[][]} cells [t, s] */
+  function line(look, rim, cells) {
+    const points = cells.map(([t, s]) => `${t + 0.5},${s + 0.5}`).join(" ");
+    return [rim, look].map((kind) => svgElement("polyline", { class: kind, points }));
+  }
+  /** @param {Found} found @param {number[] | null} path @param {{t: number, s: number} | null} cell */
   function draw({ T, extended }, path, cell, backwards) {
     node.setAttribute("viewBox", `0 0 ${T} ${extended.length}`);
-    const parts = path ? [line("lab-path-edge", path.map((s, t) => [t, s])), line("lab-path", path.map((s, t) => [t, s]))] : [];
+    node.replaceChildren(...(path ? line("lab-path", "lab-path-edge", path.map((s, t) => [t, s])) : []));
     const beside = cell ? cell.t + (backwards ? 1 : -1) : -1;
-    if (beside >= 0 && beside < T) {
-      const joined = backwards ? successors(extended, cell.s) : predecessors(extended, cell.s);
-      const skip = cell.s + (backwards ? 2 : -2);
-      const barred = skip >= 0 && skip < extended.length && extended[cell.s] !== 0 && !joined.includes(skip);
-      for (const s of joined) parts.push(line("lab-edge-back", [[beside, s], [cell.t, cell.s]]), line("lab-edge", [[beside, s], [cell.t, cell.s]]));
-      if (barred) parts.push(line("lab-barred-back", [[beside, skip], [cell.t, cell.s]]), line("lab-barred", [[beside, skip], [cell.t, cell.s]]));
-    }
-    node.replaceChildren(...parts);
+    if (!cell || beside < 0 || beside >= T) return;
+    const from = (s) => [[beside, s], [cell.t, cell.s]];
+    const joined = backwards ? successors(extended, cell.s) : predecessors(extended, cell.s);
+    const skip = cell.s + (backwards ? 2 : -2);
+    const barred = skip >= 0 && skip < extended.length && extended[cell.s] !== 0 && !joined.includes(skip);
+    for (const s of joined) node.append(...line("lab-edge", "lab-edge-back", from(s)));
+    if (barred) node.append(...line("lab-barred", "lab-barred-back", from(skip)));
   }
   return { node, draw };
 }
 
 /** The numbers that sum up a matrix and a label, and why a label is impossible. */
 export function createNumbers() {
-  const shown = (name) => element("strong", { "data-crnn": name });
-  const note = (name) => element("span", { class: "crnn-note", "data-crnn": name });
-  const [counted, loss, share, reading, blanks] = ["alignments", "loss", "best-share", "text", "blank-share"].map(shown);
-  const [formula, total] = ["formula", "total"].map(note);
-  const best = element("code", { "data-crnn": "best" });
-  const verdict = element("p", { class: "lab-verdict", "data-crnn": "verdict", "aria-live": "polite" });
-  const nodes = [
-    element("div", { class: "lab-numbers" },
-      element("p", {}, "Alignments: ", counted, " ", formula),
-      element("p", {}, "Loss −log p(label): ", loss, " ", total),
-      element("p", {}, "The best path alone, ", best, ", carries ", share, " of it"),
-      element("p", {}, "Read without a label, by its most probable classes: ", reading, ". Blanks hold ", blanks, " of the matrix")),
-    verdict,
-  ];
+  const hooks = ["alignments", "loss", "best-share", "text", "blank-share"];
+  const [counted, loss, share, reading, blanks] = hooks.map((hook) => part(hook, "strong"));
+  const [formula, total] = ["formula", "total"].map((hook) => part(hook, "span", { class: "crnn-note" }));
+  const best = part("best", "code");
+  const verdict = part("verdict", "p", { class: "lab-verdict", "aria-live": "polite" });
+  const nodes = markup`<div class="lab-numbers">
+      <p>Alignments: ${counted} ${formula}</p>
+      <p>Loss −log p(label): ${loss} ${total}</p>
+      <p>The best path alone, ${best}, carries ${share} of it</p>
+      <p>Read without a label, by its most probable classes: ${reading}. Blanks hold ${blanks} of the matrix</p>
+    </div>${verdict}`;
 
-  /** @param {ReturnType<typeof analyseLabel>} found @param {(c: number) => string} sign */
+  /** @param {Found} found @param {(c: number) => string} sign */
   function show(found, sign) {
     const { count, T, r, target, extended, logProbs } = found;
     const U = target.length;
+    const tops = logProbs.map((row) => row.indexOf(Math.max(...row)));
     setText(counted, count.toLocaleString("en-US"));
-    setText(formula, `= C(T + U − r, 2U) = C(${T} + ${U} − ${r}, ${2 * U}), with T = ${T} steps, U = ${U} letters, r = ${r} repeated`);
+    const sizes = `with T = ${T} steps, U = ${U} letters, r = ${r} repeated`;
+    setText(formula, `= C(T + U − r, 2U) = C(${T} + ${U} − ${r}, ${2 * U}), ${sizes}`);
     setText(loss, found.total === -Infinity ? "∞" : Math.max(-found.total, 0).toFixed(6));
     setText(total, `p(label) = ${shortNumber(Math.exp(found.total))}`);
     setText(share, found.best ? `${(100 * found.bestShare).toFixed(4)} %` : "nothing");
     setText(best, found.best ? found.best.map((s) => sign(extended[s])).join("") : "none");
-    setText(reading, collapse(logProbs.map((row) => row.indexOf(Math.max(...row)))).map(sign).join("") || "(nothing)");
+    setText(reading, collapse(tops).map(sign).join("") || "(nothing)");
     setText(blanks, percent(logProbs.reduce((sum, row) => sum + Math.exp(row[0]), 0) / T));
-    const more = r ? `, and ${r > 1 ? `each of the ${r} repeats` : "the repeat"} one more, for the blank that must stand between` : "";
+    const each = r > 1 ? `each of the ${r} repeats` : "the repeat";
+    const more = r ? `, and ${each} one more, for the blank that must stand between` : "";
     const why = `${U > 1 ? `each of the ${U} letters` : "the letter"} takes a step${more}`;
-    setText(verdict, T < U + r ? `Impossible: T = ${T} < U + r = ${U} + ${r} = ${U + r}; ${why}.` : found.total === -Infinity ? "There are such paths, but each of them holds a probability of 0." : "");
+    const short = `Impossible: T = ${T} < U + r = ${U} + ${r} = ${U + r}; ${why}.`;
+    const never = found.total === -Infinity ? "There are such paths, but each of them holds a probability of 0." : "";
+    setText(verdict, T < U + r ? short : never);
   }
   return { nodes, show };
 }
@@ -220,37 +253,59 @@ export function rowName(extended, s, name) {
   return s ? `the blank after letter ${s / 2}, ${name(extended[s - 1])}` : "the blank before all letters";
 }
 
-function skipWords(extended, s, name) {
-  if (extended[s] === 0) return s > 1 ? "No skip into a blank: the letter before it would be left out." : "";
+const MERGE = "and without a blank between them the two would merge into one";
+
+/** Whether a path may skip into row s, in words. */
+function skipIn(extended, s, name) {
+  if (extended[s] === 0) return s > 1 ? " No skip into a blank: the letter before it would be left out." : "";
   if (s < 2) return "";
-  if (extended[s] === extended[s - 2]) return `No skip: the letter two rows up is the same ${name(extended[s])}, and without a blank between them the two would merge into one.`;
-  return `The skip over the blank is allowed, because the letter two rows up is another one, ${name(extended[s - 2])}.`;
+  const same = ` No skip: the letter two rows up is the same ${name(extended[s])}, ${MERGE}.`;
+  if (extended[s] === extended[s - 2]) return same;
+  const other = name(extended[s - 2]);
+  return ` The skip over the blank is allowed, because the letter two rows up is another one, ${other}.`;
 }
 
-/** How the number in a lattice cell comes about. */
+/** Whether a path may skip out of row s, in words. */
+function skipOut(extended, s, name) {
+  if (s + 2 >= extended.length || extended[s] === 0) return "";
+  if (extended[s] === extended[s + 2]) return ` No skip: the next letter is the same ${name(extended[s])}, ${MERGE}.`;
+  return ` The skip over the blank is allowed, because the next letter is another one, ${name(extended[s + 2])}.`;
+}
+
+const p = (/** @type {number} */ v) => shortNumber(Math.exp(v));
+const both = (/** @type {number} */ v) => `${p(v)} (log ${shortNumber(v)})`;
+
+function explainAlpha({ extended, alpha, logProbs, T, total }, t, s, name) {
+  const value = both(alpha[t][s]);
+  if (t === 0 && s > 1) return "No path begins here: it must begin in one of the first two rows, so α = 0.";
+  if (t === 0) return `A path may begin here: α is the probability of ${name(extended[s])} at step 0, ${value}.`;
+  const ways = ["stay", "from the row above", "skip over the blank"];
+  const parts = predecessors(extended, s).map((from) => `${p(alpha[t - 1][from])} (${ways[s - from]})`);
+  const sum = `sum of what leads here = ${p(logProbs[t][extended[s]])} × (${parts.join(" + ")})`;
+  const end = ` A path may end here: the last two rows of the last column sum to p(label) = ${p(total)}.`;
+  const last = t === T - 1 && s && s >= extended.length - 2;
+  return `α = p(${name(extended[s])}) × ${sum} = ${value}.${skipIn(extended, s, name)}${last ? end : ""}`;
+}
+
+function explainBeta({ extended, beta, logProbs, T }, t, s, name) {
+  if (t === T - 1 && s < extended.length - 2) {
+    return "No path ends here: the rest of the label would be missing, so β = 0.";
+  }
+  if (t === T - 1) return "A path may end here: nothing is left to be written, so β = 1.";
+  const ways = ["stay", "to the row below", "skip over the blank"];
+  const part = (to) => `${p(beta[t + 1][to])} × ${p(logProbs[t + 1][extended[to]])} (${ways[to - s]})`;
+  const parts = successors(extended, s).map(part).join(" + ");
+  return `β = sum over the next cells of β × p = ${parts} = ${both(beta[t][s])}.${skipOut(extended, s, name)}`;
+}
+
+/** How the number in a lattice cell comes about. @param {Found} found @param {(c: number) => string} name */
 export function explainCell(found, quantity, t, s, name) {
-  const { extended, alpha, beta, logProbs, T, total } = found;
-  const p = (v) => shortNumber(Math.exp(v));
+  const { extended, alpha, beta, total } = found;
   const here = `Step t = ${t}, ${rowName(extended, s, name)}. `;
-  const emission = (to, at) => `${p(logProbs[at][extended[to]])}`;
-  if (quantity === "alpha") {
-    const value = `${p(alpha[t][s])} (log ${shortNumber(alpha[t][s])})`;
-    if (t === 0) return here + (s <= 1 ? `A path may begin here: α is the probability of ${name(extended[s])} at step 0, ${value}.` : "No path begins here: it must begin in one of the first two rows, so α = 0.");
-    const ways = ["stay", "from the row above", "skip over the blank"];
-    const parts = predecessors(extended, s).map((from) => `${p(alpha[t - 1][from])} (${ways[s - from]})`);
-    const end = t === T - 1 && s >= extended.length - 2 && s ? ` A path may end here: the last two rows of the last column sum to p(label) = ${p(total)}.` : "";
-    return `${here}α = p(${name(extended[s])}) × sum of what leads here = ${emission(s, t)} × (${parts.join(" + ")}) = ${value}. ${skipWords(extended, s, name)}${end}`;
-  }
-  if (quantity === "beta") {
-    const value = `${p(beta[t][s])} (log ${shortNumber(beta[t][s])})`;
-    if (t === T - 1) return here + (s >= extended.length - 2 ? "A path may end here: nothing is left to be written, so β = 1." : "No path ends here: the rest of the label would be missing, so β = 0.");
-    const ways = ["stay", "to the row below", "skip over the blank"];
-    const parts = successors(extended, s).map((to) => `${p(beta[t + 1][to])} × ${emission(to, t + 1)} (${ways[to - s]})`);
-    const skip = s + 2 >= extended.length || extended[s] === 0 ? "" : extended[s] === extended[s + 2]
-      ? ` No skip: the next letter is the same ${name(extended[s])}, and without a blank between them the two would merge into one.`
-      : ` The skip over the blank is allowed, because the next letter is another one, ${name(extended[s + 2])}.`;
-    return `${here}β = sum over the next cells of β × p = ${parts.join(" + ")} = ${value}.${skip}`;
-  }
+  if (quantity === "alpha") return here + explainAlpha(found, t, s, name);
+  if (quantity === "beta") return here + explainBeta(found, t, s, name);
   if (total === -Infinity) return `${here}No path spells the label, so nothing passes through here.`;
-  return `${here}Occupancy = α × β / p(label) = ${p(alpha[t][s])} × ${p(beta[t][s])} / ${p(total)} = ${shortNumber(found.through[t][s])}: this share of the label's probability passes through here.`;
+  const product = `${p(alpha[t][s])} × ${p(beta[t][s])} / ${p(total)} = ${shortNumber(found.through[t][s])}`;
+  const share = "this share of the label's probability passes through here";
+  return `${here}Occupancy = α × β / p(label) = ${product}: ${share}.`;
 }

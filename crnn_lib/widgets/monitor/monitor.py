@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from torch import Tensor
 
-from crnn_lib import metrics
+from crnn_lib import reader
 from crnn_lib.data import LabelledImages
 from crnn_lib.errors import UserError, plain
-from crnn_lib.model import CRNN, Config
+from crnn_lib.model import Config
 from crnn_lib.tools import figures
-from crnn_lib.training import Recipe, Run, fit
+from crnn_lib.training import Recipe, Run, begin
 from crnn_lib.widgets.background import Background
 from crnn_lib.widgets.picture import Pictured
 
@@ -25,7 +25,7 @@ EXAMPLES = 4  # images whose readings are shown: the first of the validation par
 
 
 class TrainingMonitor(Background, Pictured):
-    """Start and Stop for `training.fit`, its losses, and what it reads of a few images after each epoch.
+    """Start and Stop for a training, its losses, and what it reads of a few images after each epoch.
 
     Start trains in a thread, since no button is heard while a cell runs; Stop lets that thread end before its next
     step. Start once more goes on after the last whole epoch, and so does a monitor whose `checkpoint` (default: a
@@ -58,7 +58,7 @@ class TrainingMonitor(Background, Pictured):
         self.stop_button.on_click(lambda _: self.stop())
         controls = ipywidgets.HBox([self.start_button, self.stop_button, self.progress])
         super().__init__([controls, self.message, self.view])
-        self._guarded(self._look)
+        self._guarded(lambda: self._after_epoch(begin(*self._what, checkpoint=self.checkpoint)))
         self._show(False)
         if self.history:
             self._tell(self._standing(len(self.history)))
@@ -77,25 +77,18 @@ class TrainingMonitor(Background, Pictured):
     def _tell(self, text: str) -> None:
         self.message.value = f'<span role="status">{escape(plain(text))}</span>'
 
-    def _train(self) -> None:
-        if self.history and not self.checkpoint.exists():  # afresh
+    def _began(self, run: Run) -> None:
+        if not run.history:  # afresh
             self.readings = []
-            self._look()
-        self._tell("Training.")
-        options = {"should_stop": self._stopping.is_set, "on_epoch": lambda record: self._look()}
-        self.fit = fit(*self._what, checkpoint=self.checkpoint, **options)
-        self._tell(self._standing(len(self.fit.history)))
+            self._after_epoch(run)
 
-    def _look(self) -> None:
-        """Take history and weights from the checkpoint, which was written just before; read the examples; draw."""
-        run = Run(CRNN(self._what[0]), *self._what[1:])
+    def _after_epoch(self, run: Run) -> None:
+        """Read the examples, and draw."""
         part = run.validation or run.train
         examples = part.subset(range(min(EXAMPLES, len(part))))
-        captions, self.history = list(examples.labels), []
-        if self.checkpoint.exists():
-            run.restore(self.checkpoint)
-            self.history = run.history
-            self.readings.append(metrics.read(run.model, examples.images).texts)
+        captions, self.history = list(examples.labels), list(run.history)
+        if self.history:
+            self.readings.append(reader.read(run.model, examples.images).texts)
             captions = [f"{a}, read as {b or '(nothing)'}" for a, b in zip(captions, self.readings[-1], strict=True)]
         self.progress.value = len(self.history)
         self.view.value = _draw(self.history, self._floor, examples.images, captions)

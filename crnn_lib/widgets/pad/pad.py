@@ -47,11 +47,13 @@ class Pad(host.Widget):
 
     def __init__(self, model: CRNN | None = None, **options: Any) -> None:
         super().__init__(host.readers(model), **options)
-        if self.sample and not self.strokes:
-            self._show(self._grey(), host.read(self._models[self.readers[0]], self._grey()))
-        else:
-            self._drawn()
+        self._read()
         self.observe(self._drawn, ["strokes", "thickness"])
+
+    def refresh(self) -> None:
+        """Read again with the weights that the models have now, as after more training; `text` follows."""
+        super().refresh()
+        self._read()
 
     @property
     def text(self) -> str:
@@ -75,10 +77,17 @@ class Pad(host.Widget):
         self._show(grey, readings)
         self.given = self.picture
 
-    def _drawn(self, change: dict[str, Any] | None = None) -> None:
-        name = change["name"] if change else ""
-        if name in self._property_lock or (name == "thickness" and not self.strokes):
+    def _drawn(self, change: dict[str, Any]) -> None:
+        if change["name"] in self._property_lock or (change["name"] == "thickness" and not self.strokes):
             return  # the page did it and reads by itself; a picture has no pen
+        self.sample, self.picture = "", b""
+        self._read()
+
+    def _read(self) -> None:
+        """Read what lies on the pad: a sample or another picture, else the drawing."""
+        if not self.strokes and (self.sample or self.picture.strip(b"\xff")):
+            grey = self._grey()
+            return self._show(grey, host.read(self._models[self.readers[0]], grey))
         self.sample = ""
         readings = host.read(self._models[self.readers[-1]], pen.image(self.strokes, self.thickness))
         self._show(pen.render(self.strokes, self.thickness), readings)

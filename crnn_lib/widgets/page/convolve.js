@@ -54,17 +54,18 @@ export function factorsOf({ data, dims: [D, C] }) {
   const size = upToFour(D) * across;
   const factors = new Float64Array(36 * size);
   const half = new Float64Array(18); // (6, 3): mixed down the columns
-  for (let d = 0; d < D; d++)
+  for (let d = 0; d < D; d++) {
     for (let c = 0; c < C; c++) {
       mixTaps(data, (d * C + c) * 9, 3, 1, half, 0, 3, 1, 3);
       mixTaps(half, 0, 1, 3, factors, d * across + c, size, 6 * size, 6);
     }
+  }
   return factors;
 }
 
 /** products (D, n) += factors (D, C) times mixed (C, n), four rows of each at a time; all three begin at an offset. */
 function multiply(factors, f, mixed, m, products, p, D, C, n) {
-  for (let d = 0; d < D; d += 4, p += 4 * n)
+  for (let d = 0; d < D; d += 4, p += 4 * n) {
     for (let c = 0; c < C; c += 4) {
       const a = f + d * C + c, b = a + C, g = b + C, h = g + C;
       const a0 = factors[a], a1 = factors[a + 1], a2 = factors[a + 2], a3 = factors[a + 3];
@@ -79,6 +80,7 @@ function multiply(factors, f, mixed, m, products, p, D, C, n) {
         products[i + 3 * n] += h0 * x0 + h1 * x1 + h2 * x2 + h3 * x3;
       }
     }
+  }
 }
 
 /**
@@ -97,13 +99,16 @@ export function convolve(input, C, H, W, factors, bias) {
   for (let top = 0; top < H; top += 4) {
     for (let c = 0; c < C; c++) {
       rows.fill(0);
-      for (let y = Math.max(top - 1, 0), at = (c * H + y) * W; y < Math.min(top + 5, H); y++, at += W)
+      for (let y = Math.max(top - 1, 0), at = (c * H + y) * W; y < Math.min(top + 5, H); y++, at += W) {
         rows.set(input.subarray(at, at + W), (y - top + 1) * wide + 1);
+      }
       mixInputs(rows, 0, wide, 1, half, 0, wide, 1, wide);
       for (let i = 0; i < 6; i++) mixInputs(half, i * wide, 1, 4, mixed, (i * 6 * across + c) * n, across * n, 1, n);
     }
     products.fill(0);
-    for (let k = 0; k < 36; k++) multiply(factors, k * down * across, mixed, k * across * n, products, k * down * n, down, across, n);
+    for (let k = 0; k < 36; k++) {
+      multiply(factors, k * down * across, mixed, k * across * n, products, k * down * n, down, across, n);
+    }
     for (let d = 0; d < bias.length; d++) {
       for (let j = 0; j < 6; j++) mixProducts(products, (j * down + d) * n, 6 * down * n, 1, half, j * n, 6 * n, 1, n);
       for (let y = top, at = (d * H + y) * W; y < Math.min(top + 4, H); y++, at += W) {

@@ -41,14 +41,16 @@ export function repeats(target) {
   return target.filter((c, i) => i > 0 && c === target[i - 1]).length;
 }
 
+/** n choose k, exactly; 0 where there are not so many. @param {number} n @param {number} k */
+export function choose(n, k) {
+  let value = k > n || n < 0 ? 0n : 1n;
+  for (let i = 1; i <= k && value; i++) value = (value * BigInt(n - k + i)) / BigInt(i);
+  return value;
+}
+
 /** How many paths of T steps collapse to the target, exactly: C(T + U - r, 2U) as a BigInt. */
 export function countAlignments(target, T) {
-  const n = T + target.length - repeats(target);
-  const k = 2 * target.length;
-  if (k > n) return 0n;
-  let count = 1n;
-  for (let i = 1; i <= k; i++) count = (count * BigInt(n - k + i)) / BigInt(i);
-  return count;
+  return choose(T + target.length - repeats(target), 2 * target.length);
 }
 
 /** Log alpha, T rows of 2U + 1: all path beginnings that end in a cell, its own emission included. */
@@ -57,7 +59,9 @@ export function forward(logProbs, target) {
   const alpha = [];
   for (let t = 0; t < logProbs.length; t++) {
     alpha.push(extended.map((c, s) => {
-      const before = t === 0 ? (s <= 1 ? 0 : -Infinity) : logSumExp(predecessors(extended, s).map((p) => alpha[t - 1][p]));
+      const before = t === 0
+        ? (s <= 1 ? 0 : -Infinity)
+        : logSumExp(predecessors(extended, s).map((p) => alpha[t - 1][p]));
       return before + logProbs[t][c];
     }));
   }
@@ -100,7 +104,9 @@ export function occupancy(logProbs, target) {
   const extended = extend(target);
   return cellPosterior(logProbs, target).map((row, t) => {
     const mass = new Array(logProbs[t].length).fill(0);
-    row.forEach((share, s) => { mass[extended[s]] += share; });
+    row.forEach((share, s) => {
+      mass[extended[s]] += share;
+    });
     return mass;
   });
 }
@@ -135,8 +141,12 @@ export function bestCells(logProbs, target) {
   const extended = extend(target);
   const best = [];
   logProbs.forEach((row, t) => {
-    best.push(extended.map((c, s) => row[c] + (t === 0 ? (s <= 1 ? 0 : -Infinity)
-      : Math.max(...predecessors(extended, s).map((p) => best[t - 1][p])))));
+    best.push(
+      extended.map((c, s) =>
+        row[c] +
+        (t === 0 ? (s <= 1 ? 0 : -Infinity) : Math.max(...predecessors(extended, s).map((p) => best[t - 1][p])))
+      ),
+    );
   });
   if (!best.length || Math.max(...best[best.length - 1].slice(-2)) === -Infinity) return null;
   return trace(best, extended, indexOfMax);
@@ -195,14 +205,6 @@ export function withProbability(logProbs, t, c, p) {
   return logProbs.map((row, i) => (i === t ? row.map((v, k) => (k === c ? Math.log(p) : share(v))) : row));
 }
 
-/** Numbers in [0, 1), the same ones for the same seed (Park and Miller 1988). */
-export function randomFrom(seed) {
-  let state = (seed % 2147483646) + 1;
-  const next = () => (state = (state * 16807) % 2147483647) / 2147483647;
-  next();
-  return next;
-}
-
 /** Matrices to start from: all classes alike; normal logits; a clear letter in the middle of each letter's share. */
 export function uniformMatrix(T, K) {
   return Array.from({ length: T }, () => new Array(K).fill(-Math.log(K)));
@@ -215,7 +217,9 @@ export function randomMatrix(T, K, random) {
 
 export function peakedMatrix(target, T, K, peak = 0.9) {
   const tops = new Array(T).fill(0);
-  target.forEach((c, i) => { tops[Math.floor(((i + 0.5) * T) / target.length)] = c; });
+  target.forEach((c, i) => {
+    tops[Math.floor(((i + 0.5) * T) / target.length)] = c;
+  });
   return tops.map((top) => Array.from({ length: K }, (_, c) => Math.log(c === top ? peak : (1 - peak) / (K - 1))));
 }
 
@@ -239,7 +243,9 @@ export function beamStep(beams, row, width) {
     const last = prefix[prefix.length - 1];
     grow(prefix, "blank", "blank", prefix, either + row[0]);
     if (prefix.length) grow(prefix, "symbol", "repeat", prefix, symbol + row[last]);
-    for (let c = 1; c < row.length; c++) grow([...prefix, c], "symbol", "new", prefix, (c === last ? blank : either) + row[c]);
+    for (let c = 1; c < row.length; c++) {
+      grow([...prefix, c], "symbol", "new", prefix, (c === last ? blank : either) + row[c]);
+    }
   }
   const ranked = [...grown.values()].sort((a, b) => beamMass(b) - beamMass(a) || 0);
   return { kept: ranked.slice(0, width), pruned: ranked.slice(width) };
@@ -262,7 +268,9 @@ export function exhaustive(logProbs, limit = 200000) {
   const found = new Map();
   const walk = (t, last, label, p) => {
     if (t === probs.length) found.set(label, (found.get(label) ?? 0) + p);
-    else for (let c = 0; c < K; c++) walk(t + 1, c, c === 0 || c === last ? label : label + String.fromCharCode(c), p * probs[t][c]);
+    else {for (let c = 0; c < K; c++) {
+        walk(t + 1, c, c === 0 || c === last ? label : label + String.fromCharCode(c), p * probs[t][c]);
+      }}
   };
   walk(0, 0, "", 1);
   const labels = [...found].map(([label, p]) => ({ classes: [...label].map((l) => l.charCodeAt(0)), p }));

@@ -26,7 +26,10 @@ export function greedyDecode(logProbs, K) {
 
 /** The matrix (T, K) as rows. @param {ArrayLike<number>} logProbs @param {number} K @returns {number[][]} */
 function rowsOf(logProbs, K) {
-  return Array.from({ length: logProbs.length / K }, (_, t) => Array.from({ length: K }, (_, c) => logProbs[t * K + c]));
+  return Array.from(
+    { length: logProbs.length / K },
+    (_, t) => Array.from({ length: K }, (_, c) => logProbs[t * K + c]),
+  );
 }
 
 /** log p(label), the sum over all its paths. @param {ArrayLike<number>} logProbs (T, K) @param {number} K @param {number[]} label */

@@ -1,22 +1,15 @@
-// Small helpers for building a widget's elements.
+// Building elements, pointing at them, painting on them.
+import { visible } from "./words.js";
 
-const MOST_SHOWN = 4000; // characters shown of a text
 const TAP = 8; // pixels that a finger may move in a tap
 const FOCUSED = new Set(["a", "button", "input", "select", "summary"]); // take the keys, as does what has a tabindex
 
 /**
- * Text as it is shown, of whatever origin: line ends, control characters and marks that turn the direction of writing
- * are spelt out, and of a very long one the first part is shown. @param {string} text
- */
-export function visible(text) {
-  const shown = text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)} ... and ${text.length - MOST_SHOWN} characters more` : text;
-  return shown.replace(/[\p{C}\u2028\u2029]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
-}
-
-/**
  * An element with attributes and children; a property `on…` is a listener, `null` and `false` leave an attribute out.
  * What takes the keys keeps them from JupyterLab, whose shortcuts would delete the cell by `d d`.
- * @param {string} tag @param {Object<string, any>} [attributes] @param {...(Node | string)} children
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag @param {Object<string, any>} [attributes] @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -29,6 +22,55 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+const HOLE = "\uE000"; // where a value stands in the markup
+const MARKUP = /<(\/?)(\w+)((?:\s+[\w-]+(?:="[^"]*"|=\uE000)?)*)\s*>|([^<]+)/g;
+
+/**
+ * Elements from markup that a module writes out: markup`<p class="crnn-note">${words}</p>`. Tags are always closed
+ * (but for <input>), a line end between them is no space, and values are nodes, texts, lists of these, or attributes.
+ * @param {TemplateStringsArray} strings @param {...any} values @returns {any[]}
+ */
+export function markup(strings, ...values) {
+  /** @type {any[]} */
+  const made = [];
+  /** @type {{append: (...nodes: any[]) => void}[]} */
+  const open = [{ append: (...nodes) => made.push(...nodes) }];
+  for (const [, closing, tag, given, text] of strings.join(HOLE).matchAll(MARKUP)) {
+    if (closing) open.shift();
+    else if (text) {
+      const words = text.replace(/\s*\n\s*/g, "").split(HOLE);
+      const nodes = words.flatMap((piece, i) => [...(i ? [values.shift()].flat(2) : []), piece]);
+      const shown = nodes.filter((node) => node || node === 0);
+      open[0].append(...shown.map((node) => (node instanceof Object ? node : visible(String(node)))));
+    } else {
+      const named = [...given.matchAll(/([\w-]+)(?:="([^"]*)"|(=))?/g)];
+      const attributes = named.map(([, name, words, hole]) => [name, hole ? values.shift() : words ?? true]);
+      const node = element(/** @type {"div"} */ (tag), Object.fromEntries(attributes));
+      open[0].append(node);
+      if (tag !== "input") open.unshift(node);
+    }
+  }
+  return made;
+}
+
+/** What others find by its name. @param {string} name @param {keyof HTMLElementTagNameMap} [tag] */
+export function part(name, tag = "span", more = {}) {
+  return element(tag, { "data-crnn": name, ...more });
+}
+
+/** Tell, for who waits, that another reading is shown. @param {HTMLElement} root */
+export function count(root) {
+  root.dataset.crnnRead = String(Number(root.dataset.crnnRead ?? 0) + 1);
+}
+
+/** A canvas to paint on, whose pixels stay pixels. @param {HTMLCanvasElement} canvas @param {CanvasRenderingContext2DSettings} [settings] */
+export function painter(canvas, settings) {
+  const context = canvas.getContext("2d", settings);
+  if (!context) throw new Error("this browser gives no canvas to paint on");
+  context.imageSmoothingEnabled = false;
+  return context;
+}
+
 /** Set the text only where it differs, so that a live region is not announced twice. */
 export function setText(node, text) {
   const shown = visible(text);
@@ -38,75 +80,49 @@ export function setText(node, text) {
 /**
  * Call `act` with each event that points at `node`: a mouse that is pressed there (with `hover`: or passes), a tap, and a
  * finger that moves across. What else a finger does scrolls the page (the style has touch-action: pan-y).
- * @param {Element} node @param {(event: PointerEvent) => void} act
+ * @param {HTMLElement | SVGElement} node @param {(event: PointerEvent) => void} act
  */
 export function onPoint(node, act, hover = false) {
-  let [from, across] = [null, false]; // where the finger came down
-  const farFrom = (event) => [Math.abs(event.clientX - from.clientX), Math.abs(event.clientY - from.clientY)];
+  /** @type {PointerEvent | null} where the finger came down */
+  let from = null;
+  let across = false;
+  const far = ({ clientX, clientY }) =>
+    from ? [Math.abs(clientX - from.clientX), Math.abs(clientY - from.clientY)] : [Infinity, Infinity];
+  const listen = (name, listener) => node.addEventListener(name, listener);
   const mouse = (event) => event.pointerType === "mouse";
-  node.addEventListener("pointerdown", (event) => {
+  listen("pointerdown", (event) => {
     if (!event.isPrimary || event.button !== 0) return;
     if (mouse(event)) act(event);
     else [from, across] = [event, false];
   });
-  node.addEventListener("pointermove", (event) => {
+  listen("pointermove", (event) => {
     if (mouse(event)) return void ((hover || event.buttons & 1) && act(event));
     if (!from || !event.isPrimary) return;
-    const [dx, dy] = farFrom(event);
+    const [dx, dy] = far(event);
     across ||= dx > TAP && dx > dy;
     if (across) act(event);
   });
-  node.addEventListener("pointerup", (event) => {
-    if (from && event.isPrimary && !across && Math.max(...farFrom(event)) <= TAP) act(event);
+  listen("pointerup", (event) => {
+    if (from && event.isPrimary && !across && Math.max(...far(event)) <= TAP) act(event);
     from = null;
   });
-  node.addEventListener("pointercancel", () => (from = null));
+  listen("pointercancel", () => (from = null));
 }
 
-/** A slider's value where the finger on it turns out to scroll the page: as before. @param {HTMLInputElement} input */
-export function keepWhileScrolling(input) {
-  let before = input.value;
-  input.addEventListener("pointerdown", () => (before = input.value));
-  input.addEventListener("pointercancel", () => {
-    if (input.value === before) return;
-    input.value = before;
-    input.dispatchEvent(new Event("input"));
-  });
-}
-
-/** A slider with its name and its value in words. @param {{name: string, min: number, max: number, step: number,
- *  value: number, unit?: string, onchange: (value: number) => void}} options */
-export function slider({ name, min, max, step, value, unit = "", onchange }) {
-  const output = element("output", {}, `${value}${unit}`);
-  const input = element("input", {
-    type: "range", min, max, step, value, "aria-label": name, "aria-valuetext": `${value}${unit}`,
-    oninput: () => {
-      show(Number(input.value));
-      onchange(Number(input.value));
-    },
-  });
-  function show(v) {
-    input.value = String(v);
-    input.setAttribute("aria-valuetext", `${v}${unit}`);
-    setText(output, `${v}${unit}`);
-  }
-  keepWhileScrolling(input);
-  return { node: element("div", { class: "crnn-slider" }, element("span", {}, name), output, input), show };
-}
-
-/** A probability in words: 97.3 %, and never 0 % for what is only small. @param {number} p */
-export function percent(p) {
-  return p < 0.001 ? "< 0.1 %" : p > 0.9995 ? "> 99.9 %" : `${(100 * p).toFixed(1)} %`;
+/** An element of a drawing. */
+export function svgElement(tag, attributes, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children.map((child) => (typeof child === "string" ? visible(child) : child)));
+  return made;
 }
 
 /** A grey picture (H, W) on a canvas of its own size. @param {ArrayLike<number>} data */
 export function greyCanvas(data, H, W) {
-  const canvas = document.createElement("canvas");
-  canvas.width = W;
-  canvas.height = H;
+  const canvas = element("canvas", { width: W, height: H });
   const pixels = new ImageData(W, H);
   for (let i = 0; i < H * W; i++) pixels.data.set([data[i], data[i], data[i], 255], 4 * i);
-  canvas.getContext("2d").putImageData(pixels, 0, 0);
+  painter(canvas).putImageData(pixels, 0, 0);
   return canvas;
 }
 

@@ -5,27 +5,25 @@ import { convolve, factorsOf } from "./convolve.js";
 /** @typedef {{data: Float32Array, dims: number[]}} Tensor */
 /** @typedef {{alphabet: string, height: number, width: number, channels: number[], pools: number[][],
  *             features: number, hidden: number}} Config */
+/** @typedef {{config: Config, infer: (image: Float32Array, H: number, W: number, stages?: Object<string, Tensor>) => Object<string, Tensor>}} Reader */
 
 const PAGE_FORMAT = "crnn_lib page 1";
 const MOST_HEADER = 100e6; // bytes, as the safetensors library has it
 const MOST_NUMBERS = 2 ** 27; // in one stage
 const ITEM_BYTES = { F32: 4, F16: 2, I8: 1 };
 
-/** Bytes of base64 text, without the detour over a binary string that `atob` takes. @param {string} text */
+const damaged = (/** @type {string} */ why) => new Error(`the weights are damaged: ${why}`);
+
+/** Bytes of base64 text. @param {string} text */
 export function fromBase64(text) {
-  const value = new Int16Array(128).fill(-1);
-  const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (let i = 0; i < 64; i++) value[digits.charCodeAt(i)] = i;
-  let length = text.length;
-  while (length && text[length - 1] === "=") length--;
-  const bytes = new Uint8Array(Math.floor((length * 3) / 4));
-  for (let i = 0, at = 0, bits = 0, held = 0; i < length; i++) {
-    const six = value[text.charCodeAt(i)] ?? -1;
-    if (six < 0) throw new Error("the weights are damaged: this is no base64");
-    bits = ((bits << 6) | six) & 0xffff;
-    held += 6;
-    if (held >= 8) bytes[at++] = (bits >> (held -= 8)) & 255;
+  let binary = "";
+  try {
+    binary = atob(text);
+  } catch {
+    throw damaged("this is no base64");
   }
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
   return bytes;
 }
 
@@ -39,7 +37,6 @@ function halfToNumber(h) {
 }
 
 const whole = (n) => Number.isSafeInteger(n) && n >= 0;
-const damaged = (why) => new Error(`the weights are damaged: ${why}`);
 
 /** The object that JSON text holds. @param {string} text @param {string} what */
 function objectOf(text, what) {
@@ -49,7 +46,9 @@ function objectOf(text, what) {
   } catch {
     // told below
   }
-  if (typeof found !== "object" || found === null || Array.isArray(found)) throw damaged(`their ${what} is no JSON object`);
+  if (typeof found !== "object" || found === null || Array.isArray(found)) {
+    throw damaged(`their ${what} is no JSON object`);
+  }
   return found;
 }
 
@@ -57,10 +56,13 @@ function objectOf(text, what) {
 function layout(header, end) {
   const entries = Object.entries(header).map(([name, entry]) => {
     const { dtype, shape, data_offsets: offsets } = entry ?? {};
-    const sound = Object.hasOwn(ITEM_BYTES, dtype) && Array.isArray(shape) && shape.every(whole) && Array.isArray(offsets) && offsets.every(whole);
+    const sound = Object.hasOwn(ITEM_BYTES, dtype) && Array.isArray(shape) && shape.every(whole) &&
+      Array.isArray(offsets) && offsets.every(whole);
     const [from, to] = sound ? offsets : [];
     const count = sound ? shape.reduce((a, b) => a * b, 1) : NaN;
-    if (to - from !== count * ITEM_BYTES[dtype] || !(to <= end)) throw damaged(`${name.slice(0, 80)} has not the size that its header tells`);
+    if (to - from !== count * ITEM_BYTES[dtype] || !(to <= end)) {
+      throw damaged(`${name.slice(0, 80)} has not the size that its header tells`);
+    }
     return { name, dtype, shape, from, to, count };
   });
   entries.sort((a, b) => a.from - b.from || a.to - b.to);
@@ -94,8 +96,13 @@ export function parseWeights(bytes) {
   for (const { name, dtype, shape, from, count } of layout(header, bytes.length - start)) {
     const size = ITEM_BYTES[dtype];
     const data = new Float32Array(count);
-    for (let i = 0, at = start + from; i < count; i++, at += size)
-      data[i] = size === 2 ? halfToNumber(view.getUint16(at, true)) : size === 4 ? view.getFloat32(at, true) : view.getInt8(at);
+    for (let i = 0, at = start + from; i < count; i++, at += size) {
+      data[i] = size === 2
+        ? halfToNumber(view.getUint16(at, true))
+        : size === 4
+        ? view.getFloat32(at, true)
+        : view.getInt8(at);
+    }
     if (!data.every(Number.isFinite)) throw damaged("they hold a number that is not finite");
     tensors[name] = { data, dims: shape };
   }
@@ -113,11 +120,12 @@ export function parseWeights(bytes) {
 /** Refuse a configuration that no reader has, before anything is made of it. @param {Config} config */
 function checkConfig({ alphabet, height, width, channels, pools, features, hidden }) {
   const size = (n) => whole(n) && n >= 1 && n <= 65536;
-  const sound =
-    typeof alphabet === "string" && alphabet && [height, width, features, hidden].every(size) &&
-    Array.isArray(channels) && channels.length && channels.every(size) && Array.isArray(pools) && pools.length === channels.length &&
+  const sound = typeof alphabet === "string" && alphabet && [height, width, features, hidden].every(size) &&
+    Array.isArray(channels) && channels.length && channels.every(size) && Array.isArray(pools) &&
+    pools.length === channels.length &&
     pools.every((pool) => Array.isArray(pool) && pool.length === 2 && pool.every(size)) &&
-    height * width * Math.max(...channels) <= MOST_NUMBERS && width * Math.max(features, 8 * hidden, alphabet.length) <= MOST_NUMBERS;
+    height * width * Math.max(...channels) <= MOST_NUMBERS &&
+    width * Math.max(features, 8 * hidden, alphabet.length) <= MOST_NUMBERS;
   if (!sound) throw damaged("their configuration is of no reader");
 }
 
@@ -126,14 +134,19 @@ export function maxPool(input, C, H, W, v, h) {
   const rows = Math.floor(H / v);
   const columns = Math.floor(W / h);
   const output = new Float32Array(C * rows * columns);
-  for (let c = 0, o = 0; c < C; c++)
-    for (let y = 0; y < rows; y++)
+  for (let c = 0, o = 0; c < C; c++) {
+    for (let y = 0; y < rows; y++) {
       for (let x = 0; x < columns; x++, o++) {
         let best = -Infinity;
-        for (let j = 0; j < v; j++)
-          for (let i = 0, at = (c * H + y * v + j) * W + x * h; i < h; i++, at++) if (input[at] > best) best = input[at];
+        for (let j = 0; j < v; j++) {
+          for (let i = 0, at = (c * H + y * v + j) * W + x * h; i < h; i++, at++) {
+            if (input[at] > best) best = input[at];
+          }
+        }
         output[o] = best;
       }
+    }
+  }
   return output;
 }
 
@@ -151,7 +164,10 @@ function affine(weight, bias, x, xAt, output, outAt) {
       s2 += weight[i + 2 * N] * value;
       s3 += weight[i + 3 * N] * value;
     }
-    output[outAt + m] = s0; output[outAt + m + 1] = s1; output[outAt + m + 2] = s2; output[outAt + m + 3] = s3;
+    output[outAt + m] = s0;
+    output[outAt + m + 1] = s1;
+    output[outAt + m + 2] = s2;
+    output[outAt + m + 3] = s3;
   }
   for (; m < M; m++) {
     let sum = bias[m];
@@ -186,7 +202,7 @@ function lstm(features, T, F, hidden, weight, bias, backwards, states) {
  * A reader from its weights. `infer` takes a standardised image (H, W) and returns every intermediate by the name that
  * `CRNN.stages` and the ONNX export give it, with a leading axis N = 1; each is put into `stages` as soon as it is known.
  * @param {Uint8Array} bytes safetensors, as `crnn_lib.widgets.weights` writes them
- * @returns {{config: Config, infer: (image: Float32Array, H: number, W: number, stages?: Object<string, Tensor>) => Object<string, Tensor>}}
+ * @returns {Reader}
  */
 export function createReader(bytes) {
   const { config, tensors } = parseWeights(bytes);
@@ -207,15 +223,19 @@ export function createReader(bytes) {
   function take(name, dims) {
     const weight = tensors[name + ".weight"];
     const bias = tensors[name + ".bias"];
-    if (String(weight?.dims) !== String(dims) || String(bias?.dims) !== String(dims[0]))
+    if (String(weight?.dims) !== String(dims) || String(bias?.dims) !== String(dims[0])) {
       throw new Error(`the weights do not fit their configuration: ${name}`);
+    }
     return { weight, bias: bias.data };
   }
 
   function infer(image, H, W, stages = {}) {
-    if (image.length !== H * W || H !== config.height || pools.reduce((size, [, h]) => Math.floor(size / h), W) < 1)
+    if (image.length !== H * W || H !== config.height || pools.reduce((size, [, h]) => Math.floor(size / h), W) < 1) {
       throw new Error(`an image of ${H} x ${W} does not fit a reader of height ${config.height}`);
-    const put = (name, data, ...dims) => { stages[name] = { data, dims: [1, ...dims] }; };
+    }
+    const put = (name, data, ...dims) => {
+      stages[name] = { data, dims: [1, ...dims] };
+    };
     put("image", image, 1, H, W);
     let x = image;
     let C = 1;
@@ -231,7 +251,9 @@ export function createReader(bytes) {
     });
     const T = W;
     const columns = new Float32Array(T * columnSize);
-    for (let row = 0; row < columnSize; row++) for (let t = 0; t < T; t++) columns[t * columnSize + row] = x[row * T + t];
+    for (let row = 0; row < columnSize; row++) {
+      for (let t = 0; t < T; t++) columns[t * columnSize + row] = x[row * T + t];
+    }
     put("columns", columns, T, columnSize);
     const features = new Float32Array(T * F);
     for (let t = 0; t < T; t++) affine(project.weight.data, project.bias, columns, t * columnSize, features, t * F);

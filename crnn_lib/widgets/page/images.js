@@ -39,19 +39,25 @@ export function resize({ data, height, width }, H, W) {
   const across = taps(width, W);
   const down = taps(height, H);
   const rows = new Float64Array(height * W);
-  for (let y = 0; y < height; y++)
+  for (let y = 0; y < height; y++) {
     for (let x = 0; x < W; x++) {
       let sum = 0;
-      for (let k = x * across.count, end = k + across.count; k < end; k++) sum += across.weight[k] * data[y * width + across.index[k]];
+      for (let k = x * across.count, end = k + across.count; k < end; k++) {
+        sum += across.weight[k] * data[y * width + across.index[k]];
+      }
       rows[y * W + x] = sum;
     }
+  }
   const result = new Float32Array(H * W);
-  for (let y = 0; y < H; y++)
+  for (let y = 0; y < H; y++) {
     for (let x = 0; x < W; x++) {
       let sum = 0;
-      for (let k = y * down.count, end = k + down.count; k < end; k++) sum += down.weight[k] * rows[down.index[k] * W + x];
+      for (let k = y * down.count, end = k + down.count; k < end; k++) {
+        sum += down.weight[k] * rows[down.index[k] * W + x];
+      }
       result[y * W + x] = sum;
     }
+  }
   return { data: result, height: H, width: W };
 }
 
@@ -76,44 +82,4 @@ export function fromRGBA(rgba, height, width) {
     data[i] = alpha === 255 ? luma / 1000 : (luma * alpha + 255000 * (255 - alpha)) / 255000;
   }
   return { data, height, width };
-}
-
-/** Turned by `degrees` (positive: clockwise) about its centre, bilinear, white outside. @param {Grey} grey @returns {Grey} */
-export function rotate({ data, height, width }, degrees) {
-  const cos = Math.cos((degrees * Math.PI) / 180);
-  const sin = Math.sin((degrees * Math.PI) / 180);
-  const at = (x, y) => (x >= 0 && x < width && y >= 0 && y < height ? data[y * width + x] : 255);
-  const result = new Float32Array(data.length);
-  for (let row = 0; row < height; row++)
-    for (let column = 0; column < width; column++) {
-      const x = column - (width - 1) / 2;
-      const y = row - (height - 1) / 2;
-      const u = cos * x + sin * y + (width - 1) / 2;
-      const v = cos * y - sin * x + (height - 1) / 2;
-      const i = Math.floor(u);
-      const j = Math.floor(v);
-      const upper = at(i, j) * (i + 1 - u) + at(i + 1, j) * (u - i);
-      const lower = at(i, j + 1) * (i + 1 - u) + at(i + 1, j + 1) * (u - i);
-      result[row * width + column] = upper * (j + 1 - v) + lower * (v - j);
-    }
-  return { data: result, height, width };
-}
-
-/** Blurred by a Gaussian of standard deviation `sd` pixels, the edge pixels repeated. @param {Grey} grey @returns {Grey} */
-export function blur({ data, height, width }, sd) {
-  const reach = Math.ceil(3 * sd);
-  const kernel = Array.from({ length: 2 * reach + 1 }, (_, k) => Math.exp(-((k - reach) ** 2) / (2 * sd * sd)));
-  const total = kernel.reduce((a, b) => a + b, 0);
-  const along = (source, size, step, other, otherStep) => {
-    const result = new Float32Array(source.length);
-    for (let o = 0; o < other; o++)
-      for (let i = 0; i < size; i++) {
-        let sum = 0;
-        for (let k = -reach; k <= reach; k++)
-          sum += kernel[k + reach] * source[o * otherStep + Math.min(Math.max(i + k, 0), size - 1) * step];
-        result[o * otherStep + i * step] = sum / total;
-      }
-    return result;
-  };
-  return { data: along(along(data, width, 1, height, width), height, width, width, 1), height, width };
 }

@@ -1,37 +1,37 @@
 // The door: `render` for anywidget, the element <crnn-widget> for a static page.
-import { fromBase64 } from "./engine.js";
 import { createBackend } from "./backend.js";
 import { element } from "./dom.js";
-import { mountPad } from "../pad/pad.js";
-import { mountMicroscope } from "../microscope/microscope.js";
-import { mountConvolution, mountPooling } from "../probes/crank.js";
-import { mountColumns, mountContext, mountDecoding, mountRobustness } from "../probes/probes.js";
-import { mountLab } from "../lab/lab.js";
-import { mountReplay } from "../replay/replay.js";
-import { mountQuiz } from "../quiz/quiz.js";
+import { fromBase64 } from "./engine.js";
+import { followed } from "./model.js";
 
-const WIDGETS = {
-  pad: ["Drawing pad and reader", mountPad],
-  microscope: ["Microscope", mountMicroscope],
-  "probe-convolution": ["Convolution by hand", mountConvolution],
-  "probe-pooling": ["Pooling by hand", mountPooling],
-  "probe-columns": ["What a time step sees", mountColumns],
-  "probe-context": ["What hidden columns change", mountContext],
-  "probe-decoding": ["Greedy against beam search", mountDecoding],
-  "probe-robustness": ["Damage and reading", mountRobustness],
-  lab: ["CTC laboratory", mountLab],
-  replay: ["Training replay", mountReplay],
-  quiz: ["Exercise", mountQuiz],
-};
+/**
+ * @typedef {{root: HTMLElement, model: import("./model.js").Model, backend: import("./backend.js").Backend, signal: AbortSignal}} Place
+ *   what a widget fills, its fields, what it asks readers of, and when it ends
+ * @typedef {{kind: string, name: string, mount: (place: Place) => Promise<void>}} Widget
+ *   a widget's module; name: what a screen reader calls it; mount is over when the first reading is shown
+ */
 
-/** A widget of `kind` in a new root element. The root is returned when it shows its first reading. */
-async function mount(kind, model, backend, place) {
-  if (!Object.hasOwn(WIDGETS, kind)) throw new Error(`there is no widget "${kind}"`);
-  const [name, put] = WIDGETS[kind];
-  const root = element("div", { class: "crnn-widget", "data-crnn-widget": kind, role: "group", "aria-label": name });
-  const takeDown = await put({ root, model, backend });
+/** @type {Map<string, Widget>} */
+const WIDGETS = new Map();
+
+/** What bundle.py calls with the module of each registered widget. @param {Widget} widget */
+export function register(widget) {
+  WIDGETS.set(widget.kind, widget);
+}
+
+/** A widget of `kind` in a new root element, which is placed when it shows its first reading. */
+async function mount(kind, fields, backend, signal, place) {
+  const widget = WIDGETS.get(kind);
+  if (!widget) throw new Error(`there is no widget "${kind}"`);
+  const attributes = { "data-crnn-widget": kind, role: "group", "aria-label": widget.name };
+  const root = element("div", { class: "crnn-widget", ...attributes });
+  await widget.mount({ root, model: followed(fields, signal), backend, signal });
   place(root);
-  return takeDown;
+}
+
+/** Say in the widget's place why there is none. @param {HTMLElement} place @param {any} error */
+function complain(place, error, words = "") {
+  place.append(element("p", { class: "crnn-widget crnn-error", role: "alert" }, words + error.message));
 }
 
 /** anywidget's entry: a live model, whose `files` name other models of its kernel that hold weights and recordings. */
@@ -43,16 +43,25 @@ export async function render({ model, el }) {
   };
   const data = async (name) => JSON.parse(new TextDecoder().decode(await load(name)));
   const backend = createBackend({ readers: model.get("readers"), load, data });
+  const view = new AbortController();
+  followed(model, view.signal).on(["files"], backend.renew);
   try {
-    return await mount(model.get("kind"), model, backend, (root) => el.replaceChildren(root));
+    await mount(model.get("kind"), model, backend, view.signal, (root) => el.replaceChildren(root));
   } catch (error) {
-    el.append(element("p", { class: "crnn-widget crnn-error", role: "alert" }, error.message));
+    complain(el, error);
   }
+  return () => view.abort();
 }
 
 /** A page has no kernel: the state of the element's attribute, and nobody who listens. */
 function pageModel(state) {
-  return { get: (name) => state[name], set: (name, value) => (state[name] = value), save_changes() {}, on() {}, off() {} };
+  return {
+    get: (name) => state[name],
+    set: (name, value) => (state[name] = value),
+    save_changes() {},
+    on() {},
+    off() {},
+  };
 }
 
 /**
@@ -61,7 +70,8 @@ function pageModel(state) {
  * @param {string[]} readers
  */
 export function defineElement(readers) {
-  const folder = document.currentScript.src.replace(/[^/]*$/, "");
+  const own = /** @type {HTMLScriptElement} */ (document.currentScript);
+  const folder = own.src.replace(/[^/]*$/, "");
   const script = (file, found) =>
     new Promise((resolve, reject) => {
       const tag = element("script", { src: `${folder}${file}` });
@@ -74,20 +84,30 @@ export function defineElement(readers) {
   const backend = createBackend({ readers, load, data });
 
   class Mount extends HTMLElement {
+    view = new AbortController();
+
     connectedCallback() {
-      if (this.watch) return;
-      this.watch = new IntersectionObserver((entries) => entries.some((e) => e.isIntersecting) && this.start(), { rootMargin: "400px" });
-      this.watch.observe(this);
+      this.view = new AbortController();
+      const watch = new IntersectionObserver((entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        watch.disconnect();
+        this.start(this.view.signal);
+      }, { rootMargin: "400px" });
+      this.view.signal.addEventListener("abort", () => watch.disconnect());
+      watch.observe(this);
     }
 
-    async start() {
-      this.watch.disconnect();
+    disconnectedCallback() {
+      this.view.abort();
+    }
+
+    async start(signal) {
       try {
-        const model = pageModel(JSON.parse(this.getAttribute("state") || "{}"));
-        await mount(this.getAttribute("kind"), model, backend, (root) => this.replaceChildren(root));
+        const fields = pageModel(JSON.parse(this.getAttribute("state") || "{}"));
+        await mount(this.getAttribute("kind"), fields, backend, signal, (root) => this.replaceChildren(root));
         this.setAttribute("live", "");
       } catch (error) {
-        this.append(element("p", { class: "crnn-widget crnn-error", role: "alert" }, `The widget did not start: ${error.message}`));
+        complain(this, error, "The widget did not start: ");
       }
     }
   }

@@ -1,5 +1,6 @@
 // What follows from a reader's shape and from its numbers alone: what a place sees, runs of a path, likely classes,
 // windows laid on a patch. No document in here; tests/test_widgets_probes.py holds it against crnn_lib.
+import { repeats } from "./ctc.js";
 import { logSoftmaxRows } from "./engine.js";
 
 /** @typedef {{size: number, stride: number, offset: number}} Sight pixel i sees offset + i * stride, `size` pixels on */
@@ -53,7 +54,7 @@ export function stepsThatSee(pools, width, from, to) {
 /** U + r: the steps that a label needs, one a symbol and one between two equal ones. @param {string} label */
 export function neededSteps(label) {
   const symbols = [...label];
-  return symbols.length + symbols.filter((symbol, i) => i > 0 && symbol === symbols[i - 1]).length;
+  return symbols.length + repeats(symbols);
 }
 
 /** The runs of a path that are symbols: one for each character of the text. @param {number[]} path */
@@ -102,20 +103,31 @@ export function windowAt(rows, y, x, k) {
 
 /** Every window's sum of products with the kernel: (H, W) -> (H - 2, W - 2). @param {number[][]} rows @param {number[]} kernel nine */
 export function slideKernel(rows, kernel) {
-  return Array.from({ length: rows.length - 2 }, (_, y) =>
-    Array.from({ length: rows[0].length - 2 }, (_, x) => windowAt(rows, y, x, 3).reduce((sum, v, i) => sum + v * kernel[i], 0)));
+  return Array.from(
+    { length: rows.length - 2 },
+    (_, y) =>
+      Array.from(
+        { length: rows[0].length - 2 },
+        (_, x) => windowAt(rows, y, x, 3).reduce((sum, v, i) => sum + v * kernel[i], 0),
+      ),
+  );
 }
 
 /** The largest of each 2 x 2 window: (H, W) -> (H / 2, W / 2). @param {number[][]} rows */
 export function poolPairs(rows) {
-  return Array.from({ length: Math.floor(rows.length / 2) }, (_, y) =>
-    Array.from({ length: Math.floor(rows[0].length / 2) }, (_, x) => Math.max(...windowAt(rows, 2 * y, 2 * x, 2))));
+  return Array.from(
+    { length: Math.floor(rows.length / 2) },
+    (_, y) =>
+      Array.from({ length: Math.floor(rows[0].length / 2) }, (_, x) => Math.max(...windowAt(rows, 2 * y, 2 * x, 2))),
+  );
 }
 
+const stopsOf = (/** @type {string} */ hex) =>
+  hex.split(" ").map((stop) => [0, 2, 4].map((i) => parseInt(stop.slice(i, i + 2), 16)));
 const PALETTES = {
-  grey: [[255, 255, 255], [0, 0, 0]], // paper, ink
-  viridis: [[68, 1, 84], [71, 45, 123], [59, 82, 139], [44, 114, 142], [33, 145, 140], [40, 174, 128], [94, 201, 98], [173, 220, 48], [253, 231, 37]],
-  puor: [[127, 59, 8], [178, 87, 6], [224, 130, 20], [252, 183, 97], [254, 224, 182], [246, 246, 247], [216, 218, 235], [177, 170, 209], [128, 115, 172], [83, 38, 135], [45, 0, 75]],
+  grey: stopsOf("ffffff 000000"), // paper, ink
+  viridis: stopsOf("440154 472d7b 3b528b 2c728e 21918c 28ae80 5ec962 addc30 fde725"),
+  puor: stopsOf("7f3b08 b25706 e08214 fcb761 fee0b6 f6f6f7 d8daeb b1aad1 8073ac 532687 2d004b"),
 };
 
 /** The colour of a value 0 .. 1 (puor: 0.5 is white). @param {keyof PALETTES} palette @returns {number[]} red, green, blue */

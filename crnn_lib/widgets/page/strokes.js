@@ -1,7 +1,7 @@
 // Drawn strokes and their rasteriser, operation for operation as crnn_lib/drawing/pen.py: the pixels are identical.
 // A drawing is a list of strokes, a stroke a list of [x, y] in pixels of the image.
 
-/** @typedef {number[][][]} Strokes */
+/** @typedef {number[][][]} Strokes @typedef {import("./images.js").Grey} Grey */
 
 const STEP = 16; // points lie on a grid of 1/16 pixel
 const FARTHEST = 4096;
@@ -9,15 +9,21 @@ const MARGIN = 3; // pixels left free round a normalised drawing
 
 /** The same drawing on the grid; strokes without points go. @param {Strokes} strokes @returns {Strokes} */
 export function quantise(strokes) {
-  if (!Array.isArray(strokes) || !strokes.every(Array.isArray)) throw new Error("a drawing is a list of strokes, a stroke a list of points [x, y]");
+  if (!Array.isArray(strokes) || !strokes.every(Array.isArray)) {
+    throw new Error("a drawing is a list of strokes, a stroke a list of points [x, y]");
+  }
   return strokes
     .filter((stroke) => stroke.length)
     .map((stroke) =>
       stroke.map((point) => {
-        if (!Array.isArray(point) || point.length !== 2 || !point.every((v) => Math.abs(v) <= FARTHEST && typeof v === "number"))
+        if (
+          !Array.isArray(point) || point.length !== 2 ||
+          !point.every((v) => Math.abs(v) <= FARTHEST && typeof v === "number")
+        ) {
           throw new Error(`point ${String(JSON.stringify(point)).slice(0, 60)} is no [x, y] within ${FARTHEST} pixels`);
+        }
         return point.map((v) => Math.floor(v * STEP + 0.5) / STEP);
-      }),
+      })
     );
 }
 
@@ -51,7 +57,7 @@ export function renderStrokes(strokes, thickness, H = 32, W = 128) {
   if (!(thickness > 0 && thickness <= 64)) throw new Error(`a thickness of ${thickness} pixels cannot be drawn`);
   const reach = thickness / 2 + 0.5;
   const nearest = new Float64Array(H * W).fill(Infinity); // squared distance
-  for (const stroke of quantise(strokes))
+  for (const stroke of quantise(strokes)) {
     for (let i = 0; i < Math.max(1, stroke.length - 1); i++) {
       const [ax, ay] = stroke[i];
       const [bx, by] = stroke[Math.min(i + 1, stroke.length - 1)];
@@ -60,7 +66,7 @@ export function renderStrokes(strokes, thickness, H = 32, W = 128) {
       const dx = bx - ax;
       const dy = by - ay;
       const length = dx * dx + dy * dy;
-      for (let row = top; row < bottom; row++)
+      for (let row = top; row < bottom; row++) {
         for (let column = left; column < right; column++) {
           const x = column + 0.5 - ax;
           const y = row + 0.5 - ay;
@@ -70,7 +76,9 @@ export function renderStrokes(strokes, thickness, H = 32, W = 128) {
           const square = awayX * awayX + awayY * awayY;
           if (square < nearest[row * W + column]) nearest[row * W + column] = square;
         }
+      }
     }
+  }
   return Uint8Array.from(nearest, (square) => {
     const coverage = Math.min(Math.max(reach - Math.sqrt(square), 0), 1);
     return 255 - Math.floor(255 * coverage + 0.5);

@@ -1,4 +1,5 @@
-// Typed text as pen strokes: crnn_lib/drawing/skeletons.py in JavaScript, with the plainest form of each symbol (SKELETONS).
+// Typed text as pen strokes: crnn_lib/drawing/skeletons.py in JavaScript.
+import { SKELETONS } from "./embedded.js";
 import { quantise } from "./strokes.js";
 
 const CAP = 20; // units from the top of `l` to the baseline
@@ -6,7 +7,9 @@ const PER_SPAN = 6;
 
 /** Strokes of one symbol in skeleton units. @param {string} symbol */
 function glyph(symbol) {
-  if (!Object.hasOwn(SKELETONS, symbol)) throw new Error(`"${symbol}" cannot be drawn: the pen writes ${Object.keys(SKELETONS).join("")}`);
+  if (!Object.hasOwn(SKELETONS, symbol)) {
+    throw new Error(`"${symbol}" cannot be drawn: the pen writes ${Object.keys(SKELETONS).join("")}`);
+  }
   return SKELETONS[symbol].split("|").map((stroke) => {
     let points = [];
     for (const piece of stroke.split("/")) {
@@ -22,7 +25,7 @@ function spline(knots) {
   if (knots.length < 3) return knots;
   const ends = [knots[0], ...knots, knots[knots.length - 1]];
   const result = [knots[0]];
-  for (let k = 0; k + 3 < ends.length; k++)
+  for (let k = 0; k + 3 < ends.length; k++) {
     for (let i = 1; i <= PER_SPAN; i++) {
       const t = i / PER_SPAN;
       const along = (axis) => {
@@ -31,6 +34,7 @@ function spline(knots) {
       };
       result.push([along(0), along(1)]);
     }
+  }
   return result;
 }
 
@@ -55,7 +59,7 @@ export function placeText(text, H = 32, W = 128) {
   const right = (strokes) => Math.max(...strokes.flat().map(([x]) => x));
   let height = 15;
   let strokes = writeText(text, height);
-  if (right(strokes) > W - 12) strokes = writeText(text, (height *= (W - 12) / right(strokes)));
+  if (right(strokes) > W - 12) strokes = writeText(text, height *= (W - 12) / right(strokes));
   const left = (W - right(strokes)) / 2;
   return quantise(strokes.map((stroke) => stroke.map(([x, y]) => [x + left, y + H / 2 + height * 0.4])));
 }

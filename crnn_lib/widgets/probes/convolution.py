@@ -10,7 +10,7 @@ from crnn_lib.model import CRNN
 from crnn_lib.widgets import fields, weights
 from crnn_lib.widgets.view import View
 
-COLUMNS = 12  # of the patch, as in patch.js
+COLUMNS = 12  # of the patch, as in crank.js
 MOST_SHIFT = 2  # pixels by which that patch can move to the left
 
 
@@ -31,5 +31,13 @@ class ProbeConvolution(View):
         super().__init__(model, **options)
         if self._grey().min() == self._grey().max():
             raise UserError("this image has the same grey everywhere: its ink cannot be numbered from 0 to 9")
+        self._learn()
+
+    def refresh(self) -> None:
+        """Read again with the weights that the model has now, and show its kernels."""
+        super().refresh()
+        self._learn()
+
+    def _learn(self) -> None:
         learned = weights.folded(self.model)["conv1.weight"]  # (C, 1, 3, 3), BatchNorm folded in
         self.kernels = [[round(v, 1) for v in kernel] for kernel in learned.flatten(1).tolist()]

@@ -1,9 +1,13 @@
 // Exercises that check themselves, without a kernel: every wrong answer gets its reason, computed from the answer.
+import { createChart } from "../page/chart.js";
+import { choose, countAlignments, extend, forward, logLikelihood, predecessors, repeats } from "../page/ctc.js";
 import { collapse } from "../page/decode.js";
-import { countAlignments, extend, forward, logLikelihood, predecessors, repeats } from "../page/ctc.js";
-import { element, setText } from "../page/dom.js";
-import { createCurves } from "../replay/replay.js";
+import { button, choice } from "../page/controls.js";
+import { element, markup } from "../page/dom.js";
+import { curvesOf } from "../page/runs.js";
 
+export const kind = "quiz";
+export const name = "Exercise";
 const PROGRESS = "crnn-progress"; // the key in this browser's own storage, and the event that tells of a change
 const DASH = "-"; // the blank, as it is written
 const spelt = (text) => text || "the empty text";
@@ -53,16 +57,13 @@ export function reasonForPath(path, label) {
   const text = textOf(path);
   const how = `${path}: merged ${merged(path)}, without blanks ${text || "nothing"}`;
   if (text === label) return `${how}: that is ${label}.`;
-  if (dropped(path) === label) return `${how}, not ${label}. Equal neighbours merge unless a blank stands between them.`;
-  if (merged(dropped(path)) === label) return `${how}, not ${label}. The blank between equal letters keeps them apart: merge first, drop blanks after.`;
-  if ([...text].sort().join("") === [...label].sort().join("")) return `${how}, not ${label}. The letters are right, their order is not.`;
-  return `${how}, not ${label}.`;
-}
-
-function choose(n, k) {
-  let value = k > n || n < 0 ? 0n : 1n;
-  for (let i = 1; i <= k && value; i++) value = (value * BigInt(n - k + i)) / BigInt(i);
-  return value;
+  const sorted = (word) => [...word].sort().join("");
+  const not = (why) => `${how}, not ${label}.${why}`;
+  if (dropped(path) === label) return not(" Equal neighbours merge unless a blank stands between them.");
+  if (merged(dropped(path)) === label) {
+    return not(" The blank between equal letters keeps them apart: merge first, drop blanks after.");
+  }
+  return not(sorted(text) === sorted(label) ? " The letters are right, their order is not." : "");
 }
 
 /** Why `answer` is not the number of alignments; null where it is. @param {bigint} answer */
@@ -71,13 +72,27 @@ export function reasonForCount(answer, label, T) {
   const target = classesOf(label, letters);
   const [U, r, right] = [target.length, repeats(target), countAlignments(target, T)];
   if (answer === right) return null;
-  if (right === 0n) return `It does not fit: T = ${T} is less than U + r = ${U} + ${r}, so there is no alignment at all.`;
-  if (r && answer === choose(T + U, 2 * U)) return `That is C(T + U, 2U). Each of the r = ${r} repeats needs a blank of its own: C(T + U - r, 2U).`;
-  if (answer === choose(T, U)) return "That is C(T, U): places for U letters of one column each. But a letter may also last for several columns.";
-  if (answer === choose(T + U - r, U)) return `That is C(T + U - r, U). The top is right, but 2U = ${2 * U} things are chosen: where each letter's run begins, and where it ends.`;
-  if (answer === BigInt(letters.length + 1) ** BigInt(T)) return `That is the number of all paths of ${plural(T, "column")} over ${plural(letters.length, "letter")} and the blank. Only some of them collapse to ${label}.`;
+  if (right === 0n) {
+    return `It does not fit: T = ${T} is less than U + r = ${U} + ${r}, so there is no alignment at all.`;
+  }
+  if (r && answer === choose(T + U, 2 * U)) {
+    return `That is C(T + U, 2U). Each of the r = ${r} repeats needs a blank of its own: C(T + U - r, 2U).`;
+  }
+  if (answer === choose(T, U)) {
+    return "That is C(T, U): places for U letters of one column each. But a letter may also last for several columns.";
+  }
+  const chosen = `2U = ${2 * U}`;
+  if (answer === choose(T + U - r, U)) {
+    const ends = "where each letter's run begins, and where it ends";
+    return `That is C(T + U - r, U). The top is right, but ${chosen} things are chosen: ${ends}.`;
+  }
+  if (answer === BigInt(letters.length + 1) ** BigInt(T)) {
+    const all = `all paths of ${plural(T, "column")} over ${plural(letters.length, "letter")} and the blank`;
+    return `That is the number of ${all}. Only some of them collapse to ${label}.`;
+  }
   if (answer === 0n) return `There are some: T = ${T} is at least U + r = ${U} + ${r}.`;
-  return `Not ${answer}. With T = ${T}, U = ${U}, r = ${r}: how many ways are there to choose 2U = ${2 * U} of T + U - r = ${T + U - r} places?`;
+  const sizes = `With T = ${T}, U = ${U}, r = ${r}`;
+  return `Not ${answer}. ${sizes}: how many ways are there to choose ${chosen} of T + U - r = ${T + U - r} places?`;
 }
 
 /** Why `answer` is not alpha of cell s at step t; null where it is right to three places. */
@@ -91,20 +106,31 @@ export function reasonForCell(answer, logProbs, target, t, s) {
   const skip = s - 2;
   if (near(total * p)) return null;
   if (!Number.isFinite(answer)) return "Type a number such as 0.125.";
-  if (near(total)) return "That is the sum over the cells that lead here; multiply it by the probability of this cell's own class.";
+  if (near(total)) {
+    return "That is the sum over the cells that lead here; multiply it by the probability of this cell's own class.";
+  }
   if (near(p)) return "That is the probability of the class alone; multiply it by what arrives from the step before.";
-  if (skip >= 0 && !from.includes(skip) && near((total + before[skip]) * p))
-    return extended[s] === 0 ? "That counts a skip into a blank. There is none: it would lose the letter between." : "That counts a skip between equal letters. There is none: without the blank between, the two would merge.";
-  if (from.includes(skip) && near((total - before[skip]) * p)) return "That leaves out the skip: from one letter straight to the next, different one, without the blank between.";
+  if (skip >= 0 && !from.includes(skip) && near((total + before[skip]) * p)) {
+    return extended[s] === 0
+      ? "That counts a skip into a blank. There is none: it would lose the letter between."
+      : "That counts a skip between equal letters. There is none: without the blank between, the two would merge.";
+  }
+  if (from.includes(skip) && near((total - before[skip]) * p)) {
+    return "That leaves out the skip: from one letter straight to the next, different one, without the blank between.";
+  }
   if (s > 0 && near(before[s] * p)) return "That is staying alone. The cell before leads here as well.";
   if (Math.abs(answer - total * p) < 0.0051) return "Nearly: give it to three places.";
-  const cells = from.length === 1 ? `Cell ${s} alone leads here` : `Cells ${[...from].reverse().join(", ")} lead here: add them up`;
+  const cells = from.length === 1
+    ? `Cell ${s} alone leads here`
+    : `Cells ${[...from].reverse().join(", ")} lead here: add them up`;
   return `${cells}, as they were a step before, then multiply by ${p.toFixed(2)}.`;
 }
 
 /** All paths of the letters' classes and the blank over T steps. */
 function pathsOf(letters, T) {
-  return Array.from({ length: T }).reduce((paths) => paths.flatMap((path) => [...`${DASH}${letters}`].map((c) => path + c)), [""]);
+  let paths = [""];
+  for (let t = 0; t < T; t++) paths = paths.flatMap((path) => [...DASH, ...letters].map((c) => path + c));
+  return paths;
 }
 
 /** Greedy decoding's path and text, and every text with its probability and its paths, for rows of probabilities. */
@@ -112,8 +138,11 @@ export function decodeSmall(probabilities, letters) {
   const logProbs = probabilities.map((row) => row.map(Math.log));
   const path = probabilities.map((row) => (DASH + letters)[row.indexOf(Math.max(...row))]).join("");
   const texts = new Map();
-  for (const one of pathsOf(letters, probabilities.length)) texts.set(textOf(one), [...(texts.get(textOf(one)) ?? []), one]);
-  const all = [...texts].map(([text, paths]) => ({ text, paths, p: Math.exp(logLikelihood(logProbs, classesOf(text, letters))) }));
+  for (const one of pathsOf(letters, probabilities.length)) {
+    texts.set(textOf(one), [...(texts.get(textOf(one)) ?? []), one]);
+  }
+  const likelihood = (text) => Math.exp(logLikelihood(logProbs, classesOf(text, letters)));
+  const all = [...texts].map(([text, paths]) => ({ text, paths, p: likelihood(text) }));
   return { path, greedy: textOf(path), all, best: all.reduce((a, b) => (b.p > a.p ? b : a)).text };
 }
 
@@ -123,9 +152,15 @@ export function reasonForDecoding(picked, which, probabilities, letters) {
   const found = all.find(({ text }) => text === picked);
   const choice = which === "greedy" ? "Greedy decoding" : "The most probable text";
   if (!found) return `${choice}: choose a text.`;
-  if (which === "greedy") return picked === greedy ? null : `Greedy decoding does not read ${spelt(picked)}. It takes the largest probability of each step, which gives the path ${path}; then it merges, and drops blanks.`;
-  const sum = `p(${spelt(picked)}) = ${found.p.toFixed(2)}, from ${plural(found.paths.length, "path")}: ${found.paths.join(", ")}`;
-  return picked === best ? null : `${sum}. Another text has more.${picked === greedy ? " Its path is the best one, but a text may have several paths, and their probabilities add up." : ""}`;
+  if (picked === (which === "greedy" ? greedy : best)) return null;
+  if (which === "greedy") {
+    const how = `It takes the largest probability of each step, which gives the path ${path}`;
+    return `Greedy decoding does not read ${spelt(picked)}. ${how}; then it merges, and drops blanks.`;
+  }
+  const paths = `${plural(found.paths.length, "path")}: ${found.paths.join(", ")}`;
+  const yet = " Its path is the best one, but a text may have several paths, and their probabilities add up.";
+  const sum = `p(${spelt(picked)}) = ${found.p.toFixed(2)}, from ${paths}`;
+  return `${sum}. Another text has more.${picked === greedy ? yet : ""}`;
 }
 
 /** Where a prefix goes when a class comes, its paths ending in a blank or in its last letter. */
@@ -143,55 +178,76 @@ export function reasonForPrefix(way) {
   return `A blank stands between, so the letter counts once more: it becomes ${to}.`;
 }
 
+/** @typedef {{text: string, inputs: Node[], check: () => string[]}} Question check: reasons, none where it is right */
+
 /**
  * An exercise: its questions one after another, and the verdict with its reasons.
- * @param {HTMLElement} root @param {string} name
- * @param {(() => {text: string, inputs: Node, check: () => string[]})[]} questions check: reasons, none where it is right
+ * @param {import("../page/main.js").Place} place @param {string} name @param {(() => Question)[]} questions
  */
-function frameQuiz(root, name, questions) {
+function frameQuiz({ root, signal }, name, questions) {
   const verdict = element("div", { class: "crnn-message learn-verdict", role: "status" });
   const badge = element("span", { class: "crnn-note" });
   const set = element("fieldset", { tabindex: -1 });
-  let [number, question] = [0, null];
+  let number = 0;
+  /** @type {Question} */
+  let question;
   const named = (n) => `${name} ${n + 1}`;
   function mark() {
     const done = questions.filter((_, n) => progress.read().has(named(n))).length;
-    setText(badge, done ? `${done} of ${plural(questions.length, "question")} solved, kept on this machine` : `question ${number + 1} of ${questions.length}`);
+    const solved = `${done} of ${plural(questions.length, "question")} solved, kept on this machine`;
+    badge.textContent = done ? solved : `question ${number + 1} of ${questions.length}`;
   }
   function ask(n) {
     number = n;
     question = questions[n]();
-    set.replaceChildren(element("legend", {}, question.text), question.inputs);
+    set.replaceChildren(element("legend", {}, question.text), ...question.inputs);
     verdict.replaceChildren();
     mark();
+  }
+  function another() {
+    ask((number + 1) % questions.length);
+    set.focus();
   }
   function judge(event) {
     event.preventDefault();
     const reasons = question.check();
-    verdict.replaceChildren(element("strong", {}, reasons.length ? "Not yet." : "Right."), element("ul", {}, ...reasons.map((reason) => element("li", {}, reason))));
+    const told = reasons.map((reason) => element("li", {}, reason));
+    verdict.replaceChildren(...markup`<strong>${reasons.length ? "Not yet." : "Right."}</strong><ul>${told}</ul>`);
     if (!reasons.length) progress.change((solved) => solved.add(named(number)));
   }
-  const form = element("form", { onsubmit: judge, novalidate: true }, set, element("div", { class: "crnn-controls" },
-    element("button", { type: "submit" }, "Check"),
-    element("button", { type: "button", onclick: () => { ask((number + 1) % questions.length); set.focus(); } }, "Another one"),
-    element("button", { type: "button", onclick: () => progress.change((solved) => solved.clear()) }, "Clear my progress"), badge));
-  root.append(form, verdict);
-  root.setAttribute("aria-label", `Exercise: ${TITLES_OF_QUIZZES[name]}`);
+  const clear = () => progress.change((solved) => solved.clear());
+  root.append(...markup`<form onsubmit=${judge} novalidate>${set}
+      <div class="crnn-controls"><button type="submit">Check</button>${button("Another one", another)}
+        ${button("Clear my progress", clear)}${badge}</div></form>${verdict}`);
+  root.setAttribute("aria-label", `Exercise: ${TITLES[name]}`);
   ask(0);
-  addEventListener(PROGRESS, mark);
-  addEventListener("storage", mark); // another page of the book
-  return () => [PROGRESS, "storage"].forEach((event) => removeEventListener(event, mark));
+  addEventListener(PROGRESS, mark, { signal });
+  addEventListener("storage", mark, { signal }); // another page of the book
 }
 
-const TITLES_OF_QUIZZES = {
-  alignments: "which paths collapse to a label", count: "how many alignments", column: "a column of the lattice",
-  decoding: "path or text", prefixes: "which prefixes merge", plateau: "what is the matter with this run",
+const TITLES = {
+  alignments: "which paths collapse to a label",
+  count: "how many alignments",
+  column: "a column of the lattice",
+  decoding: "path or text",
+  prefixes: "which prefixes merge",
+  plateau: "what is the matter with this run",
 };
+
+/** A table with a first column of heads. @param {string[]} heads @param {any[][]} rows */
+function table(heads, rows) {
+  const row = (/** @type {any[]} */ [first, ...cells]) =>
+    markup`<tr><th scope="row">${first}</th>${cells.map((cell) => markup`<td>${cell}</td>`)}</tr>`;
+  return markup`<table class="learn-table">
+    <thead><tr>${heads.map((head) => markup`<th scope="col">${head}</th>`)}</tr></thead>
+    <tbody>${rows.map(row)}</tbody></table>`;
+}
 
 /** Boxes or radio buttons, one of them for each choice. @param {[value: string, ...(Node | string)[]][]} choices */
 function createChoices(type, group, choices) {
   const inputs = choices.map(([value]) => element("input", { type, name: group, value }));
-  return { inputs, node: element("div", { class: "learn-choices" }, ...choices.map(([, ...words], i) => element("label", {}, inputs[i], element("span", {}, ...words)))) };
+  const labels = choices.map(([, ...words], i) => markup`<label>${inputs[i]}<span>${words}</span></label>`);
+  return { inputs, nodes: markup`<div class="learn-choices">${labels}</div>` };
 }
 
 /** Reasons for boxes ticked wrongly or left out. @param {(value: string) => boolean} right @param {(value: string) => string} reason */
@@ -202,16 +258,17 @@ function judgeBoxes(boxes, right, reason, hint) {
 }
 
 const ALIGNMENTS = [
-  ["mm", ["m-m--", "mm---", "mm-mm", "-m-m-", "--mm-", "m--m-", "m-m-m"]],
-  ["me", ["m---e", "mmmee", "em---", "-m-e-", "m-m-e", "mee--", "m-eme"]],
-  ["bee", ["be-e-", "bbee-", "b-e-e", "bee--", "be--e", "b-eee", "-be-e"]],
-  ["ebb", ["eb-b-", "ebb--", "e-b-b", "be-bb", "eebb-", "eb--b", "e-bbb"]],
-];
+  ["mm", "m-m-- mm--- mm-mm -m-m- --mm- m--m- m-m-m"],
+  ["me", "m---e mmmee em--- -m-e- m-m-e mee-- m-eme"],
+  ["bee", "be-e- bbee- b-e-e bee-- be--e b-eee -be-e"],
+  ["ebb", "eb-b- ebb-- e-b-b be-bb eebb- eb--b e-bbb"],
+].map(([label, paths]) => [label, paths.split(" ")]);
 
 function askAlignments([label, paths]) {
-  const { inputs, node } = createChoices("checkbox", "paths", paths.map((path) => [path, element("code", {}, path)]));
-  const check = () => judgeBoxes(inputs, (path) => textOf(path) === label, (path) => reasonForPath(path, label), "for each of the others, merge equal neighbours, then drop the blanks.");
-  return { text: `Tick every path of five columns that collapses to ${label}.`, inputs: node, check };
+  const { inputs, nodes } = createChoices("checkbox", "paths", paths.map((path) => [path, element("code", {}, path)]));
+  const hint = "for each of the others, merge equal neighbours, then drop the blanks.";
+  const check = () => judgeBoxes(inputs, (path) => textOf(path) === label, (path) => reasonForPath(path, label), hint);
+  return { text: `Tick every path of five columns that collapses to ${label}.`, inputs: nodes, check };
 }
 
 const COUNTS = [["ab", 4], ["aa", 4], ["abb", 5], ["aa", 2], ["abc", 6], ["aaa", 6]];
@@ -223,7 +280,8 @@ function askCount([label, T]) {
     if (!/^\d{1,12}$/.test(answer)) return ["Type a whole number, in digits."];
     return [reasonForCount(BigInt(answer), label, T)].filter(Boolean);
   };
-  return { text: `How many paths of T = ${T} columns collapse to ${label}?`, inputs: element("label", { class: "learn-number" }, "Number of alignments", input), check };
+  const inputs = markup`<label class="learn-number">Number of alignments${input}</label>`;
+  return { text: `How many paths of T = ${T} columns collapse to ${label}?`, inputs, check };
 }
 
 const COLUMNS = [
@@ -237,15 +295,16 @@ function askColumn([label, probabilities, t]) {
   const letters = [...new Set(label)].join("");
   const target = classesOf(label, letters);
   const logProbs = probabilities.map((row) => row.map(Math.log));
-  const alpha = forward(logProbs, target);
-  const sign = (c) => (c === 0 ? DASH : letters[c - 1]);
-  const inputs = extend(target).map((c, s) => element("input", { type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": `alpha of cell ${s}, class ${c ? sign(c) : "blank"}, at step ${t}` }));
+  const before = forward(logProbs, target)[t - 1];
+  const sign = (c) => DASH.concat(letters)[c];
+  const extended = extend(target);
+  const inputs = extended.map((c, s) => {
+    const label = `alpha of cell ${s}, class ${c ? sign(c) : "blank"}, at step ${t}`;
+    return element("input", { type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": label });
+  });
   const heads = ["cell", "class", `alpha, step ${t - 1}`, `p, step ${t}`, `alpha, step ${t}`];
-  const rows = extend(target).map((c, s) => element("tr", {},
-    element("th", { scope: "row" }, String(s)), element("td", {}, sign(c)), element("td", {}, Math.exp(alpha[t - 1][s]).toFixed(3)),
-    element("td", {}, probabilities[t][c].toFixed(2)), element("td", {}, inputs[s])));
-  const table = element("div", { class: "learn-scroll", tabindex: 0, role: "region", "aria-label": "One column of the lattice" },
-    element("table", { class: "learn-table" }, element("thead", {}, element("tr", {}, ...heads.map((h) => element("th", { scope: "col" }, h)))), element("tbody", {}, ...rows)));
+  const cell = (c, s) => [sign(c), Math.exp(before[s]).toFixed(3), probabilities[t][c].toFixed(2), inputs[s]];
+  const rows = extended.map((c, s) => [`${s}`, ...cell(c, s)]);
   const check = () => {
     const cells = new Map(); // by reason
     inputs.forEach((input, s) => {
@@ -256,7 +315,10 @@ function askColumn([label, probabilities, t]) {
     });
     return [...cells].map(([reason, at]) => `${at.length > 1 ? "Cells" : "Cell"} ${at.join(", ")}: ${reason}`);
   };
-  return { text: `Fill in the column of step ${t} of the lattice for ${label}, to three places.`, inputs: table, check };
+  const nodes = markup`<div class="crnn-scroll" tabindex="0" role="region" aria-label="One column of the lattice">
+    ${table(heads, rows)}</div>`;
+  const text = `Fill in the column of step ${t} of the lattice for ${label}, to three places.`;
+  return { text, inputs: nodes, check };
 }
 
 const DECODINGS = [
@@ -267,71 +329,95 @@ const DECODINGS = [
 ];
 
 function askDecoding([letters, probabilities]) {
-  const options = () => decodeSmall(probabilities, letters).all.map(({ text }) => element("option", { value: text }, text || "(the empty text)"));
-  const picks = ["Greedy decoding reads", "The most probable text is"].map((label) => {
-    const select = element("select", {}, element("option", { value: "?" }, "choose"), ...options());
-    return { select, node: element("label", {}, label, select) };
-  });
-  const cells = (row) => row.map((p) => element("td", {}, p.toFixed(1)));
-  const table = element("table", { class: "learn-table" },
-    element("thead", {}, element("tr", {}, ...["step", ...DASH, ...letters].map((c) => element("th", { scope: "col" }, c)))),
-    element("tbody", {}, ...probabilities.map((row, t) => element("tr", {}, element("th", { scope: "row" }, String(t)), ...cells(row)))));
-  const check = () => ["greedy", "best"].map((which, i) => reasonForDecoding(picks[i].select.value, which, probabilities, letters)).filter(Boolean);
-  const inputs = element("div", {}, table, element("div", { class: "crnn-controls" }, ...picks.map(({ node }) => node)));
+  const texts = decodeSmall(probabilities, letters).all.map(({ text }) => [text, text || "(the empty text)"]);
+  const picks = [0, 1].map(() => choice([["?", "choose"], ...texts], "?", () => {}));
+  const rows = probabilities.map((row, t) => [`${t}`, ...row.map((p) => p.toFixed(1))]);
+  const reason = (which, i) => reasonForDecoding(picks[i].value, which, probabilities, letters);
+  const check = () => ["greedy", "best"].map(reason).filter(Boolean);
+  const inputs = markup`${table(["step", DASH, ...letters], rows)}<div class="crnn-controls">
+    <label>Greedy decoding reads${picks[0]}</label><label>The most probable text is${picks[1]}</label></div>`;
   return { text: "Two steps, and the probability of each class; - is the blank. Which text comes out?", inputs, check };
 }
 
-const PREFIXES = [ // a prefix to arrive at; ways: the prefix before, how its paths end, and the class that comes
-  ["a", [["", "blank", "a"], ["a", "blank", "-"], ["a", "letter", "a"], ["a", "blank", "a"], ["a", "letter", "-"], ["b", "letter", "a"]]],
-  ["ab", [["a", "letter", "b"], ["ab", "letter", "b"], ["ab", "blank", "b"], ["a", "blank", "b"], ["b", "letter", "a"], ["ab", "letter", "-"]]],
-  ["aa", [["a", "letter", "a"], ["a", "blank", "a"], ["aa", "letter", "a"], ["aa", "blank", "-"], ["aa", "blank", "a"], ["", "blank", "a"]]],
-];
+// A prefix to arrive at, and ways: the prefix before, how its paths end, and the class that comes.
+const PREFIXES = [
+  ["a", ",blank,a a,blank,- a,letter,a a,blank,a a,letter,- b,letter,a"],
+  ["ab", "a,letter,b ab,letter,b ab,blank,b a,blank,b b,letter,a ab,letter,-"],
+  ["aa", "a,letter,a a,blank,a aa,letter,a aa,blank,- aa,blank,a ,blank,a"],
+].map(([goal, ways]) => [goal, ways.split(" ").map((way) => way.split(","))]);
 
 function askPrefixes([goal, ways]) {
+  const code = (text) => element("code", {}, text);
   const words = ([prefix, ending, comes]) => [
-    prefix ? element("code", {}, prefix) : "the empty prefix", prefix ? ` (ending in ${ending === "blank" ? "a blank" : `the letter ${prefix[prefix.length - 1]}`}), then ` : ", then ",
-    comes === DASH ? "a blank" : element("code", {}, comes),
+    prefix ? code(prefix) : "the empty prefix",
+    prefix && ` (ending in ${ending === "blank" ? "a blank" : `the letter ${prefix[prefix.length - 1]}`})`,
+    ", then ",
+    comes === DASH ? "a blank" : code(comes),
   ];
-  const { inputs, node } = createChoices("checkbox", "ways", ways.map((way, i) => [String(i), ...words(way)]));
-  const check = () => judgeBoxes(inputs, (i) => grownPrefix(ways[i]) === goal, (i) => `${spelt(ways[i][0])}, then ${ways[i][2] === DASH ? "a blank" : ways[i][2]}: ${reasonForPrefix(ways[i])}`, "follow each of the others: does its text change?");
-  return { text: `One step of prefix beam search. Tick every way that leads to the prefix ${goal}: their probabilities are added up in one entry.`, inputs: node, check };
+  const { inputs, nodes } = createChoices("checkbox", "ways", ways.map((way, i) => [String(i), ...words(way)]));
+  const reason = (i) =>
+    `${spelt(ways[i][0])}, then ${ways[i][2] === DASH ? "a blank" : ways[i][2]}: ${reasonForPrefix(ways[i])}`;
+  const hint = "follow each of the others: does its text change?";
+  const check = () => judgeBoxes(inputs, (i) => grownPrefix(ways[i]) === goal, reason, hint);
+  const told = "their probabilities are added up in one entry";
+  const text = `One step of prefix beam search. Tick every way that leads to the prefix ${goal}: ${told}.`;
+  return { text, inputs: nodes, check };
 }
 
 /** Recorded runs that can be told apart by their loss: their cause, and how they look, for who picked them wrongly. */
 const CAUSES = {
-  ours: ["nothing, this run is healthy", "The healthy run starts at the upper floor, leaves it, and ends close to zero"],
-  sgd: ["plain SGD, at a learning rate meant for AdamW", "The SGD run starts at the upper floor and never gets below the lower one"],
-  short: ["too few time steps (T = 10)", "The run with T = 10 leaves both floors, but ends higher than the healthy one, above 0.4"],
-  "no-prior": ["the output was not started at the prior", "Without the prior, a run starts far above the floors, and first falls to the upper one"],
+  ours: [
+    "nothing, this run is healthy",
+    "The healthy run starts at the upper floor, leaves it, and ends close to zero",
+  ],
+  sgd: [
+    "plain SGD, at a learning rate meant for AdamW",
+    "The SGD run starts at the upper floor and never gets below the lower one",
+  ],
+  short: [
+    "too few time steps (T = 10)",
+    "The run with T = 10 leaves both floors, but ends higher than the healthy one, above 0.4",
+  ],
+  "no-prior": [
+    "the output was not started at the prior",
+    "Without the prior, a run starts far above the floors, and first falls to the upper one",
+  ],
 };
 const ASKED = ["sgd", "no-prior", "ours", "short"]; // not in the order of the answers
 
 function askPlateau(recording, asked) {
   const run = recording.runs.find(({ variant }) => variant === asked);
-  const chart = createCurves();
-  chart.show([{ ...run, what: "A recorded run" }], "loss", null);
-  const { inputs, node } = createChoices("radio", "cause", Object.entries(CAUSES).map(([variant, [cause]]) => [variant, cause]));
-  const ends = `This one starts at ${run.frames[0].loss.toFixed(2)} and ends at ${run.frames[run.frames.length - 1].loss.toFixed(2)}; its floors are ${run.floors.map((f) => f.toFixed(2)).join(" and ")}.`;
+  const chart = createChart();
+  chart.show(curvesOf([{ ...run, what: "A recorded run" }], "loss", null));
+  const causes = Object.entries(CAUSES).map(([variant, [cause]]) => /** @type {[string, string]} */ ([variant, cause]));
+  const { inputs, nodes } = createChoices("radio", "cause", causes);
+  const [first, last] = [run.frames[0], run.frames[run.frames.length - 1]].map(({ loss }) => loss.toFixed(2));
+  const floors = run.floors.map((f) => f.toFixed(2)).join(" and ");
+  const ends = `This one starts at ${first} and ends at ${last}; its floors are ${floors}.`;
   const check = () => {
     const picked = inputs.find((input) => input.checked)?.value;
     return picked === asked ? [] : [picked ? `${CAUSES[picked][1]}. ${ends}` : "Choose one."];
   };
-  return { text: "A recorded run: its validation loss, and the two floors of the plateau. What is the matter with it?", inputs: element("div", {}, chart.node, node), check };
+  const text = "A recorded run: its validation loss, and the two floors of the plateau. What is the matter with it?";
+  return { text, inputs: [chart.node, ...nodes], check };
 }
 
 const QUIZZES = {
-  alignments: [ALIGNMENTS, askAlignments], count: [COUNTS, askCount], column: [COLUMNS, askColumn],
-  decoding: [DECODINGS, askDecoding], prefixes: [PREFIXES, askPrefixes],
+  alignments: [ALIGNMENTS, askAlignments],
+  count: [COUNTS, askCount],
+  column: [COLUMNS, askColumn],
+  decoding: [DECODINGS, askDecoding],
+  prefixes: [PREFIXES, askPrefixes],
 };
 
-/** Put the exercise that the model's field `name` names into `root`. */
-export async function mountQuiz({ root, model, backend }) {
-  const name = model.get("name");
+/** Put the exercise that the model's field `name` names into `root`. @param {import("../page/main.js").Place} place */
+export async function mount(place) {
+  const name = place.model.get("name");
   if (name === "plateau") {
-    const recording = await backend.data("replay");
-    return frameQuiz(root, name, ASKED.map((asked) => () => askPlateau(recording, asked)));
+    const recording = await place.backend.data("replay");
+    return frameQuiz(place, name, ASKED.map((asked) => () => askPlateau(recording, asked)));
   }
   if (!Object.hasOwn(QUIZZES, name)) throw new Error(`there is no exercise "${name}"`);
   const [all, ask] = QUIZZES[name];
-  return frameQuiz(root, name, all.map((one) => () => ask(one)));
+  frameQuiz(place, name, all.map((one) => () => ask(one)));
 }

@@ -24,7 +24,7 @@ def moments(total: int) -> list[int]:
 
 
 class Film:
-    """A run's film: what the network reads before some of its steps, dense at the start.
+    """A run's film: what the network reads before some of its steps, dense at the start; for `on_step`.
 
     `samples`: names and standardised images (1, H, W) that are filmed; `facts`: what else the recording says of it.
     A frame holds the CTC loss, the share of blanks and the exact readings on the validation part (the training part
@@ -36,15 +36,18 @@ class Film:
         self.samples, self.facts = samples, facts
         self.frames: list[dict[str, Any]] = []
         self.posteriors: list[np.ndarray] = []  # (n, T, K) uint8 for each frame
-        self.step = self.watched = 0
+        self.watched = 0
 
     def look(self, run: Run) -> bool:
-        """Called before each step and after the last; whether it took a frame."""
-        steps = -(-len(run.train) // run.recipe.batch_size) * run.recipe.epochs
-        wanted = self.step in moments(steps)
+        """To be called before each step and after the last; whether it took a frame.
+
+        Frames that lie ahead go: a run that was stopped within an epoch goes on from that epoch's start.
+        """
+        kept = sum(frame["step"] < run.steps for frame in self.frames)
+        del self.frames[kept:], self.posteriors[kept:]
+        wanted = run.steps in moments(run.steps_per_epoch * run.recipe.epochs)
         if wanted:
             self._take(run)
-        self.step += 1
         return wanted
 
     def _take(self, run: Run) -> None:
@@ -55,7 +58,7 @@ class Film:
         self.watched = len(part)
         self.frames.append(
             {
-                "step": self.step,
+                "step": run.steps,
                 "loss": round(found["ctc_loss"], 4),
                 "blank": round((readings.log_probs.argmax(-1) == BLANK).float().mean().item(), 4),
                 "exact": found["exact"],
@@ -64,12 +67,6 @@ class Film:
             }
         )
         self.posteriors.append(np.round(samples.log_probs.exp().numpy() * 255).astype(np.uint8))
-
-    def rewind(self, step: int) -> None:
-        """Back to before `step`: a run that was stopped within an epoch goes on from that epoch's start."""
-        self.step = step
-        kept = sum(frame["step"] < step for frame in self.frames)
-        del self.frames[kept:], self.posteriors[kept:]
 
     def recorded(self) -> dict[str, Any]:
         """The run as crnn_lib/assets/replay.json holds it. Needs a frame at least."""

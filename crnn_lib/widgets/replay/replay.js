@@ -1,140 +1,75 @@
 // The training replay: scrub through a recorded run, beside a variant of it, from the all-blank plateau to sharp peaks;
 // in a notebook the same view follows a run in progress.
-import { fromBase64 } from "../page/engine.js";
+import { createChart, DASHES } from "../page/chart.js";
 import { bestPath, collapse } from "../page/decode.js";
-import { element, greyCanvas, keepWhileScrolling, onPoint, setText } from "../page/dom.js";
-import { svgElement } from "../lab/lab_view.js";
-import { heat } from "../page/lanes.js";
-import { loadSample } from "../pad/pad.js";
+import { button, choice, createMessage, fill, slider } from "../page/controls.js";
+import { element, greyCanvas, markup, part, setText, svgElement } from "../page/dom.js";
+import { fromBase64 } from "../page/engine.js";
+import { classHeat } from "../page/lanes.js";
+import { CURVES, curvesOf, decimals, frameAt, share } from "../page/runs.js";
+import { loadSample } from "../page/sources.js";
 
+export const kind = "replay";
+export const name = "Training replay";
 const FILM = { pace: 400, calm: 1200, quiet: 600 }; // milliseconds: a frame, one for who wants no motion, before speaking
-const PLOT = { height: 250, left: 48, right: 10, top: 12, bottom: 40 }; // of the chart, in CSS pixels
-const DASHES = ["none", "7 4"]; // the first run, the second: told apart without colour
+const LEGEND =
+  "In each map a row is a class, the blank - at the bottom; a column is a time step; dark is 0, yellow is 1. " +
+  "Floor (a) is the best loss that ignores the image and is the same at every time step, floor (b) the best that " +
+  "ignores the image alone.";
 const ROW = 0.84; // rem: a class's row in a heat map
-const decimals = (v) => v.toFixed(2);
-const share = (v) => `${(100 * v).toFixed(1)} %`;
-const CURVES = { // top: of the chart; what lies above it is shown as such
-  loss: { name: "CTC loss", top: 5, ticks: [0, 1, 2, 3, 4, 5], value: (f) => f.loss, say: decimals },
-  blank: { name: "share of blanks", top: 1, ticks: [0, 0.25, 0.5, 0.75, 1], value: (f) => f.blank, say: share },
-  exact: { name: "share read exactly", top: 1, ticks: [0, 0.25, 0.5, 0.75, 1], value: (f, run) => f.exact / run.validation_images, say: share },
-  gradient: { name: "gradient norm, as clipped", top: 6, ticks: [0, 1, 2, 3, 4, 5, 6], value: (f) => f.gradient, say: decimals },
-};
 
-/** The last frame of a run at `step` or before it. */
-export function frameAt(run, step) {
-  const after = run.frames.findIndex((f) => f.step > step);
-  return after < 0 ? run.frames.length - 1 : Math.max(after - 1, 0);
+/** @typedef {import("../page/runs.js").Curves & {samples: string[], shape: number[], posteriors: string, pictures?: any}} Run */
+
+const number = (v) => typeof v === "number" && Number.isFinite(v);
+const listOf = (list, sound) => Array.isArray(list) && list.every(sound);
+const isText = (v) => typeof v === "string";
+
+/** Whether a frame can be shown. @param {any} f @param {number} samples */
+function isFrame(f, samples) {
+  const figures = [f?.step, f?.loss, f?.blank, f?.exact, f?.gradient ?? 0];
+  return figures.every(number) && f.gradient !== undefined && listOf(f.texts, isText) && f.texts.length === samples;
 }
 
-/** A run's curve in words: some values from first to last. */
-function curveInWords(run, { value, say }) {
-  const known = run.frames.filter((f) => value(f, run) !== null);
-  const every = Math.max(Math.ceil(known.length / 8), 1);
-  const some = known.filter((f, i) => i % every === 0 || i === known.length - 1);
-  return `${run.what}: ${some.map((f) => `${say(value(f, run))} at step ${f.step}`).join(", ") || "nothing yet"}`;
-}
-
-/** Round step numbers for the axis, as many as have room. @param {(step: number) => number} across */
-function stepTicks(last, across) {
-  const ticks = [0];
-  for (const step of [5, 10, 20, 50, 100, 200, 400, 800, 1500, 3000, 6000, 12000, 24000, 50000])
-    if (step <= last && across(step) - across(ticks[ticks.length - 1]) > 40) ticks.push(step);
-  return ticks;
-}
-
-/**
- * A chart that redraws itself as wide as it stands: the curves of runs, under the loss the plateau's two floors, and a
- * line at the present step (null: none). A root scale across gives the dense beginning room.
- * @param {(step: number) => void} [onstep] the step pointed at
- */
-export function createCurves(onstep) {
-  const chart = svgElement("svg", { role: "img", class: onstep ? "learn-chart learn-scrub" : "learn-chart" });
-  let [width, shown] = [640, null];
-  const last = () => Math.max(1, ...shown.runs.flatMap((run) => run.frames.map((f) => f.step)));
-  const room = () => width - PLOT.left - PLOT.right;
-  const across = (step) => PLOT.left + room() * Math.sqrt(step / last());
-  const text = (x, y, anchor, words, more = "") => svgElement("text", { x, y, "text-anchor": anchor, class: `learn-tick ${more}` }, words);
-  const level = (y, kind) => svgElement("line", { x1: PLOT.left, x2: width - PLOT.right, y1: y, y2: y, class: kind });
-
-  function draw() {
-    const { runs, kind, step } = shown;
-    const { name, top, ticks, value, say } = CURVES[kind];
-    const bottom = PLOT.height - PLOT.bottom;
-    const up = (v) => bottom - (bottom - PLOT.top) * (v / top);
-    const parts = ticks.flatMap((v) => [level(up(v), v ? "learn-grid" : "learn-axis"), text(PLOT.left - 6, up(v) + 4, "end", top === 1 ? `${100 * v} %` : `${v}`)]);
-    for (const s of stepTicks(last(), across)) parts.push(text(across(s), bottom + 16, "middle", `${s}`));
-    parts.push(text(width - PLOT.right, PLOT.height - 6, "end", "training step"), text(2, PLOT.height - 6, "start", `up: ${name}`));
-    const floors = kind === "loss" ? runs[0].floors ?? [] : [];
-    const inside = svgElement("svg", { "aria-hidden": "true", x: 0, y: PLOT.top, width, height: bottom - PLOT.top + 2, viewBox: `0 ${PLOT.top} ${width} ${bottom - PLOT.top + 2}` }); // cuts off what lies above
-    parts.push(...floors.map((floor) => level(up(floor), "learn-floor")), inside);
-    floors.forEach((floor, i) => parts.push(text(width - PLOT.right, up(floor) + (i ? 15 : -5), "end", `floor (${"ab"[i]}): ${decimals(floor)}`, "learn-halo")));
-    if (step !== null) parts.push(svgElement("line", { x1: across(step), x2: across(step), y1: PLOT.top, y2: bottom, class: "learn-now" }));
-    runs.forEach((run, i) => {
-      const known = run.frames.filter((f) => value(f, run) !== null);
-      const points = known.map((f) => `${across(f.step).toFixed(1)},${up(value(f, run)).toFixed(1)}`).join(" ");
-      inside.append(svgElement("polyline", { points, class: `learn-curve learn-run${i}`, "stroke-dasharray": DASHES[i] }));
-      const over = known.find((f) => value(f, run) > top);
-      const now = step === null || !run.frames.length ? null : run.frames[frameAt(run, step)];
-      const v = now && value(now, run);
-      if (over) {
-        const above = v > top ? now : over;
-        const x = across(above.step);
-        parts.push(svgElement("path", { d: `M${x - 6} ${PLOT.top + 10}L${x} ${PLOT.top}L${x + 6} ${PLOT.top + 10}Z`, class: `learn-dot learn-run${i}` }));
-        parts.push(text(x + 10, PLOT.top + 10, "start", `above: ${say(value(above, run))}`, "learn-halo"));
-      }
-      if (now && v !== null && v <= top) parts.push(svgElement("circle", { cx: across(now.step), cy: up(v), r: 5, class: `learn-dot learn-run${i}` }));
-    });
-    chart.setAttribute("viewBox", `0 0 ${width} ${PLOT.height}`);
-    chart.setAttribute("aria-label", `Curves: ${name} by training step. ${runs.map((run) => curveInWords(run, CURVES[kind])).join(". ")}${floors.length ? `. Floors: (a) ${decimals(floors[0])}, (b) ${decimals(floors[1])}` : ""}`);
-    chart.replaceChildren(...parts);
-  }
-
-  const point = (event) => onstep(last() * Math.min(Math.max((event.clientX - chart.getBoundingClientRect().left - PLOT.left) / room(), 0), 1) ** 2);
-  if (onstep) onPoint(chart, point);
-  const watch = new ResizeObserver(([{ contentRect }]) => {
-    if (!contentRect.width || Math.abs(contentRect.width - width) < 1) return;
-    width = contentRect.width;
-    if (shown) draw();
-  });
-  watch.observe(chart);
-  return { node: chart, show: (runs, kind, step) => { shown = { runs, kind, step }; draw(); } };
+/** Whether a run can be shown, of `classes` with the blank. @param {any} r @param {number} classes */
+function isRun(r, classes) {
+  return [r?.what, r?.posteriors].every(isText) && number(r.validation_images) && listOf(r.samples, isText) &&
+    listOf(r.floors ?? [], number) && listOf(r.frames, (f) => isFrame(f, r.samples.length)) && r.frames.length > 0 &&
+    listOf(r.shape, (n) => number(n) && n >= 0) && r.shape.length === 4 && r.shape[0] === r.frames.length &&
+    r.shape[1] === r.samples.length && r.shape[3] === classes &&
+    r.posteriors.length === 4 * Math.ceil(r.shape.reduce((a, b) => a * b, 1) / 3);
 }
 
 /** Whether a recording can be shown: it may come from a damaged file. @param {any} recording */
 export function isRecording(recording) {
-  const number = (v) => typeof v === "number" && Number.isFinite(v);
-  const words = (list) => Array.isArray(list) && list.every((v) => typeof v === "string");
-  const frame = (f, samples) =>
-    [f?.step, f?.loss, f?.blank, f?.exact].every(number) && (f.gradient === null || number(f.gradient)) && words(f.texts) && f.texts.length === samples.length;
-  const run = (r) =>
-    typeof r?.what === "string" && typeof r.posteriors === "string" && number(r.validation_images) && words(r.samples) &&
-    Array.isArray(r.floors ?? []) && (r.floors ?? []).every(number) && Array.isArray(r.frames) && r.frames.length > 0 &&
-    r.frames.every((f) => frame(f, r.samples)) && Array.isArray(r.shape) && r.shape.length === 4 && r.shape.every((n) => number(n) && n >= 0) &&
-    r.shape[0] === r.frames.length && r.shape[1] === r.samples.length && r.shape[3] === [...recording.symbols].length + 1 &&
-    r.posteriors.length === 4 * Math.ceil(r.shape.reduce((a, b) => a * b, 1) / 3);
-  return typeof recording?.symbols === "string" && Array.isArray(recording.runs) && recording.runs.every(run);
+  if (!isText(recording?.symbols)) return false;
+  return listOf(recording.runs, (run) => isRun(run, [...recording.symbols].length + 1));
 }
 
-/** The picture that a sample of a run is, where it is known: (H, W) grey levels. */
-async function pictureOf(run, name) {
-  if (run.pictures?.[name]) return { ...run.pictures[name], data: fromBase64(run.pictures[name].pixels) };
-  return loadSample(name).catch(() => null);
+/** The picture that a sample of a run is, where it is known: (H, W) grey levels. @param {Run} run */
+function pictureOf(run, sample) {
+  const own = run.pictures?.[sample];
+  return own ? { ...own, data: fromBase64(own.pixels) } : loadSample(sample).catch(() => null);
 }
 
 /** One run's panel: its name, a sample's picture over its heat map (class by time step), and the text read at that moment. */
 function createPanel(number) {
-  const swatch = svgElement("svg", { viewBox: "0 0 34 8", class: "learn-swatch", "aria-hidden": "true" }, svgElement("line", { x1: 0, x2: 34, y1: 4, y2: 4, class: `learn-curve learn-run${number}`, "stroke-dasharray": DASHES[number] }));
-  const part = (name, tag = "span") => element(tag, { "data-crnn": name });
-  const [name, sample, text, ...numbers] = [part("run", "strong"), part("sample", "code"), part("text", "strong"), ...["step", "loss", "blank", "exact", "gradient"].map((n) => part(n))];
-  const [picture, map] = [element("div", { class: "learn-picture" }), element("div", { class: "learn-map" })];
-  const rows = element("div", { class: "learn-rows", "aria-hidden": "true" });
-  const [step, loss, blank, exact, gradient] = numbers;
-  const steps = element("span", {});
-  const node = element("div", { class: "learn-run", role: "group" },
-    element("p", { class: "learn-title" }, swatch, name), element("p", { class: "crnn-note" }, "sample ", sample, ", step ", step),
-    element("div", { class: "learn-film" }, element("span"), picture, rows, map, element("span"), steps),
-    element("p", {}, "it reads: ", text),
-    element("p", { class: "crnn-note" }, "loss ", loss, ", blanks ", blank, ", read exactly ", exact, ", gradient norm ", gradient));
+  const attributes = { class: `learn-curve learn-run${number}`, "stroke-dasharray": DASHES[number] };
+  const line = svgElement("line", { x1: 0, x2: 34, y1: 4, y2: 4, ...attributes });
+  const swatch = svgElement("svg", { viewBox: "0 0 34 8", class: "learn-swatch", "aria-hidden": "true" }, line);
+  const [run_, text] = [part("run", "strong"), part("text", "strong")];
+  const [step, loss, blank, exact, gradient] = ["step", "loss", "blank", "exact", "gradient"].map((hook) => part(hook));
+  const [sample, picture, map] = [
+    part("sample", "code"),
+    element("div", { class: "learn-picture" }),
+    element("div", { class: "learn-map" }),
+  ];
+  const rows = element("div", { class: "crnn-gutter", "aria-hidden": "true" });
+  const steps = element("span");
+  const [node] = markup`<div class="learn-run" role="group">
+    <p class="learn-title">${swatch}${run_}</p><p class="crnn-note">sample ${sample}, step ${step}</p>
+    <div class="learn-film"><span></span>${picture}${rows}${map}<span></span>${steps}</div>
+    <p>it reads: ${text}</p>
+    <p class="crnn-note">loss ${loss}, blanks ${blank}, read exactly ${exact}, gradient norm ${gradient}</p></div>`;
   let drawn = "";
 
   async function showPicture(run, seen) {
@@ -144,77 +79,84 @@ function createPanel(number) {
     if (drawn === seen) picture.replaceChildren(...(found ? [greyCanvas(found.data, found.height, found.width)] : []));
   }
 
-  /** @param {Uint8Array} bytes the film, (frames, samples, T, K) in 0 .. 255; symbols: without the blank */
-  function show(run, bytes, wanted, step_, symbols) {
-    const [, samples, T, K] = run.shape;
-    const [at, index] = [frameAt(run, step_), Math.max(run.samples.indexOf(wanted), 0)];
-    const from = (at * samples + index) * T * K;
-    const values = bytes.subarray(from, from + T * K);
-    const [now, seen] = [run.frames[at], run.samples[index]];
-    const canvas = heat(K, T, "viridis", (y, t) => values[t * K + ((y + 1) % K)] / 255); // the blank at the bottom
+  /** The film's column for one sample, (T, K) in 0 .. 255, as a map. @param {Uint8Array} values */
+  function showMap(values, T, K, words) {
+    const canvas = classHeat(K, T, (t, c) => values[t * K + c] / 255);
     const path = bestPath(values, K);
+    const [blanks, letters] = [path.filter((c) => c === 0).length, collapse(path).length];
+    const said = `${blanks} of ${T} time steps say blank, ${letters} letters stand out`;
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `Class probabilities of ${seen} under ${run.what}: ${path.filter((c) => c === 0).length} of ${T} time steps say blank, ${collapse(path).length} letters stand out`);
+    canvas.setAttribute("aria-label", `Class probabilities of ${words}: ${said}`);
     canvas.style.height = `${K * ROW}rem`;
     map.replaceChildren(canvas);
+  }
+
+  /** @param {Run} run @param {Uint8Array} bytes the film, (frames, samples, T, K) @param {string} symbols without the blank */
+  function show(run, bytes, wanted, moment, symbols) {
+    const [, samples, T, K] = run.shape;
+    const [at, index] = [frameAt(run, moment), Math.max(run.samples.indexOf(wanted), 0)];
+    const [now, seen] = [run.frames[at], run.samples[index]];
+    const from = (at * samples + index) * T * K;
+    showMap(bytes.subarray(from, from + T * K), T, K, `${seen} under ${run.what}`);
     if (rows.childElementCount !== K) rows.replaceChildren(...[...symbols, "-"].map((s) => element("span", {}, s)));
     showPicture(run, seen);
-    const words = [
-      [name, run.what], [sample, seen], [text, now.texts[index] || "(nothing)"], [step, String(now.step)], [loss, decimals(now.loss)],
-      [blank, share(now.blank)], [exact, `${now.exact} of ${run.validation_images}`], [gradient, now.gradient === null ? "none yet" : decimals(now.gradient)],
-      [steps, `${T} time steps, left to right${seen === wanted ? "" : `; only ${seen} was filmed here`}`],
-    ];
-    words.forEach(([node_, said]) => setText(node_, said));
+    setText(run_, run.what);
+    setText(sample, seen);
+    setText(text, now.texts[index] || "(nothing)");
+    setText(step, String(now.step));
+    setText(loss, decimals(now.loss));
+    setText(blank, share(now.blank));
+    setText(exact, `${now.exact} of ${run.validation_images}`);
+    setText(gradient, now.gradient === null ? "none yet" : decimals(now.gradient));
+    setText(steps, `${T} time steps, left to right${seen === wanted ? "" : `; only ${seen} was filmed here`}`);
     node.setAttribute("aria-label", run.what);
     return `${run.what}, step ${now.step}: reads ${now.texts[index] || "nothing"}, loss ${decimals(now.loss)}`;
   }
   return { node, show };
 }
 
-/** A choice with its name. @param {[value: any, text: string][]} options */
-function createChoice(name, options, value, onchange) {
-  const select = element("select", { onchange: () => onchange(select.value) });
-  const fill = (entries, chosen) => select.replaceChildren(...entries.map(([v, text]) => element("option", { value: v, selected: String(v) === String(chosen) }, text)));
-  fill(options, value);
-  return { node: element("label", {}, name, select), fill };
-}
-
 /**
  * Put a replay into `root`. The model's fields: `recording`, like crnn_lib/assets/replay.json (empty: that one); where
  * `trainable`, a run that `running` starts and stops, and `finished` and `status` tell about.
- * @param {{root: HTMLElement, model: any, backend: any}} surroundings
+ * @param {import("../page/main.js").Place} place
  */
-export async function mountReplay({ root, model, backend }) {
+export async function mount({ root, model, backend, signal }) {
   const trainable = Boolean(model.get("trainable"));
   let recording = model.get("recording");
   if (!recording?.runs && !trainable) recording = await backend.data("replay");
   if (recording?.runs && !isRecording(recording)) throw new Error("the recording is damaged");
+  /** @type {Run[]} */
   let runs = recording?.runs ?? [];
   const films = new WeakMap();
   const filmOf = (run) => films.get(run) ?? films.set(run, fromBase64(run.posteriors)).get(run);
-  let [frame, wanted, other, kind, timer, later] = [0, runs[0]?.samples[0], runs[1]?.variant ?? "", "loss", null, null];
+  let [frame, wanted, other, curve] = [0, runs[0]?.samples[0], runs[1]?.variant ?? "", "loss"];
+  /** @type {any} */
+  let [timer, later] = [null, null];
 
   const panels = [createPanel(0), createPanel(1)];
-  const curves = createCurves((step) => { pause(); go(nearest(step)); });
+  const chart = createChart((step) => go(nearest(step)));
   const said = element("p", { class: "learn-unseen", "aria-live": "polite" });
-  const [at, time] = [element("output"), element("input", { type: "range", min: 0, step: 1, value: 0, "aria-label": "Training step", oninput: () => { pause(); go(Number(time.value)); } })];
-  keepWhileScrolling(time);
-  const play = element("button", { type: "button", onclick: () => (timer ? pause() : start()) }, "Play");
-  const move = (by, name) => element("button", { type: "button", onclick: () => { pause(); go(frame + by); } }, name);
+  const time = slider({ name: "Training step", min: 0, max: 0, step: 1, value: 0 }, (value) => go(value));
+  const play = button("Play", () => (timer ? pause() : start()));
   const others = () => [["", "nothing"], ...runs.slice(1).map((run) => [run.variant, run.what])];
   const samples = () => (runs[0]?.samples ?? []).map((s) => [s, s]);
-  const beside = createChoice("Beside it", others(), other, (v) => { other = v; show(); });
-  const pictures = createChoice("Sample", samples(), wanted, (v) => { wanted = v; show(); });
-  const lines = createChoice("Curve", Object.entries(CURVES).map(([k, { name }]) => [k, name]), kind, (v) => { kind = v; show(); });
+  const beside = choice(others(), other, (value) => show(() => (other = value)));
+  const pictures = choice(samples(), wanted, (value) => show(() => (wanted = value)));
+  const kinds = Object.entries(CURVES).map(([k, { name }]) => [k, name]);
+  const lines = choice(kinds, curve, (value) => show(() => (curve = value)));
 
-  const last = () => (runs[0]?.frames.length ?? 0) - 1;
+  const last = () => Math.max((runs[0]?.frames.length ?? 0) - 1, 0);
   function nearest(step) {
     const away = runs[0].frames.map((f) => Math.abs(Math.sqrt(f.step) - Math.sqrt(step)));
     return away.indexOf(Math.min(...away));
   }
+  function move(to) {
+    show(() => (frame = Math.min(Math.max(to, 0), last())));
+  }
+  /** Stop the film, and go to a frame. */
   function go(to) {
-    frame = Math.min(Math.max(to, 0), Math.max(last(), 0));
-    show();
+    pause();
+    move(to);
   }
   function pause() {
     if (!timer) return;
@@ -226,65 +168,68 @@ export async function mountReplay({ root, model, backend }) {
   function start() {
     if (frame >= last()) frame = 0;
     const pace = matchMedia("(prefers-reduced-motion: reduce)").matches ? FILM.calm : FILM.pace;
-    timer = setInterval(() => (frame >= last() ? pause() : go(frame + 1)), pace);
+    timer = setInterval(() => (frame >= last() ? pause() : move(frame + 1)), pace);
     setText(play, "Pause");
     show();
   }
 
-  function show() {
+  /** Show the present frame, after a change. @param {() => void} [change] */
+  function show(change) {
+    change?.();
     const step = runs[0]?.frames[frame]?.step ?? 0;
-    const shown = runs.length ? [runs[0], runs.find((run, i) => i && run.variant === other)].filter(Boolean) : [];
-    panels.forEach((panel, i) => { panel.node.hidden = !shown[i]; });
+    const beside = runs.find((run, i) => i && run.variant === other);
+    const shown = runs.slice(0, 1).concat(beside ?? []);
+    panels.forEach((panel, i) => (panel.node.hidden = !shown[i]));
     const words = shown.map((run, i) => panels[i].show(run, filmOf(run), wanted, step, recording.symbols));
-    time.max = String(Math.max(last(), 0));
-    time.value = String(frame);
-    time.setAttribute("aria-valuetext", `step ${step}`);
-    setText(at, `step ${step}`);
-    if (shown.length) curves.show(shown, kind, step);
+    time.input.max = String(last());
+    time.show(frame, `step ${step}`);
+    if (shown.length) chart.show(curvesOf(shown, curve, step));
     clearTimeout(later);
     if (!timer && !model.get("running")) later = setTimeout(() => setText(said, words.join(". ")), FILM.quiet);
   }
 
-  const train = trainable && element("button", { type: "button", onclick: () => { model.set("running", !model.get("running")); model.save_changes(); } });
-  const status = element("p", { class: "crnn-message", role: "status" });
-  const film = element("div", {},
-    element("div", { class: "crnn-controls" }, play, move(-1, "Back"), move(1, "Forward"),
-      element("div", { class: "crnn-slider" }, element("span", {}, "Training step"), at, time)),
-    element("div", { class: "learn-runs" }, ...panels.map((p) => p.node)),
-    element("div", { class: "crnn-controls learn-choice" }, beside.node, pictures.node, lines.node), curves.node);
-  root.append(
-    ...(train ? [element("div", { class: "crnn-controls" }, train), status] : []), film,
-    element("p", { class: "crnn-note" }, "In each map a row is a class, the blank - at the bottom; a column is a time step; dark is 0, yellow is 1. Floor (a) is the best loss that ignores the image and is the same at every time step, floor (b) the best that ignores the image alone."),
-    said,
-  );
+  const train = button("", () => {
+    model.save({ running: !model.get("running") });
+    tell();
+  });
+  const message = createMessage();
+  const named = (label, node) => element("label", {}, label, node);
+  const compared = named("Beside it", beside);
+  const [film] = markup`<div>
+    <div class="crnn-controls">${play}${button("Back", () => go(frame - 1))}
+      ${button("Forward", () => go(frame + 1))}${time.node}</div>
+    <div class="learn-runs">${panels.map(({ node }) => node)}</div>
+    <div class="crnn-controls learn-choice">${compared}${named("Sample", pictures)}${named("Curve", lines)}</div>
+    ${chart.node}</div>`;
+  root.append(...markup`${trainable && markup`<div class="crnn-controls">${train}</div>${message.node}`}${film}
+    <p class="crnn-note">${LEGEND}</p>${said}`);
 
   /** A run in progress: the recording grows, and the film stays at its end if it stood there. */
-  const grown = () => {
+  function grown() {
     const stood = frame >= last();
     const before = runs[0];
-    if (!isRecording(model.get("recording"))) return setText(status, "The recording is damaged.");
+    if (!isRecording(model.get("recording"))) return message.say("The recording is damaged.");
     recording = model.get("recording");
-    runs = recording?.runs ?? [];
+    runs = recording.runs;
     if (!runs[0]?.samples.includes(wanted)) wanted = runs[0]?.samples[0];
-    if (before?.variant !== runs[0]?.variant || !before) pictures.fill(samples(), wanted);
+    if (before?.variant !== runs[0]?.variant || !before) fill(pictures, samples(), wanted);
     if (!runs.some((run) => run.variant === other)) other = "";
-    beside.fill(others(), other);
+    fill(beside, others(), other);
     tell();
-    go(stood && !timer ? last() : frame);
-  };
+    move(stood && !timer ? last() : frame);
+  }
   function tell() {
     film.hidden = !runs.length;
-    beside.node.hidden = runs.length < 2;
-    if (train) setText(train, model.get("running") ? "Stop training" : model.get("finished") ? "Start afresh" : "Start training");
-    setText(status, model.get("status") ?? "");
+    compared.hidden = runs.length < 2;
+    setText(train, model.get("running") ? "Stop training" : model.get("finished") ? "Start afresh" : "Start training");
+    message.say(model.get("status") ?? "");
   }
-  const listeners = { "change:recording": grown, "change:running": tell, "change:finished": tell, "change:status": tell };
-  Object.entries(listeners).forEach(([event, listener]) => model.on(event, listener));
-  tell();
-  show();
-  return () => {
+  model.on(["recording"], grown);
+  model.on(["running", "finished", "status"], tell);
+  signal.addEventListener("abort", () => {
     clearInterval(timer);
     clearTimeout(later);
-    Object.entries(listeners).forEach(([event, listener]) => model.off(event, listener));
-  };
+  });
+  tell();
+  show();
 }

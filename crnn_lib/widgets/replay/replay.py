@@ -5,18 +5,16 @@ import json
 import math
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
-import torch
 import traitlets
 
 from crnn_lib import assets, images
 from crnn_lib.data import LabelledImages
 from crnn_lib.errors import UserError
-from crnn_lib.model import CRNN, Config
-from crnn_lib.training import Fit, Recipe, Run
+from crnn_lib.model import Config
+from crnn_lib.training import Recipe, Run, begin
 from crnn_lib.widgets import fields, host
 from crnn_lib.widgets.background import Background
 from crnn_lib.widgets.replay.film import Film, named, picture_of
@@ -89,7 +87,7 @@ class Live(Background, Replay):
         floors: Sequence[float],
     ) -> None:
         self._prepare(*what)
-        run = Run(CRNN(what[0]), *what[1:])  # what cannot be trained is refused here
+        run = begin(*what)  # what cannot be trained is refused here
         part = run.validation or run.train
         filmed = named(part.subset(range(min(EXAMPLES, len(part)))) if samples is None else samples, what[0])
         if not isinstance(name, str):
@@ -110,32 +108,21 @@ class Live(Background, Replay):
     def _tell(self, text: str) -> None:
         self.status = text
 
-    def _train(self) -> None:
-        self.finished, self.status = False, "Training."
-        config, _, recipe = self._what
-        torch.manual_seed(recipe.seed)
-        run = Run(CRNN(config), *self._what[1:])
-        if self.checkpoint.exists():
-            run.restore(self.checkpoint)
-        filmed = len(run.history) == recipe.epochs
-        if not filmed:
-            self._film.rewind(len(run.history) * -(-len(run.train) // recipe.batch_size))
+    def _look(self, run: Run) -> None:
+        if self._film.look(run):
+            self.recording = {"symbols": run.model.config.alphabet, "runs": [self._film.recorded()]}
 
-        def should_stop() -> bool:
-            if self._film.look(run):
-                self.recording = {"symbols": config.alphabet, "runs": [self._film.recorded()]}
-            return self._stopping.is_set()
+    def _before_step(self, run: Run) -> None:
+        self._look(run)
+        super()._before_step(run)
 
-        with suppress(KeyboardInterrupt):
-            while len(run.history) < recipe.epochs and run.epoch(should_stop):
-                run.save(self.checkpoint)
-        finished = len(run.history) == recipe.epochs
-        if finished and not filmed:
-            should_stop()
-        if run.best:
-            run.model.load_state_dict(run.best)
-        self.fit = Fit(run.model.eval(), run.history, finished)
-        self.finished, self.status = finished, self._standing(len(run.history))
+    def _began(self, run: Run) -> None:
+        self.finished = False
+
+    def _ended(self, run: Run) -> None:
+        self.finished = len(run.history) == run.recipe.epochs
+        if self.finished and run.steps > self._film.frames[-1]["step"]:
+            self._look(run)
 
 
 def _floors(floors: Sequence[float]) -> list[float]:

@@ -1,0 +1,221 @@
+"""What the book costs: to build, to send, to open; and what Lighthouse says of it.
+
+    python bench/book/book.py [--parts build pages lighthouse] [--repeats 3] [--lighthouse node_modules/lighthouse]
+
+- build: `make book` in a fresh clone, pip included, and pip by itself; `make book` again with nothing to do, and with
+  one chapter touched; `make notebooks` and `make everything`. Run it on a calm machine; pip's cache is used where there
+  is one.
+- pages: every built page over http, compressed: requests and bytes on arrival and when it has been scrolled to its end
+  (pictures, widgets and weights come as they come near), first contentful paint, and the time to interactive: the end
+  of the last long task (over 50 ms of the main thread) before two seconds without one, not before that paint or the
+  document's DOMContentLoaded. No network is imitated: what is measured is the page's own work. Medians of interleaved
+  visits, each with an empty cache.
+- lighthouse: its four scores for a page of each type, on its imitated desktop and telephone, and the audits that fail.
+  Needs Node and `npm install lighthouse@13.5.0` in a folder outside the project.
+
+Parts that are not asked for stay as they were recorded. Writes data/results/book.json, and book.csv, the table of pages
+that the book shows.
+"""
+
+import argparse
+import functools
+import gzip
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import RESULTS, ROOT, chromium, options, record, served
+from crnn_lib.files import csv_text, environment, write_text
+from crnn_lib.tools.browser import FLAGS, find_chromium
+
+HTML = ROOT / "_build" / "html"
+PAGES = sorted(f"book/{path.stem}.html" for path in (ROOT / "book").iterdir() if path.suffix in (".ipynb", ".md"))
+PAGES += ["search.html", "genindex.html", "404.html"]
+PARTS = ["build", "pages", "lighthouse"]
+TYPES = {
+    "introduction": "book/intro.html",
+    "chapter with figures": "book/02_images_and_labels.html",
+    "chapter with widgets": "book/06_ctc_alignment.html",
+    "playground": "book/12_playground.html",
+    "laboratory": "book/laboratory.html",
+    "appendix": "book/appendix_notation.html",
+    "glossary": "book/appendix_glossary.html",
+    "library": "book/appendix_api.html",
+    "search": "search.html",
+    "index": "genindex.html",
+    "404": "404.html",
+}
+QUIET = 2000  # milliseconds without a long task
+WATCH = """globalThis.tasks = [];
+new PerformanceObserver((list) => tasks.push(...list.getEntries().map((e) => e.startTime + e.duration)))
+    .observe({type: "longtask", buffered: true});"""
+CALM = f"() => document.readyState === 'complete' && performance.now() > Math.max(0, ...tasks) + {QUIET}"
+TIMES = """() => {
+    const paint = performance.getEntriesByName("first-contentful-paint")[0].startTime;
+    const parsed = performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd;
+    return {paint, interactive: Math.max(paint, parsed, ...tasks)};
+}"""
+SCROLL = """async () => {
+    for (let y = 0; y < document.documentElement.scrollHeight; y += 500) {
+        window.scrollTo(0, y);
+        await new Promise((done) => setTimeout(done, 50));
+    }
+}"""
+
+
+class Compressing(SimpleHTTPRequestHandler):
+    """Files as a common web server sends them: text compressed, a page of its own for what is not there."""
+
+    def do_GET(self):
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if path.is_dir() else path
+        found = path.is_file()
+        path = path if found else Path(self.directory) / "404.html"
+        kind, body = self.guess_type(str(path)), path.read_bytes()
+        self.send_response(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND)
+        if kind.startswith("text/") or kind.endswith(("javascript", "json", "xml")):
+            self.send_header("Content-Encoding", "gzip")
+            body = gzip.compress(body, 6)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+# --- building ---
+def timed(*command: str, folder: Path, **variables: str) -> float:
+    """Seconds that `command` takes in `folder`."""
+    started = time.perf_counter()
+    given = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "CRNN_CAPTCHA_DIR")}
+    subprocess.run(command, cwd=folder, env=given | variables, check=True, stdout=sys.stderr)
+    return round(time.perf_counter() - started, 1)
+
+
+def build(_) -> dict:
+    """Seconds of each step, in a clone of the last commit."""
+    chapter = "book/06_ctc_alignment.ipynb"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "book"
+        timed("git", "clone", "-q", str(ROOT), str(folder), folder=ROOT)
+        make = functools.partial(timed, "make", f"PYTHON={sys.executable}", folder=folder)
+        seconds = {"pip": make("install"), "first book": make("book")}
+        seconds["cold book"] = round(sum(seconds.values()), 1)
+        seconds["nothing to do"] = make("book")
+        (folder / chapter).touch()
+        seconds["one chapter touched"] = make("book")
+        seconds["notebooks, compared twice"] = round(make("notebooks") + make("everything"), 1)
+    commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True)
+    return {"commit": commit.strip(), "seconds": seconds}
+
+
+# --- sending and opening ---
+def visit(browser, url: str) -> dict:
+    """One visit with an empty cache: what was sent and how long it took, then what scrolling brought."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(120_000)
+    page, received = context.new_page(), []
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
+    page.add_init_script(WATCH)
+    page.goto(url)
+    page.wait_for_function(CALM)
+    found = {"requests": len(received), "bytes": int(sum(received)), **page.evaluate(TIMES)}
+    page.evaluate(SCROLL)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)
+    context.close()
+    return found | {"scrolled_requests": len(received), "scrolled_bytes": int(sum(received))}
+
+
+def pages(a: argparse.Namespace) -> dict:
+    """Each page's medians."""
+    runs: dict[str, list[dict]] = {name: [] for name in PAGES}
+    with served(HTML, Compressing) as address, chromium() as browser:
+        visit(browser, f"{address}/book/intro.html")  # the browser's own start
+        for _ in range(a.repeats):
+            for name in runs:
+                runs[name].append(visit(browser, f"{address}/{name}"))
+                print(name, runs[name][-1], file=sys.stderr, flush=True)
+        version = browser.version
+    medians = {
+        name: {f"{key}_ms" if key in ("paint", "interactive") else key: round(statistics.median(v[key] for v in found))
+               for key in found[0]}
+        for name, found in runs.items()
+    }  # fmt: skip
+    return {"chromium": version, "repeats": a.repeats, "medians": medians}
+
+
+# --- Lighthouse ---
+def audit(program: Path, url: str, preset: str) -> dict:
+    """Scores of one page, 0 to 100, and the audits that cost some of them."""
+    command = ["node", str(program / "cli" / "index.js"), url, "--quiet", "--output=json"]
+    command += ["--preset=desktop"] if preset == "desktop" else []
+    command.append(f"--chrome-flags=--headless {' '.join(FLAGS)}")
+    chrome = {"CHROME_PATH": str(find_chromium())}
+    done = subprocess.run(command, env=os.environ | chrome, capture_output=True, text=True, check=True)
+    report = json.loads(done.stdout)
+    kinds = report["categories"]
+    failing = {ref["id"] for kind in kinds.values() for ref in kind["auditRefs"] if ref["weight"]}
+    failing = {name for name in failing if (report["audits"][name]["score"] or 0) < 0.9
+               and report["audits"][name]["scoreDisplayMode"] in ("binary", "numeric", "metricSavings")}  # fmt: skip
+    return {name: round(100 * kind["score"]) for name, kind in kinds.items()} | {"failing": sorted(failing)}
+
+
+def lighthouse(a: argparse.Namespace) -> dict:
+    """Scores by type of page and preset."""
+    version = json.loads((a.lighthouse / "package.json").read_text(encoding="utf-8"))["version"]
+    found: dict = {}
+    with served(HTML, Compressing) as address:
+        for preset in ("desktop", "mobile"):
+            for kind, name in TYPES.items():
+                found.setdefault(kind, {})[preset] = audit(a.lighthouse, f"{address}/{name}", preset)
+                print(kind, preset, found[kind][preset], file=sys.stderr, flush=True)
+    return {"lighthouse": version, "pages": TYPES, "scores": found}
+
+
+def rows(medians: dict) -> list[dict]:
+    """For the page: what each page costs."""
+    return [
+        {
+            "page": name.removeprefix("book/").removesuffix(".html"),
+            "requests": p["requests"],
+            "kB": f"{p['bytes'] / 1000:.0f}",
+            "kB, scrolled": f"{p['scrolled_bytes'] / 1000:.0f}",
+            "paint, ms": f"{p['paint_ms']:.0f}",
+            "interactive, ms": f"{p['interactive_ms']:.0f}",
+        }
+        for name, p in medians.items()
+    ]
+
+
+def main() -> None:
+    parser = options(__doc__, repeats=3, lighthouse=Path("node_modules/lighthouse"), out=RESULTS / "book.json")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    a = parser.parse_args()
+    if "pages" in a.parts or "lighthouse" in a.parts:
+        assert HTML.is_dir(), "the book is not built: make book"
+    found = json.loads(a.out.read_text(encoding="utf-8")) if a.out.is_file() else {}
+    for part in a.parts:
+        found[part] = {"build": build, "pages": pages, "lighthouse": lighthouse}[part](a)
+        found[part]["processor"] = environment()["processor"]
+        record(a.out, found)
+        print(json.dumps(found[part], indent=1))
+    if "pages" in found:
+        write_text(a.out.with_suffix(".csv"), csv_text(rows(found["pages"]["medians"])))
+
+
+if __name__ == "__main__":
+    main()

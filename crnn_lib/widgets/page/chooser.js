@@ -1,0 +1,75 @@
+// What microscope and probes look into: a picture of any source, the pad's and the kernel's included.
+import { button, createMessage } from "./controls.js";
+import { element, markup } from "./dom.js";
+import { fromBase64 } from "./engine.js";
+import { HEIGHT, WIDTH } from "./images.js";
+import { createPen } from "./pen.js";
+import { createSource, drawn, receive } from "./sources.js";
+import { renderStrokes } from "./strokes.js";
+
+/** @typedef {import("./sources.js").Picture} Picture */
+
+/**
+ * @param {{model: import("./model.js").Model, signal: AbortSignal, onpicture: (picture: Picture) => any, pen?: boolean}} options
+ *   pen: whether there is a surface to draw on
+ */
+export function createChooser({ model, signal, onpicture, pen = false }) {
+  const message = createMessage();
+  const source = createSource({
+    onerror: message.fail,
+    onpicture(picture) {
+      message.say("");
+      source.mark(picture.name);
+      return onpicture(picture);
+    },
+  });
+  receive((picture) => source.attempt(() => ({ ...picture, name: "the pad's picture" })), signal);
+
+  /** The picture that Python gave: bytes (32, 128), and its text where that is known. @returns {Picture} */
+  function given() {
+    const data = Float32Array.from(fromBase64(model.get("grey")));
+    return {
+      grey: { data, height: HEIGHT, width: WIDTH },
+      drawn: false,
+      name: "the given picture",
+      truth: model.get("truth") || undefined,
+    };
+  }
+
+  function start() {
+    const strokes = model.get("strokes") ?? [];
+    if (strokes.length) return source.attempt(() => drawn(strokes));
+    return model.get("grey") ? source.attempt(given) : source.sample(model.get("sample") || "2b7xy");
+  }
+  model.on(["sample"], start);
+  const node = element(
+    "div",
+    {},
+    ...markup`<div class="crnn-controls">${source.samples}${source.type}${source.file}</div>`,
+  );
+  if (pen) node.append(createSheet((strokes) => source.attempt(() => drawn(strokes))));
+  return { node, message, start };
+}
+
+/** A small pad that folds away. @param {(strokes: number[][][]) => void} ondraw */
+function createSheet(ondraw) {
+  /** @type {number[][][]} */
+  let strokes = [];
+  function change(/** @type {number[][][]} */ next) {
+    strokes = next;
+    surface.paint(renderStrokes(strokes, 2));
+    ondraw(strokes);
+  }
+  const surface = createPen({
+    onbegin: (point) => change([...strokes, [point]]),
+    onextend: (points) => change([...strokes.slice(0, -1), [...strokes[strokes.length - 1], ...points]]),
+    onlift() {},
+  });
+  function clear() {
+    surface.lift();
+    change([]);
+  }
+  const [node] = markup`<details class="crnn-fold"><summary>Draw a text of your own</summary>
+    ${surface.node}${surface.help}<div class="crnn-controls">${button("Clear", clear)}</div></details>`;
+  return node;
+}

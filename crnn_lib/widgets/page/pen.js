@@ -1,0 +1,106 @@
+// The one surface to draw on: mouse, pen, finger, or keyboard.
+import { element, greyCanvas, painter } from "./dom.js";
+import { HEIGHT, WIDTH } from "./images.js";
+
+const SCALE = 6; // canvas pixels to an image pixel
+const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const within = (value, low, high) => Math.min(Math.max(value, low), high);
+let surfaces = 0;
+
+/**
+ * @param {{onbegin: (point: number[]) => void, onextend: (points: number[][]) => void, onlift: () => void,
+ *   onundo?: () => void, say?: (words: string) => void}} acts what a stroke does, its points in pixels of the image
+ */
+export function createPen({ onbegin, onextend, onlift, onundo, say }) {
+  const help = element(
+    "p",
+    { class: "crnn-note", id: `crnn-pen${++surfaces}-help` },
+    "Draw with mouse, pen or finger. With the keyboard: arrow keys move the pen (with Shift faster), Space puts it down and lifts it.",
+  );
+  const canvas = element("canvas", {
+    width: WIDTH * SCALE,
+    height: HEIGHT * SCALE,
+    tabindex: 0,
+    role: "application",
+    "aria-label": "Drawing pad",
+    "aria-describedby": help.id,
+  });
+  let at = [WIDTH / 2, HEIGHT / 2];
+  let [down, shown] = [false, false]; // the pen that the keyboard moves
+  /** @type {number | null} the pointer that draws */
+  let pointer = null;
+  let pixels = new Uint8Array(HEIGHT * WIDTH).fill(255);
+
+  function paint(picture = pixels) {
+    pixels = picture;
+    const context = painter(canvas, { willReadFrequently: true }); // it is redrawn from bytes anyway
+    context.drawImage(greyCanvas(pixels, HEIGHT, WIDTH), 0, 0, WIDTH * SCALE, HEIGHT * SCALE);
+    if (!shown) return;
+    context.beginPath();
+    context.arc(at[0] * SCALE, at[1] * SCALE, down ? 8 : 14, 0, 2 * Math.PI);
+    context.lineWidth = 3;
+    context.strokeStyle = "#0b5c86";
+    context.stroke();
+  }
+
+  function lift() {
+    const drew = down || pointer !== null;
+    [down, pointer] = [false, null];
+    if (drew) onlift();
+  }
+
+  function place(event) {
+    const box = canvas.getBoundingClientRect();
+    const parts = [[(event.clientX - box.left) / box.width, WIDTH], [(event.clientY - box.top) / box.height, HEIGHT]];
+    return parts.map(([part, size]) => Math.round(16 * within(part * size, -8, size + 8)) / 16);
+  }
+
+  canvas.addEventListener("pointerdown", (event) => {
+    if (pointer !== null || event.button !== 0) return;
+    event.preventDefault();
+    canvas.focus({ preventScroll: true });
+    lift();
+    shown = false;
+    canvas.setPointerCapture(event.pointerId);
+    onbegin(place(event));
+    pointer = event.pointerId;
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (event.pointerId !== pointer) return;
+    const events = event.getCoalescedEvents?.() ?? [];
+    onextend((events.length ? events : [event]).map(place));
+  });
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
+    canvas.addEventListener(end, (/** @type {any} */ event) => event.pointerId === pointer && lift());
+  }
+
+  function press(event) {
+    const way = WAYS[event.key];
+    if (!way && event.key !== " ") return false;
+    shown = true;
+    if (way) at = [WIDTH, HEIGHT].map((size, i) => within(at[i] + way[i] * (event.shiftKey ? 4 : 1), 0, size));
+    if (way && down) onextend([at]);
+    else if (!way) {
+      if (down) lift();
+      else {
+        onbegin(at);
+        down = true;
+      }
+      say?.(down ? "Pen down." : "Pen up.");
+    }
+    paint();
+    return true;
+  }
+  canvas.addEventListener("keydown", (event) => {
+    const undo = onundo && event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey);
+    if (undo) onundo();
+    if (undo || press(event)) event.preventDefault();
+  });
+  canvas.addEventListener("blur", () => {
+    lift();
+    shown = false;
+    paint();
+  });
+  paint();
+  return { node: element("div", { class: "crnn-sheet" }, canvas), help, paint, lift };
+}

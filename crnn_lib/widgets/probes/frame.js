@@ -1,0 +1,25 @@
+// What the probes that ask a reader share: the picture, the reading of it that no slider changes, and one answer.
+import { createChooser } from "../page/chooser.js";
+import { part } from "../page/dom.js";
+import { inspect, latestReading } from "../page/reading.js";
+
+/** @typedef {import("../page/reading.js").Seen} Seen @typedef {import("../page/sources.js").Picture} Picture */
+
+/**
+ * @param {import("../page/main.js").Place} place
+ * @param {(seen: Seen, picture: Picture) => any} draw runs, one at a time, at each change: of the picture, and by `redraw`
+ */
+export function createProbe({ root, model, backend, signal }, draw) {
+  /** @type {Picture | null} */
+  let picture = null;
+  /** @type {{picture: Picture, seen: Seen} | null} */
+  let known = null;
+  const chooser = createChooser({ model, signal, onpicture: (given) => ((picture = given), redraw()) });
+  const redraw = latestReading(root, chooser.message, async () => {
+    if (!picture) return;
+    if (known?.picture !== picture) known = { picture, seen: await inspect(backend, picture) };
+    await draw(known.seen, picture);
+  });
+  backend.onrenew(() => ((known = null), redraw()), signal);
+  return { chooser, redraw, answer: part("answer", "p", { class: "crnn-answer" }) };
+}
