@@ -27,6 +27,10 @@ def out_of_fold():
     return audit.read_rows(RESULTS / "crossval.csv")
 
 
+def score(run, part, labels):
+    return next(s for s in run["scores"] if (s["part"], s["labels"]) == (part, labels))
+
+
 def audited(rows):
     """The audited label of each out-of-fold row."""
     corrected = {row["file"]: row["label"] for row in table("label_audit.csv")}
@@ -73,9 +77,7 @@ def readme_table(ours, rows):
         ("our network, plain recipe, five splits", result("protocol_plain")),
     ):
         for labels in ("given", "audited"):
-            scores = [score for run in found["runs"] for score in run["scores"]]
-            tests = [score for score in scores if (score["part"], score["labels"]) == ("test", labels)]
-            lines.append(split_line(name, labels, tests))
+            lines.append(split_line(name, labels, [score(run, "test", labels) for run in found["runs"]]))
     recipes = result("training_cost")["recipes"]
     for name, recipe in (("Keras example, rebuilt, three splits", "keras"), ("ours, the same three splits", "ours")):
         lines.append(split_line(name, "given", [run["test"] for run in recipes[recipe]["rounds"]]))
@@ -154,8 +156,8 @@ def test_what_each_split_misread_is_what_it_scored(name, out_of_fold):
     labels = [row.label for row in out_of_fold]
     for run in result(name)["runs"]:
         for part, indices in zip(("train", "test"), data.split(labels, 0.7, run["split_seed"]), strict=True):
-            score = next(s for s in run["scores"] if (s["part"], s["labels"]) == (part, "given"))
-            assert score["images"] - score["exact"] == len(run["misread"][part])
+            given = score(run, part, "given")
+            assert given["images"] - given["exact"] == len(run["misread"][part])
             assert set(run["misread"][part]) <= {out_of_fold[i].file for i in indices}
 
 
@@ -210,8 +212,7 @@ def test_robustness_has_its_intervals_and_starts_where_the_protocol_ended():
     rows = result("robustness")["rows"]
     for row in rows:
         assert [row["low"], row["high"]] == pytest.approx(metrics.interval(row["exact"], row["images"]), abs=1e-6)
-    scores = result("protocol_ours")["runs"][0]["scores"]
-    protocol = next(row for row in scores if (row["part"], row["labels"]) == ("test", "audited"))
+    protocol = score(result("protocol_ours")["runs"][0], "test", "audited")
     whole = [row for row in rows if row["set"] == "real test part" and row["strength"] == 0]
     assert whole and {row["exact"] for row in whole} == {protocol["exact"]}
 
@@ -238,10 +239,8 @@ def test_our_reader_is_faster_than_the_others_and_reads_more():
     assert ratio >= 5
     assert found["our_runtimes_agree"]
     folds, *_, test = (found["accuracy"][name] for name in sorted(found["accuracy"]) if name.startswith("ours"))
-    scores = next(
-        s for s in result("protocol_ours")["runs"][0]["scores"] if (s["part"], s["labels"]) == ("test", "given")
-    )
-    assert (folds["exact"], test["exact"]) == (result("crossval")["exact"], scores["exact"])
+    given = score(result("protocol_ours")["runs"][0], "test", "given")
+    assert (folds["exact"], test["exact"]) == (result("crossval")["exact"], given["exact"])
     readers = result("other_readers")["readers"]
     assert readers["ddddocr"]["given"]["exact"] < readers["ddddocr_beta"]["given"]["exact"] < folds["exact"]
     for name in ("ddddocr", "rapidocr", "tesseract"):
@@ -338,9 +337,7 @@ def test_every_python_gives_the_same_results():
     assert {version.rsplit(".", 1)[0] for version in found["environments"]} == {"3.11", "3.12", "3.13"}
     assert len(found["results"]) == len(found["same"]) == 6
     assert all(found["same"].values()) and found["differing"] == {}
-    test = next(
-        s for s in result("protocol_ours")["runs"][0]["scores"] if (s["part"], s["labels"]) == ("test", "given")
-    )
+    test = score(result("protocol_ours")["runs"][0], "test", "given")
     assert found["results"]["the committed reader, its test part"]["exact"] == test["exact"]
 
 

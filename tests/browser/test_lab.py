@@ -7,7 +7,7 @@ import re
 import pytest
 import torch
 from places import text_of
-from visits import Finger, assert_open_to_everybody, axe, everywhere
+from visits import Finger, Live, assert_open_to_everybody, axe, everywhere
 
 from crnn_lib import assets, ctc, images
 from crnn_lib.model import Config
@@ -22,19 +22,11 @@ def lab(opened):
     return Lab(opened())
 
 
-class Lab:
-    """The laboratory on a page, as somebody who uses it meets it."""
+class Lab(Live):
+    """The laboratory on a page."""
 
     def __init__(self, visit):
-        self.visit, self.page = visit, visit.page
-        self.root = self.page.locator('[data-crnn-widget="lab"]')
-        self.root.wait_for()
-
-    def part(self, name):
-        return self.root.locator(f'[data-crnn="{name}"]').inner_text()
-
-    def press(self, name):
-        self.root.get_by_role("button", name=name).click()
+        super().__init__(visit, "lab")
 
     def choose(self, field, value):
         self.root.get_by_role("combobox", name=field).select_option(value)
@@ -46,14 +38,9 @@ class Lab:
         self.root.get_by_role("slider", name="Time steps T").fill(str(T))
 
     def reader(self):
-        before = int(self.root.get_attribute("data-crnn-read"))
+        before = self.reads()
         self.choose("Probabilities", "reader")
         self.wait(before)
-
-    def wait(self, before):
-        self.page.wait_for_function(
-            "n => Number(document.querySelector('[data-crnn-widget]').dataset.crnnRead) > n", arg=before
-        )
 
     def cell(self, t, s):
         return self.root.locator(f'[data-crnn-cell="{t},{s}"]')
@@ -352,7 +339,7 @@ def test_the_image_s_strip_follows_the_time_step(lab):
 
 def test_an_image_file_and_the_pad_s_picture(lab):
     lab.reader()
-    before = int(lab.root.get_attribute("data-crnn-read"))
+    before = lab.reads()
     lab.root.get_by_label("Image file").set_input_files(assets.SAMPLES["mw4pg"])
     lab.wait(before)
     assert lab.part("text") == lab.root.get_by_role("textbox", name="Label").input_value() == "mw4pg"
@@ -360,7 +347,7 @@ def test_an_image_file_and_the_pad_s_picture(lab):
     lab.root.get_by_label("Image file").set_input_files(file)
     lab.root.get_by_role("alert").wait_for()
     assert "is not an image" in lab.part("message") and lab.part("text") == "mw4pg"
-    before = int(lab.root.get_attribute("data-crnn-read"))
+    before = lab.reads()
     grey = images.load_grey(assets.SAMPLES["c3f8n"])
     detail = {"height": grey.shape[0], "width": grey.shape[1], "data": grey.round().astype(int).flatten().tolist()}
     lab.page.evaluate(

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from visits import assert_open_to_everybody, everywhere
+from visits import Live, assert_open_to_everybody, everywhere
 
 from crnn_lib import assets, ctc, images, reader, widgets
 from crnn_lib.drawing import captchas, pen, skeletons
@@ -47,16 +47,12 @@ def open_widget(opened):
     return lambda kind: Seen(opened(kind), kind)
 
 
-class Seen:
-    """A live widget as somebody who uses it meets it."""
+class Seen(Live):
+    """A live microscope or probe."""
 
     def __init__(self, visit, kind):
-        self.page = visit.page
-        self.page.locator("crnn-widget[live]").wait_for()
-        self.root = self.page.locator(f'[data-crnn-widget="{kind}"]')
-
-    def part(self, name):
-        return self.root.locator(f'[data-crnn="{name}"]').inner_text()
+        visit.page.locator("crnn-widget[live]").wait_for()
+        super().__init__(visit, kind)
 
     def do(self, action, until="crnnRead"):
         """Act, wait for the next reading, and for none after it."""
@@ -68,7 +64,7 @@ class Seen:
         while seen != (seen := self.page.evaluate(count)):
             self.page.wait_for_timeout(120)
 
-    def press(self, name, key, times=1):
+    def slide(self, name, key, times=1):
         self.root.get_by_role("slider", name=name).focus()
         for _ in range(times):
             self.page.keyboard.press(key)
@@ -135,7 +131,7 @@ def test_lanes_show_the_numbers(open_widget, captcha):
 
 def test_keyboard_hover_and_characters(open_widget):
     seen = open_widget("microscope")
-    seen.press("Time step", "ArrowRight", 2)
+    seen.slide("Time step", "ArrowRight", 2)
     assert seen.part("answer").startswith("Step 14 ")
     lane = seen.root.get_by_role("img", name="States of the forward")
     box = lane.bounding_box()
@@ -148,7 +144,7 @@ def test_keyboard_hover_and_characters(open_widget):
     assert "The x comes from steps 16 to 17." in seen.part("answer")
     assert seen.pixel("Best path", 16.5 / 32, 0.01) == [179, 88, 6]
     assert seen.pixel("Best path", 19.5 / 32, 0.01) != [179, 88, 6]
-    seen.press("Time step", "ArrowRight", 3)  # beyond its steps: no longer picked
+    seen.slide("Time step", "ArrowRight", 3)  # beyond its steps: no longer picked
     assert button.get_attribute("aria-pressed") == "false"
 
 
@@ -161,7 +157,7 @@ def test_feature_maps_by_stage_and_number(open_widget, captcha):
     box = grid.bounding_box()
     grid.click(position={"x": box["width"] * 0.4, "y": box["height"] * 1.5 / 16})
     assert "Map 5 of pool3" in words.inner_text()
-    seen.press("Map", "ArrowRight")
+    seen.slide("Map", "ArrowRight")
     assert "Map 6 of pool3" in words.inner_text()
     field = captcha.config.receptive_field(3)
     assert f"sees {field.width} × {field.height} pixels" in words.inner_text()
@@ -237,12 +233,12 @@ def test_convolution_by_hand(open_widget):
     sums = (np.lib.stride_tricks.sliding_window_view(patch, (3, 3)) * edges).sum((2, 3))
     filled = seen.root.get_by_role("img", name="The map").locator("span")
     assert [text for text in filled.all_inner_texts() if text] == [str(sums[0, 0])]
-    seen.root.get_by_role("button", name="Step").click()
+    seen.press("Step")
     assert seen.part("answer").endswith(f"= {sums[0, 1]}".replace("-", "−"))
     seen.root.get_by_role("application").focus()
     seen.page.keyboard.press("ArrowDown")
     assert f"row 1, column 1: {int(patch[1, 1])}·(−1) + " in seen.part("answer")
-    seen.root.get_by_role("button", name="Run all").click()
+    seen.press("Run all")
     shown = [int(text.replace("−", "-")) for text in filled.all_inner_texts()]
     assert shown == sums.flatten().tolist()
     seen.root.get_by_label("Kernel, row 2, column 2").fill("2")
@@ -251,7 +247,7 @@ def test_convolution_by_hand(open_widget):
     kernel = np.reshape(widgets.ProbeConvolution().kernels[3], (3, 3))
     total = float((patch[1:4, 1:4] * kernel).sum())
     assert float(seen.part("answer").rpartition("= ")[2].replace("−", "-")) == pytest.approx(total, abs=0.06)
-    seen.root.get_by_role("button", name="Start again").click()
+    seen.press("Start again")
     assert len([text for text in filled.all_inner_texts() if text]) == 1
 
 
@@ -264,11 +260,11 @@ def test_pooling_by_hand_and_a_shift(open_widget):
         part = ink[top : top + rows, 16 - shift : 16 - shift + columns]
         return part.reshape(rows // 2, 2, columns // 2, 2).max((1, 3))
 
-    seen.root.get_by_role("button", name="Run all").click()
+    seen.press("Run all")
     cells = seen.root.get_by_role("img", name="Pooled: the largest").locator("span")
     assert [int(text) for text in cells.all_inner_texts()] == pooled(0).flatten().tolist()
     for shift in (1, 2):
-        seen.press("Move the picture", "ArrowRight")
+        seen.slide("Move the picture", "ArrowRight")
         assert [int(text) for text in cells.all_inner_texts()] == pooled(shift).flatten().tolist()
         changed = int((pooled(shift) != pooled(0)).sum())
         assert changed > 0 and f"{changed} of 24 pooled numbers" in seen.part("lost")
@@ -277,7 +273,7 @@ def test_pooling_by_hand_and_a_shift(open_widget):
 
 def test_columns_and_labels(open_widget, captcha):
     seen = open_widget("probe-columns")
-    seen.press("Time step", "ArrowLeft", 4)
+    seen.slide("Time step", "ArrowLeft", 4)
     seen.page.wait_for_function("() => document.querySelector('[data-crnn=answer]').textContent.includes('Step 12 ')")
     first, last = captcha.config.strip(12)
     assert f"T = 32 steps, one every 4 pixels. Step 12 sees pixel columns {first} to {last};" in seen.part("answer")
@@ -286,7 +282,7 @@ def test_columns_and_labels(open_widget, captcha):
     assert "5 + 2 = 7 steps: it fits T = 8" in seen.part("fits")
     seen.do(lambda: seen.root.get_by_label("Label").fill("mmmmm"))
     assert "5 + 4 = 9 steps: it does not fit T = 8" in seen.part("fits")
-    seen.do(lambda: seen.root.get_by_role("button", name="The reader's own").click())
+    seen.do(lambda: seen.press("The reader's own"))
     assert "it fits T = 32" in seen.part("fits")
 
 
@@ -304,7 +300,7 @@ def test_hidden_columns(open_widget, captcha):
     assert f"steps {seeing[0]} to {seeing[-1]} can see them" in seen.part("answer")
     dark = seen.pixel("How much each forward", (seeing[0] - 0.5) / 32, 0.5)
     assert dark == [68, 1, 84]  # to the left nothing has happened yet
-    seen.do(lambda: seen.press("How many", "Home"))
+    seen.do(lambda: seen.slide("How many", "Home"))
     assert seen.part("answer") == "Nothing is hidden, and nothing changes."
     assert seen.part("text") == "2b7xy"
 
@@ -320,28 +316,28 @@ def test_greedy_against_beam(open_widget, captcha):
 
     for temperature, steps in ((1.0, 0), (2.5, 15), (3.0, 5)):
         if steps:
-            seen.do(lambda steps=steps: seen.press("Temperature", "ArrowRight", steps))
+            seen.do(lambda steps=steps: seen.slide("Temperature", "ArrowRight", steps))
         greedy, texts = decoded(temperature, 8)
         assert (seen.part("greedy"), seen.part("text")) == (greedy, texts[0])
         assert seen.root.locator('[data-crnn="beam"] td:first-child').all_inner_texts()[:3] == texts[:3]
         assert ("Greedy and beam agree" in seen.part("answer")) == (greedy == texts[0])
     assert greedy != texts[0]
-    seen.do(lambda: seen.press("Beam width", "Home"))
+    seen.do(lambda: seen.slide("Beam width", "Home"))
     assert seen.part("text") == decoded(3.0, 1)[1][0]
 
 
 def test_damage_and_its_curve(open_widget, captcha):
     seen = open_widget("probe-robustness")
     assert seen.part("text") == "2b7xy" and seen.part("answer").startswith("Right")
-    seen.do(lambda: seen.press("Cover: width", "ArrowRight", 24))
+    seen.do(lambda: seen.slide("Cover: width", "ArrowRight", 24))
     assert seen.part("text") != "2b7xy" and seen.part("answer").startswith("Wrong")
     seen.page.wait_for_function(
         "() => document.querySelector('[data-crnn=curve]').textContent.startsWith('Along cover: width')"
     )
     assert re.search(r"right at ([1-9]|1[0-2]) of 13", seen.part("curve"))
-    seen.do(lambda: seen.root.get_by_role("button", name="Undamaged").click())
+    seen.do(lambda: seen.press("Undamaged"))
     assert seen.part("text") == "2b7xy"
-    seen.do(lambda: seen.press("Rotation", "Home"))
+    seen.do(lambda: seen.slide("Rotation", "Home"))
     assert seen.part("answer").startswith("Wrong")
 
 

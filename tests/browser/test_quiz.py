@@ -1,7 +1,7 @@
 """The exercises in a real browser: reasons for what is wrong, progress that stays here, from http and from file."""
 
 import pytest
-from visits import Finger, assert_open_to_everybody, axe, everywhere
+from visits import Finger, Live, assert_open_to_everybody, axe, everywhere
 
 from crnn_lib.widgets.quiz import quiz
 
@@ -14,22 +14,17 @@ def visited(opened):
     return opened()
 
 
-class Quiz:
-    """One exercise as somebody who does it meets it."""
+class Quiz(Live):
+    """One exercise on a page."""
 
     def __init__(self, visit, name):
-        self.page = visit.page
-        mount = self.page.locator("crnn-widget").nth(list(quiz.QUESTIONS).index(name))
+        mount = visit.page.locator("crnn-widget").nth(list(quiz.QUESTIONS).index(name))
         mount.scroll_into_view_if_needed()
-        self.root = mount.locator('[data-crnn-widget="quiz"]')
-        self.root.wait_for()
+        super().__init__(visit, "quiz", mount.locator('[data-crnn-widget="quiz"]'))
         self.verdict = self.root.get_by_role("status")
 
-    def button(self, name):
-        return self.root.get_by_role("button", name=name)
-
     def check(self):
-        self.button("Check").click()
+        self.press("Check")
         return self.verdict.inner_text()
 
     def question(self):
@@ -63,7 +58,7 @@ def test_count(visited):
     box.fill("15")
     assert quiz.check().strip() == "Right."
     for _ in range(3):
-        quiz.button("Another one").click()
+        quiz.press("Another one")
     box.fill("1")
     assert "T = 2 is less than U + r = 2 + 1" in quiz.check()
     box.fill("0")
@@ -116,7 +111,7 @@ def test_plateau(visited):
     for right in ("plain SGD", "not started at the prior", "nothing", "too few time steps"):
         quiz.root.get_by_label(right).check()
         assert quiz.check().strip() == "Right."
-        quiz.button("Another one").click()
+        quiz.press("Another one")
     assert quiz.solved() == "4 of 4 questions solved, kept on this machine"
 
 
@@ -127,7 +122,7 @@ def test_another_one_is_another_one(visited, name):
     for _ in range(3):
         picture = quiz.root.locator("fieldset [role=img]")
         seen.append(quiz.question() + (picture.get_attribute("aria-label") if picture.count() else ""))
-        quiz.button("Another one").click()
+        quiz.press("Another one")
         assert quiz.verdict.inner_text() == "" and visited.page.evaluate("document.activeElement.tagName") == "FIELDSET"
     assert len(set(seen)) == 3
 

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from visits import Finger, assert_open_to_everybody, everywhere
+from visits import Finger, Live, assert_open_to_everybody, everywhere
 
 from crnn_lib.widgets import host as widgets
 
@@ -42,13 +42,11 @@ def replay(opened):
     return Replay(opened())
 
 
-class Replay:
-    """The replay as somebody who uses it meets it."""
+class Replay(Live):
+    """The replay on a page."""
 
-    def __init__(self, visit, root='[data-crnn-widget="replay"]'):
-        self.visit, self.page = visit, visit.page
-        self.root = self.page.locator(root)
-        self.root.wait_for()
+    def __init__(self, visit, root=None):
+        super().__init__(visit, "replay", root)
         self.time = self.root.get_by_role("slider", name="Training step")
         self.chart = self.root.get_by_role("img", name="Curves")
 
@@ -57,13 +55,10 @@ class Replay:
         panel = self.root.locator(".learn-run").nth(number)
         return {name: panel.locator(f'[data-crnn="{name}"]').inner_text() for name in PARTS}
 
-    def press(self, *keys):
+    def type(self, *keys):
         self.time.focus()
         for key in keys:
             self.page.keyboard.press(key)
-
-    def button(self, name):
-        return self.root.get_by_role("button", name=name)
 
 
 def expected(run, frame, sample=0):
@@ -84,13 +79,13 @@ def expected(run, frame, sample=0):
 def test_the_numbers_are_the_recorded_ones(replay):
     for variant in list(RUNS)[1:]:
         replay.root.get_by_label("Beside it").select_option(variant)
-        replay.press("Home")
+        replay.type("Home")
         for frame in range(0, len(STEPS), 11):
             assert replay.shows(0) == expected(RUNS["ours"], frame)
             assert replay.shows(1) == expected(RUNS[variant], frame)
             assert replay.time.get_attribute("aria-valuetext") == f"step {STEPS[frame]}"
-            replay.press(*["ArrowRight"] * 11)
-    replay.press("End")
+            replay.type(*["ArrowRight"] * 11)
+    replay.type("End")
     replay.root.get_by_label("Sample").select_option("c3f8n")
     assert replay.shows(0) == expected(RUNS["ours"], -1, sample=2)
     assert "only 55dne was filmed here" in replay.root.locator(".learn-film").nth(1).inner_text()
@@ -103,7 +98,7 @@ def test_the_map_is_the_recorded_film(replay):
     film = np.frombuffer(base64.b64decode(run["posteriors"]), np.uint8).reshape(run["shape"])
     pixels = "c => [c.width, c.height, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
     for frame in (0, 20, 33):
-        replay.press("Home", *["ArrowRight"] * frame)
+        replay.type("Home", *["ArrowRight"] * frame)
         width, height, *data = replay.root.locator(".learn-map canvas").first.evaluate(pixels)
         shown = np.array(data).reshape(height, width, 4)[..., 1]  # viridis: green grows with the value
         values = np.roll(film[frame, 0].T, -1, 0)
@@ -116,7 +111,7 @@ def test_the_map_is_the_recorded_film(replay):
 
 
 def test_one_never_leaves_and_one_loses_a_double(replay):
-    replay.press("End")
+    replay.type("End")
     assert replay.shows(0)["text"] == "55dne"
     for variant, text in (("sgd", "(nothing)"), ("short", "5dne")):
         replay.root.get_by_label("Beside it").select_option(variant)
@@ -130,7 +125,7 @@ def test_curves_floors_and_what_is_above_the_chart(replay):
     for floor, letter in zip(RUNS["ours"]["floors"], "ab", strict=True):
         assert f"floor ({letter}): {floor:.2f}" in words
     assert f"above: {RUNS['no-prior']['frames'][0]['loss']:.2f}" in words
-    replay.press("End")
+    replay.type("End")
     assert "above:" in replay.chart.inner_html()  # still said
     for kind in ("blank", "exact", "gradient", "loss"):
         replay.root.get_by_role("combobox", name="Curve").select_option(kind)
@@ -147,10 +142,10 @@ def test_curves_floors_and_what_is_above_the_chart(replay):
 
 
 def test_mouse(replay):
-    replay.button("Forward").click()
+    replay.press("Forward")
     assert replay.shows()["step"] == str(STEPS[1])
-    replay.button("Back").click()
-    replay.button("Back").click()
+    replay.press("Back")
+    replay.press("Back")
     assert replay.shows()["step"] == "0"
     replay.chart.scroll_into_view_if_needed()
     box = replay.chart.bounding_box()
@@ -194,32 +189,32 @@ def test_nothing_moves_by_itself_and_playing_is_quiet(replay):
     replay.page.wait_for_timeout(1600)
     assert replay.shows()["step"] == stood and replay.page.evaluate("said") == 1
     assert f"step {stood}: reads" in replay.root.locator(".learn-unseen").text_content()
-    replay.press("End")
-    replay.button("Play").click()  # from the start again
+    replay.type("End")
+    replay.press("Play")  # from the start again
     assert replay.shows()["step"] == "0"
-    replay.button("Forward").click()
+    replay.press("Forward")
     assert replay.button("Play").is_visible()
 
 
 def test_a_run_in_progress_is_followed(replay):
     replay.page.evaluate(LIVE, FILM)
-    live = Replay(replay.visit, "#live")
+    live = Replay(replay.visit, replay.page.locator("#live"))
     assert live.root.get_by_role("status").inner_text() == "Nothing runs yet."
     assert live.button("Play").is_hidden()
-    live.button("Start training").click()
+    live.press("Start training")
     assert replay.page.evaluate("model.get('running')") is True
     replay.page.evaluate("grow(3)")
     assert live.shows() == expected(RUNS["ours"], 2)
     replay.page.evaluate("grow(25)")
     assert live.shows() == expected(RUNS["ours"], 24)  # it stood at the end, and stays there
-    live.press("Home")
+    live.type("Home")
     replay.page.evaluate("grow(30)")
     assert live.shows() == expected(RUNS["ours"], 0)
-    live.button("Stop training").click()
+    live.press("Stop training")
     assert replay.page.evaluate("model.get('running')") is False
     assert live.root.get_by_label("Beside it").is_hidden()
     replay.page.evaluate("model.set('finished', true)")
-    live.button("Start afresh").click()
+    live.press("Start afresh")
     assert replay.page.evaluate("model.get('running')") is True
 
 
@@ -227,7 +222,7 @@ def test_a_run_in_progress_is_followed(replay):
 def test_accessible(visit, address, scheme, width):
     with visit(address, "index.html", scheme=scheme, width=width) as v:
         replay = Replay(v)
-        replay.press(*["ArrowRight"] * 22)
+        replay.type(*["ArrowRight"] * 22)
         assert_open_to_everybody(v.page, f"replay-{scheme}", width, replay.root.locator("button, select, input"))
 
 

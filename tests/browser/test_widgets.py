@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from visits import Finger, assert_open_to_everybody, axe, draw, everywhere
+from visits import Finger, Live, assert_open_to_everybody, axe, draw, everywhere
 
 from crnn_lib import assets, images, reader
 from crnn_lib.drawing import pen, skeletons
@@ -28,33 +28,23 @@ def pad(opened):
     return Pad(opened())
 
 
-class Pad:
-    """The pad on a page, as somebody who uses it meets it."""
+class Pad(Live):
+    """The pad on a page."""
 
     def __init__(self, visit):
-        self.visit, self.page = visit, visit.page
-        self.root = self.page.locator('[data-crnn-widget="pad"]')
-        self.root.wait_for()
+        super().__init__(visit, "pad")
         self.canvas = self.root.locator("canvas")
-
-    def part(self, name):
-        return self.root.locator(f'[data-crnn="{name}"]').inner_text()
-
-    def count(self):
-        return int(self.root.get_attribute("data-crnn-read"))
 
     def settle(self, before):
         """Wait until there is a reading after number `before`, and no further one."""
-        self.page.wait_for_function(
-            "n => Number(document.querySelector('[data-crnn-widget]').dataset.crnnRead) > n", arg=before
-        )
+        self.wait(before)
         seen = -1
-        while seen != self.count():
-            seen = self.count()
+        while seen != self.reads():
+            seen = self.reads()
             self.page.wait_for_timeout(150)
 
     def do(self, action):
-        before = self.count()
+        before = self.reads()
         action()
         self.settle(before)
 
@@ -114,7 +104,7 @@ def test_small_writing_is_read(pad):
     """Letters without ascenders as typed, and drawn at less than half that size in a corner of the pad."""
     pad.do(lambda: pad.root.get_by_label("Type").fill("wax"))
     assert pad.agrees_of(skeletons.place("wax")) == "wax"
-    pad.do(lambda: pad.root.get_by_role("button", name="Clear").click())
+    pad.do(lambda: pad.press("Clear"))
     small = [[[x * 0.4 + 2, y * 0.4 + 1] for x, y in stroke] for stroke in skeletons.place("wax")]
     passed = pad.draw(small)
     assert np.abs(pad.picture().astype(int) - pen.render(passed)).mean() < 0.5  # shown as drawn
@@ -125,14 +115,14 @@ def test_sample_clear_and_undo(pad):
     assert pad.part("text") == "2b7xy"
     pad.do(lambda: pad.root.get_by_label("Sample").select_option("c3f8n"))
     assert pad.agrees(images.load_grey(assets.SAMPLES["c3f8n"]), "captcha") == "c3f8n"
-    pad.do(lambda: pad.root.get_by_role("button", name="Clear").click())
+    pad.do(lambda: pad.press("Clear"))
     assert (pad.picture() == 255).all()
     pad.agrees_of([])
-    pad.do(lambda: pad.root.get_by_role("button", name="Undo").click())
+    pad.do(lambda: pad.press("Undo"))
     assert pad.part("text") == "c3f8n"
-    pad.do(lambda: pad.root.get_by_role("button", name="Undo").click())
+    pad.do(lambda: pad.press("Undo"))
     assert pad.part("text") == "2b7xy"
-    pad.root.get_by_role("button", name="Undo").click()
+    pad.press("Undo")
     assert pad.part("message") == "There is nothing to undo."
 
 
@@ -141,7 +131,7 @@ def test_undo_takes_back_one_stroke(pad):
     one = pad.picture()
     pad.draw([[[40, 5], [60, 28]]])
     assert not np.array_equal(pad.picture(), one)
-    pad.do(lambda: pad.root.get_by_role("button", name="Undo").click())
+    pad.do(lambda: pad.press("Undo"))
     assert np.array_equal(pad.picture(), one)
 
 
@@ -156,14 +146,14 @@ def test_upload(pad):
     [(b"", "is empty"), (b"no image at all", "is not an image"), (b"\x89PNG\r\n\x1a\n\x00", "is not an image")],
 )
 def test_bad_upload(pad, content, words):
-    before = pad.count()
+    before = pad.reads()
     file = {"name": "bad.png", "mimeType": "image/png", "buffer": content}
     pad.root.get_by_label("Image file").set_input_files(file)
     alert = pad.root.get_by_role("alert")
     alert.wait_for()
     assert words in alert.inner_text() and '"bad.png"' in alert.inner_text()
-    assert (pad.part("text"), pad.count()) == ("2b7xy", before)
-    pad.do(lambda: pad.root.get_by_role("button", name="Clear").click())
+    assert (pad.part("text"), pad.reads()) == ("2b7xy", before)
+    pad.do(lambda: pad.press("Clear"))
     assert pad.part("message") == ""
 
 
@@ -196,7 +186,7 @@ def test_keyboard_only(pad):
     keys = pad.page.keyboard
     for _ in range(5):
         keys.press("Shift+ArrowLeft")  # from the middle, 20 pixels to the left
-    before = pad.count()
+    before = pad.reads()
     keys.press("Space")
     assert pad.part("message") == "Pen down."
     for key in ["ArrowRight"] * 8 + ["Shift+ArrowDown"] * 2:

@@ -108,6 +108,34 @@ def build(folder, pages):
     return folder / "_build"
 
 
+class Live:
+    """A live widget as somebody who uses it meets it."""
+
+    def __init__(self, visit, kind, root=None):
+        self.visit, self.page = visit, visit.page
+        self.root = root or self.page.locator(f'[data-crnn-widget="{kind}"]')
+        self.root.wait_for()
+
+    def part(self, name):
+        return self.root.locator(f'[data-crnn="{name}"]').inner_text()
+
+    def button(self, name):
+        return self.root.get_by_role("button", name=name)
+
+    def press(self, name):
+        self.button(name).click()
+
+    def reads(self):
+        """How many readings there were."""
+        return int(self.root.get_attribute("data-crnn-read"))
+
+    def wait(self, before):
+        """Until there is a reading after number `before`."""
+        self.page.wait_for_function(
+            "n => Number(document.querySelector('[data-crnn-widget]').dataset.crnnRead) > n", arg=before
+        )
+
+
 # --- what is open to everybody ---
 
 LOOK = os.environ.get("CRNN_LOOK")  # a folder for screenshots, to be looked at
