@@ -172,7 +172,7 @@ def test_every_kind_leaves_its_picture_and_what_is_read_in_it(kind, captcha):
     grey = images.load_grey(assets.SAMPLES[kind().sample])
     readings = reader.read(captcha, images.standardise(grey, 32, 128)[None])
     assert alt.startswith(f"The network reads this picture as {readings.texts[0]!r}, with probability ")
-    assert f"{readings.confidences[0]:.1%}" in alt and "In the page, " in alt
+    assert f"{readings.confidences[0]:.1%}" in alt and "With JavaScript, " in alt
     assert np.array_equal(picture, grey.round())
 
 

@@ -118,5 +118,5 @@ class Lab(host.Widget):
             loss = ctc.ctc_loss(torch.tensor(self.matrix, dtype=torch.float64).log(), target)
             sentence += f": {ctc.count_alignments(target, len(self.matrix)):,} alignments, loss {loss:.3f}"
         grey = images.load_grey(assets.SAMPLES[self.sample]) if self.sample else None
-        shows = "In the page, each of its cells in the lattice tells how much probability passes through it."
+        shows = "With JavaScript, each of its cells in the lattice tells how much probability passes through it."
         return host.mount(self.kind, self._state(), f"{sentence}. {shows}", grey)

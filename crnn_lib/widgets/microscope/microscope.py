@@ -30,4 +30,4 @@ class Microscope(View):
     map = fields.Whole(0, 0, lambda self: self.model.config.channels[int(self.stage[4:]) - 1] - 1)
     reading = traitlets.Unicode("").tag(sync=True)
     confidence = traitlets.Float(0.0).tag(sync=True)
-    _shows = "In the page, each stage of this reading unfolds, and one time step is followed through all of them."
+    _shows = "With JavaScript, each stage of this reading unfolds, and one time step is followed through all of them."

@@ -16,4 +16,4 @@ class ProbeColumns(View):
     kind = traitlets.Unicode("probe-columns").tag(sync=True)
     step = fields.Whole(16, 0, last_step)
     label = fields.Text("mm22m", 24)
-    _shows = "In the page, it is dimmed where a time step does not see it, for pools of your choice."
+    _shows = "With JavaScript, it is dimmed where a time step does not see it, for pools of your choice."

@@ -18,5 +18,5 @@ class ProbeContext(View):
     left = fields.Whole(48, 0, lambda self: min(self.model.config.width, images.WIDTH) - 1)
     size = fields.Whole(12, 0, 48)
     _shows = (
-        "In the page, hide some of its columns: forward states change from there to the right, backward to the left."
+        "With JavaScript, hide some of its columns: forward states change to the right, backward to the left."
     )

@@ -25,7 +25,7 @@ class ProbeConvolution(View):
     left = fields.Whole(16, MOST_SHIFT, images.WIDTH - COLUMNS)
     kernels = traitlets.List().tag(sync=True)
     _made = ("grey", "kernels")
-    _shows = "In the page, a kernel of nine numbers slides over the ink of this picture and fills a map, sum by sum."
+    _shows = "With JavaScript, a kernel of nine numbers slides over the ink and fills a map, sum by sum."
 
     def __init__(self, model: CRNN | None = None, **options: Any) -> None:
         super().__init__(model, **options)

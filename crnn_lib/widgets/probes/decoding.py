@@ -14,4 +14,4 @@ class ProbeDecoding(View):
     sample = fields.Sample("gxxw6")
     temperature = fields.Number(1.0, 0.2, 5)
     width = fields.Whole(8, 1, 20)
-    _shows = "In the page, a temperature makes the network less certain, and greedy decoding competes with a beam."
+    _shows = "With JavaScript, a temperature makes the network less certain, and greedy decoding competes with a beam."

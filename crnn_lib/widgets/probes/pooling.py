@@ -11,5 +11,5 @@ class ProbePooling(ProbeConvolution):
     kind = traitlets.Unicode("probe-pooling").tag(sync=True)
     _made = ("grey",)
     _shows = (
-        "In the page, of each 2 x 2 window of its ink only the largest number is kept, also when the picture moves."
+        "With JavaScript, of each 2 x 2 window of its ink only the largest number is kept, also when the picture moves."
     )

@@ -9,4 +9,4 @@ class ProbeRobustness(View):
     """Turn, blur, cross out or cover a picture, and watch the reading and its probability."""
 
     kind = traitlets.Unicode("probe-robustness").tag(sync=True)
-    _shows = "In the page, turn it, blur it, cross it out or cover it, and watch the reading."
+    _shows = "With JavaScript, turn it, blur it, cross it out or cover it, and watch the reading."

@@ -30,4 +30,4 @@ class Quiz(host.Widget):
 
     def baked(self) -> str:
         """The first question, for where no script runs."""
-        return host.mount(self.kind, self._state(), f"Exercise. {QUESTIONS[self.name]} It is answered in the page.")
+        return host.mount(self.kind, self._state(), f"Exercise. {QUESTIONS[self.name]} It is answered with JavaScript.")

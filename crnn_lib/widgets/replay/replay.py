@@ -69,7 +69,7 @@ class Replay(host.Widget):
             steps = ", ".join(f"{frame['texts'][0] or 'nothing'} at step {frame['step']}" for frame in chosen)
             name = first["samples"][0]
             sentence = (
-                f"In a training run, the network reads {name} as {steps}. In the page, the film of the run is shown."
+                f"In a training run, the network reads {name} as {steps}. With JavaScript, the film is shown."
             )
             return host.mount(self.kind, self._state(), sentence, _picture(first, name))
         except (LookupError, TypeError, ValueError, AttributeError) as error:
