@@ -56,7 +56,8 @@ def test_predict_reads_a_sample(run):
 
 
 def test_train_and_export(run):
-    run("crnn", "train", "--epochs", "1", "--out", "own.safetensors")
+    run("crnn", "data", "generate", "--out", "set", "--count", "24")
+    run("crnn", "train", "--data", "set", "--epochs", "1", "--out", "own.safetensors")
     run("crnn", "export", "--weights", "own.safetensors", "--out", "own.onnx")
     assert (run.place / "own.onnx").stat().st_size > 500_000
     run("crnn", "export", "--weights", "pen", "--out", "pen.onnx")

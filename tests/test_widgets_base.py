@@ -12,9 +12,10 @@ from PIL import Image
 from safetensors.torch import load
 from small import worn
 
-from crnn_lib import assets, images, model, reader, widgets
+from crnn_lib import assets, images, reader, widgets
 from crnn_lib.drawing import pen, skeletons
 from crnn_lib.errors import UserError
+from crnn_lib.model import CRNN, Config
 from crnn_lib.widgets import bundle, host, picture, shared, weights
 
 
@@ -31,7 +32,7 @@ def test_the_page_gets_script_and_weights_as_state(captcha, pad):
 
 
 def test_refresh_reads_with_the_weights_that_the_model_has_now():
-    network = model.CRNN(model.Config(alphabet="ab")).eval()
+    network = CRNN(Config(alphabet="ab")).eval()
     drawn, picture = widgets.Pad(network, strokes=skeletons.place("n7x")), widgets.Pad(network, sample="55dne")
     probe = widgets.ProbeConvolution(network)
     shown = {pad: (pad.image.tolist(), dict(pad.files)) for pad in (drawn, picture)}
