@@ -25,10 +25,7 @@ from crnn_lib.data import LabelledImages, load_folder, read_labels, split, with_
 from crnn_lib.files import csv_text, write_text
 from crnn_lib.reader import load
 
-OPTIONS = {
-    "ours": [],
-    "plain": ["--optimizer", "adam", "--schedule", "plateau", "--no-augmentation", "--epochs", "60"],
-}
+OPTIONS = {"ours": [], "plain": ["--optimizer", "adam", "--schedule", "plateau", "--no-augmentation", "--epochs", "60"]}
 
 
 def train(recipe: str, captchas: Path, seed: int, out: Path) -> dict:

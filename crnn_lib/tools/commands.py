@@ -16,16 +16,7 @@ from PIL import Image
 from crnn_lib import images, metrics
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.checkpoints import is_history
-from crnn_lib.data import (
-    LABELS_CSV,
-    LabelledImages,
-    list_folder,
-    load_files,
-    read_labels,
-    sound,
-    split,
-    with_labels,
-)
+from crnn_lib.data import LABELS_CSV, LabelledImages, list_folder, load_files, read_labels, sound, split, with_labels
 from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError, plain
 from crnn_lib.files import alone, csv_text, environment, write_text, writing

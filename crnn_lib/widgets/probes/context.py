@@ -17,6 +17,4 @@ class ProbeContext(View):
     kind = traitlets.Unicode("probe-context").tag(sync=True)
     left = fields.Whole(48, 0, lambda self: min(self.model.config.width, images.WIDTH) - 1)
     size = fields.Whole(12, 0, 48)
-    _shows = (
-        "With JavaScript, hide some of its columns: forward states change to the right, backward to the left."
-    )
+    _shows = "With JavaScript, hide some of its columns: forward states change to the right, backward to the left."

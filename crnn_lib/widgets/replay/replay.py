@@ -68,9 +68,7 @@ class Replay(host.Widget):
             chosen = [first["frames"][i] for i in _turning_points(first)]
             steps = ", ".join(f"{frame['texts'][0] or 'nothing'} at step {frame['step']}" for frame in chosen)
             name = first["samples"][0]
-            sentence = (
-                f"In a training run, the network reads {name} as {steps}. With JavaScript, the film is shown."
-            )
+            sentence = f"In a training run, the network reads {name} as {steps}. With JavaScript, the film is shown."
             return host.mount(self.kind, self._state(), sentence, _picture(first, name))
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise UserError("the recording is damaged") from error
