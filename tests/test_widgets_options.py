@@ -105,6 +105,7 @@ BAD = [
     (widgets.Lab, {"label": "a b"}, "must all differ, without white space"),
     (widgets.Lab, {"symbols": "ab", "matrix": ROWS, "source": "random"}, "leave out source"),
     (widgets.Lab, {"symbols": "ab", "matrix": ROWS, "sample": "2b7xy", "steps": 2}, "leave out sample, steps"),
+    (widgets.Lab, {"symbols": "ab", "matrix": ROWS, "source": np.zeros((2, 2))}, "leave out source"),
     (widgets.Lab, {"source": "reader"}, "the source reader needs a sample"),
     (widgets.Lab, {"label": "az", "symbols": "ab", "source": "random"}, "holds"),
     (widgets.Lab, {"label": "az", "symbols": "ab", "matrix": [[1, 0, 0]]}, "holds"),

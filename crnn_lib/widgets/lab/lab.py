@@ -57,7 +57,8 @@ class Lab(host.Widget):
     def __init__(self, label: str | None = None, model: CRNN | None = None, matrix: Any = None, **options: Any) -> None:
         named = {} if label is None else {"label": label}
         given = {} if matrix is None else {"matrix": matrix, "source": "matrix"}
-        if given and (others := {"source", "sample", "steps"} & {*options}) and options.get("source") != "matrix":
+        said = str(options.get("source")) == "matrix"  # any value may be given, an array even
+        if given and (others := {"source", "sample", "steps"} & {*options}) and not said:
             raise UserError(f"Lab: a matrix is given, so leave out {', '.join(sorted(others))}")
         super().__init__(host.readers(model), **options | named | given)
         if label is None and self.sample:
