@@ -53,21 +53,21 @@ function pictureOf(run, sample) {
 
 /** One run's panel: its name, a sample's picture over its heat map (class by time step), and the text read at that moment. */
 function createPanel(number) {
-  const attributes = { class: `learn-curve learn-run${number}`, "stroke-dasharray": DASHES[number] };
+  const attributes = { class: `crnn-curve crnn-run${number}`, "stroke-dasharray": DASHES[number] };
   const line = svgElement("line", { x1: 0, x2: 34, y1: 4, y2: 4, ...attributes });
-  const swatch = svgElement("svg", { viewBox: "0 0 34 8", class: "learn-swatch", "aria-hidden": "true" }, line);
+  const swatch = svgElement("svg", { viewBox: "0 0 34 8", class: "replay-swatch", "aria-hidden": "true" }, line);
   const [run_, text] = [part("run", "strong"), part("text", "strong")];
   const [step, loss, blank, exact, gradient] = ["step", "loss", "blank", "exact", "gradient"].map((hook) => part(hook));
   const [sample, picture, map] = [
     part("sample", "code"),
-    element("div", { class: "learn-picture" }),
-    element("div", { class: "learn-map" }),
+    element("div", { class: "replay-picture" }),
+    element("div", { class: "replay-map" }),
   ];
   const rows = element("div", { class: "crnn-gutter", "aria-hidden": "true" });
   const steps = element("span");
-  const [node] = markup`<div class="learn-run" role="group">
-    <p class="learn-title">${swatch}${run_}</p><p class="crnn-note">sample ${sample}, step ${step}</p>
-    <div class="learn-film"><span></span>${picture}${rows}${map}<span></span>${steps}</div>
+  const [node] = markup`<div class="replay-run" role="group">
+    <p class="replay-title">${swatch}${run_}</p><p class="crnn-note">sample ${sample}, step ${step}</p>
+    <div class="replay-film"><span></span>${picture}${rows}${map}<span></span>${steps}</div>
     <p>it reads: ${text}</p>
     <p class="crnn-note">loss ${loss}, blanks ${blank}, read exactly ${exact}, gradient norm ${gradient}</p></div>`;
   let drawn = "";
@@ -135,7 +135,7 @@ export async function mount({ root, model, backend, signal }) {
 
   const panels = [createPanel(0), createPanel(1)];
   const chart = createChart((step) => go(nearest(step)));
-  const said = element("p", { class: "learn-unseen", "aria-live": "polite" });
+  const said = element("p", { class: "replay-unseen", "aria-live": "polite" });
   const time = slider({ name: "Training step", min: 0, max: 0, step: 1, value: 0 }, (value) => go(value));
   const play = button("Play", () => (timer ? pause() : start()));
   const others = () => [["", "nothing"], ...runs.slice(1).map((run) => [run.variant, run.what])];
@@ -198,8 +198,8 @@ export async function mount({ root, model, backend, signal }) {
   const [film] = markup`<div>
     <div class="crnn-controls">${play}${button("Back", () => go(frame - 1))}
       ${button("Forward", () => go(frame + 1))}${time.node}</div>
-    <div class="learn-runs">${panels.map(({ node }) => node)}</div>
-    <div class="crnn-controls learn-choice">${compared}${named("Sample", pictures)}${named("Curve", lines)}</div>
+    <div class="replay-runs">${panels.map(({ node }) => node)}</div>
+    <div class="crnn-controls replay-choice">${compared}${named("Sample", pictures)}${named("Curve", lines)}</div>
     ${chart.node}</div>`;
   root.append(...markup`${trainable && markup`<div class="crnn-controls">${train}</div>${message.node}`}${film}
     <p class="crnn-note">${LEGEND}</p>${said}`);
