@@ -118,12 +118,8 @@ function ribbons(path) {
 /** Type a path and see it collapse; or draw a path of the laboratory's label. @param {Desk} desk */
 export function createCollapseToy(desk) {
   const input = textInput("mm-em", LONGEST, show);
-  const picture = element("div", {
-    class: "crnn-scroll",
-    tabindex: 0,
-    role: "region",
-    "aria-label": "Merge and drop as ribbons",
-  });
+  const look = { class: "crnn-scroll", tabindex: 0, role: "region", "aria-label": "Merge and drop as ribbons" };
+  const picture = element("div", look);
   const words = part("collapsed", "p", { "aria-live": "polite" });
   function show() {
     const path = [...input.value.replace(/[\s_–−]/g, "-")];
@@ -174,15 +170,11 @@ export function createBeamBench(desk) {
     for (; count > 0 && t < T; count--) ({ kept: beams, pruned } = beamStep(beams, logProbs[t++], width));
     show();
   }
-  const ways = {
-    blank: (p) => `${p} + blank`,
-    repeat: (p) => `${p}, its letter again`,
-    new: (p) => `${p} + new letter`,
-  };
+  const ways = { blank: " + blank", repeat: ", its letter again", new: " + new letter" };
   function row(beam, rank, kept) {
     const merged = new Set(beam.from.map((f) => String(f.prefix))).size > 1;
     const numbers = [beam.blank, beam.symbol, beamMass(beam)].map((v) => markup`<td>${shortNumber(Math.exp(v))}</td>`);
-    const origin = beam.from.map((f) => ways[f.how](text(f.prefix))).join("; ");
+    const origin = beam.from.map((f) => text(f.prefix) + ways[f.how]).join("; ");
     const hook = kept ? beam.prefix.join(",") : null;
     return markup`<tr class=${kept ? null : "lab-pruned"} data-crnn-beam=${hook}><td>${kept ? rank + 1 : "pruned"}</td>
       <th scope="row">${text(beam.prefix)}</th>${numbers}
