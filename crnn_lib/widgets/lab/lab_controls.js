@@ -111,7 +111,8 @@ export function createPlayer(desk, { stage, paths, begin }) {
   return { nodes, pause };
 }
 
-/** Gradient descent on the logits; a hundred steps are shown as they happen, unless motion is unwanted. @param {Desk} desk */
+/** Gradient descent on the logits; a hundred steps are shown as they happen, unless motion is unwanted.
+ *  @param {Desk} desk */
 export function createDescent(desk, session, { begin, changed, undo, say }) {
   let frame = 0;
   function train(wanted) {

@@ -65,35 +65,87 @@ function legendOf({ gradient, quantity, scale }) {
 }
 
 /**
- * @param {Desk} desk
- * @param {{onpick: () => void, setCell: (t: number, c: number, p: number) => void, controls: Node[]}} acts
+ * Image, matrix and lattice, each time step below itself. @param {Desk} desk
+ * @param {{onpick: (place: NonNullable<Desk["view"]["place"]>) => void, onpeek: (t: number | null) => void,
+ *   onkey: (key: string) => boolean}} acts
  */
-export function createStage(desk, { onpick, setCell, controls }) {
+function createPlane(desk, { onpick, onpeek, onkey }) {
   const { view, sign, named } = desk;
   const image = createImage(desk, {
-    onpeek: peek,
+    onpeek,
     onpick(t) {
       const row = desk.found.best?.[t] ?? 0;
       lattice.select(t, row);
-      pick({ grid: "lattice", t, row });
+      onpick({ grid: "lattice", t, row });
     },
   });
   const column = element("div", { class: "lab-column", hidden: true });
   const grid = (name, label, more) =>
-    createGrid({ label, onselect: (t, row) => pick({ grid: name, t, row }), onpeek: peek, ...more });
+    createGrid({ label, onselect: (t, row) => onpick({ grid: name, t, row }), onpeek, ...more });
   const words = "Probabilities of each class at each time step";
-  const matrix = grid("matrix", words, { hook: "data-crnn-matrix", onkey: nudge });
+  const matrix = grid("matrix", words, { hook: "data-crnn-matrix", onkey });
   const lattice = grid("lattice", "Lattice of the label", { hook: "data-crnn-cell" });
   const lines = createLines();
+  const [node] = markup`<div class="lab-plane">${image.node}
+    <p class="lab-title">the matrix: classes × time steps</p>${matrix.node}
+    <p class="lab-title">the lattice: the label with blanks × time steps</p>
+    <div class="lab-lattice">${lattice.node}${lines.node}</div>${column}</div>`;
+
+  function show() {
+    const { classes, found } = desk;
+    const { T, extended } = found;
+    const S = extended.length;
+    image.show();
+    node.style.setProperty("--lab-steps", String(T));
+    const rowOf = (group) =>
+      group.length > 1 ? ["rest", `the other ${group.length} classes`] : [sign(group[0]), named(group[0])];
+    matrix.draw(classes.map(rowOf), T, matrixPainter(found, classes, view.gradient));
+    const paint = latticePainter(found, view.quantity, view.scale === "log");
+    const turn = (t, s) => (view.quantity === "beta" ? T * S - 1 - (t * S + s) : t * S + s); // when the recursion comes to it
+    const rows = extended.map((c, s) => [sign(c), rowName(extended, s, named)]);
+    lattice.draw(rows, T, (t, s) => (view.played === null || turn(t, s) < view.played ? paint(t, s) : null));
+  }
+
+  /** Show which grid holds the chosen cell, and what leads there in the lattice. */
+  function mark(cell) {
+    lines.draw(desk.found, view.path, cell, view.quantity === "beta");
+    matrix.node.classList.toggle("lab-active", view.place?.grid === "matrix");
+    lattice.node.classList.toggle("lab-active", Boolean(cell));
+  }
+
+  /** Highlight a time step everywhere, and say what it is. @param {number} [at] */
+  function highlight(at) {
+    const { classes, found } = desk;
+    column.hidden = at === undefined;
+    if (at === undefined || at >= found.T) {
+      for (const grid of [matrix, lattice]) grid.point();
+      return "";
+    }
+    column.style.setProperty("--lab-t", String(at));
+    const row = found.logProbs[at];
+    const top = row.indexOf(Math.max(...row));
+    matrix.point(classes.findIndex((group) => group.includes(top)));
+    lattice.point(found.best?.[at]);
+    const words = [`Time step ${at}`, ...image.frame(at)];
+    words.push(`most probable there: ${named(top)} (${percent(Math.exp(row[top]))})`);
+    if (found.best) words.push(`on the best path: ${rowName(found.extended, found.best[at], named)}`);
+    return `${words.join("; ")}.`;
+  }
+  return { node, show, mark, highlight, select: lattice.select };
+}
+
+/**
+ * The plane, and beside it what is told of the chosen cell. @param {Desk} desk
+ * @param {{onpick: () => void, setCell: (t: number, c: number, p: number) => void, controls: Node[]}} acts
+ */
+export function createStage(desk, { onpick, setCell, controls }) {
+  const { view } = desk;
+  const plane = createPlane(desk, { onpick: pick, onpeek: peek, onkey: nudge });
   const details = part("details", "p", { class: "lab-details", "aria-live": "polite" });
   const link = part("link", "p", { class: "crnn-note lab-link" });
   const edit = slider({ name: "p of the chosen cell", min: 0, max: 1, step: 0.01, value: 0 }, change);
   const legend = part("legend", "p", { class: "crnn-note" });
-  const [plane] = markup`<div class="lab-plane">${image.node}
-    <p class="lab-title">the matrix: classes × time steps</p>${matrix.node}
-    <p class="lab-title">the lattice: the label with blanks × time steps</p>
-    <div class="lab-lattice">${lattice.node}${lines.node}</div>${column}</div>`;
-  const nodes = markup`<div class="lab-stage"><div class="crnn-scroll">${plane}</div>
+  const nodes = markup`<div class="lab-stage"><div class="crnn-scroll">${plane.node}</div>
     <div class="lab-side">${details}${link}<div class="crnn-controls">${controls}${edit.node}</div>${legend}</div></div>`;
 
   /** The class of the chosen cell of the matrix, or null. */
@@ -117,59 +169,29 @@ export function createStage(desk, { onpick, setCell, controls }) {
     view.place = place;
     showPlace();
   }
+  /** Look at a time step: where the mouse is, else where the chosen cell is. @param {number | null} t */
+  function peek(t) {
+    setText(link, plane.highlight(t ?? view.place?.t));
+  }
 
   function show() {
-    const { classes, found } = desk;
-    const { T, extended } = found;
-    const S = extended.length;
-    image.show();
-    plane.style.setProperty("--lab-steps", String(T));
-    const rowOf = (group) =>
-      group.length > 1 ? ["rest", `the other ${group.length} classes`] : [sign(group[0]), named(group[0])];
-    matrix.draw(classes.map(rowOf), T, matrixPainter(found, classes, view.gradient));
-    const paint = latticePainter(found, view.quantity, view.scale === "log");
-    const turn = (t, s) => (view.quantity === "beta" ? T * S - 1 - (t * S + s) : t * S + s); // when the recursion comes to it
-    const rows = extended.map((c, s) => [sign(c), rowName(extended, s, named)]);
-    lattice.draw(rows, T, (t, s) => (view.played === null || turn(t, s) < view.played ? paint(t, s) : null));
+    plane.show();
     setText(legend, legendOf(view));
     showPlace();
   }
 
   function showPlace() {
-    const { found, view: { place, path, quantity } } = desk;
+    const { found, named, view: { place, quantity } } = desk;
     const cell = place?.grid === "lattice" && place.row < found.extended.length ? { t: place.t, s: place.row } : null;
     const c = chosen();
-    lines.draw(found, path, cell, quantity === "beta");
+    plane.mark(cell);
     edit.node.classList.toggle("lab-idle", c === null);
     if (place && c !== null) edit.show(Number(Math.exp(found.logProbs[place.t][c]).toFixed(2)));
-    matrix.node.classList.toggle("lab-active", place?.grid === "matrix");
-    lattice.node.classList.toggle("lab-active", Boolean(cell));
     if (cell) setText(details, explainCell(found, quantity, cell.t, cell.s, named));
     else if (place && c !== null) setText(details, explainClass(desk, place.t, c));
     else if (place) setText(details, "The classes that hardly matter here, together.");
     else setText(details, "Choose a cell, by pointer or with Tab and the arrow keys: its arithmetic is told here.");
     peek(null);
   }
-
-  /** Highlight one time step everywhere: while the mouse is there, else where the chosen cell is. @param {number | null} t */
-  function peek(t) {
-    const { classes, found } = desk;
-    const at = t ?? view.place?.t;
-    column.hidden = at === undefined;
-    if (at === undefined || at >= found.T) {
-      for (const grid of [matrix, lattice]) grid.point();
-      return setText(link, "");
-    }
-    column.style.setProperty("--lab-t", String(at));
-    const row = found.logProbs[at];
-    const top = row.indexOf(Math.max(...row));
-    matrix.point(classes.findIndex((group) => group.includes(top)));
-    lattice.point(found.best?.[at]);
-    const words = [`Time step ${at}`, ...image.frame(at)];
-    words.push(`most probable there: ${named(top)} (${percent(Math.exp(row[top]))})`);
-    if (found.best) words.push(`on the best path: ${rowName(found.extended, found.best[at], named)}`);
-    setText(link, `${words.join("; ")}.`);
-  }
-
-  return { nodes, details, show, showPlace, select: lattice.select };
+  return { nodes, details, show, showPlace, select: plane.select };
 }

@@ -83,6 +83,7 @@ export function createSession({ model, backend }) {
   /** @type {string | null} */
   let tag = null;
   let wishes = 0;
+  const complaint = (label) => complaintOf(state, label);
 
   /** Remember the state for undo, once for a whole drag of a slider (the same `why`). @param {string | null} [why] */
   function keep(why = null) {
@@ -100,7 +101,7 @@ export function createSession({ model, backend }) {
 
   /** Another label, on the same matrix where that knows its letters. @returns {string} what there is to say */
   function relabel(label) {
-    const wrong = complaintOf(state, label);
+    const wrong = complaint(label);
     if (wrong) throw new Error(wrong);
     keep("label");
     state = { ...state, label };
@@ -153,7 +154,7 @@ export function createSession({ model, backend }) {
     keep();
     const fits = matrix?.length && symbols.length === matrix[0].length - 1;
     if (fits) state = { ...state, symbols, T: matrix.length, logProbs: rowsOf(matrix) };
-    if (!complaintOf(state, label)) state = { ...state, label };
+    if (!complaint(label)) state = { ...state, label };
     if (!knows(state.symbols, state.label)) state = { ...state, ...made(state) };
   }
 
@@ -163,19 +164,7 @@ export function createSession({ model, backend }) {
     model.save({ label, source, sample, symbols: symbols.join(""), steps, matrix });
   }
 
-  return {
-    state: () => state,
-    keep,
-    undo,
-    complaint: (label) => complaintOf(state, label),
-    relabel,
-    remake,
-    setCell,
-    descend,
-    begin,
-    follow,
-    save,
-  };
+  return { state: () => state, keep, undo, complaint, relabel, remake, setCell, descend, begin, follow, save };
 }
 
 /** The matrix's rows: the classes that matter alone, the others together. @param {State} state @returns {number[][]} */

@@ -115,7 +115,8 @@ function createPanel(number) {
   return { node, show };
 }
 
-/** A film that can be played: which frame is shown, and whether it moves. @param {() => number} last @param {() => void} show */
+/** A film that can be played: which frame is shown, and whether it moves.
+ *  @param {() => number} last @param {() => void} show */
 function createReel(last, show) {
   /** @type {any} */
   let timer = null;
