@@ -101,7 +101,8 @@ function createPlane(desk, { onpick, onpeek, onkey }) {
       group.length > 1 ? ["rest", `the other ${group.length} classes`] : [sign(group[0]), named(group[0])];
     matrix.draw(classes.map(rowOf), T, matrixPainter(found, classes, view.gradient));
     const paint = latticePainter(found, view.quantity, view.scale === "log");
-    const turn = (t, s) => (view.quantity === "beta" ? T * S - 1 - (t * S + s) : t * S + s); // when the recursion comes to it
+    // when the recursion comes to a cell
+    const turn = (t, s) => (view.quantity === "beta" ? T * S - 1 - (t * S + s) : t * S + s);
     const rows = extended.map((c, s) => [sign(c), rowName(extended, s, named)]);
     lattice.draw(rows, T, (t, s) => (view.played === null || turn(t, s) < view.played ? paint(t, s) : null));
   }
@@ -146,7 +147,8 @@ export function createStage(desk, { onpick, setCell, controls }) {
   const edit = slider({ name: "p of the chosen cell", min: 0, max: 1, step: 0.01, value: 0 }, change);
   const legend = part("legend", "p", { class: "crnn-note" });
   const nodes = markup`<div class="lab-stage"><div class="crnn-scroll">${plane.node}</div>
-    <div class="lab-side">${details}${link}<div class="crnn-controls">${controls}${edit.node}</div>${legend}</div></div>`;
+    <div class="lab-side">${details}${link}
+      <div class="crnn-controls">${controls}${edit.node}</div>${legend}</div></div>`;
 
   /** The class of the chosen cell of the matrix, or null. */
   function chosen() {

@@ -154,9 +154,9 @@ function createMaps(model, lane, onchange) {
   function explain(pools) {
     const { dims: [, , H, W] } = stage();
     const sight = stageSight(pools, stages.value);
-    return `Map ${map} of ${stages.value} is ${W} × ${H}. One of its pixels sees ${sight.along.size} × ${sight.down.size} ` +
-      `pixels of the image, and its neighbour looks ${sight.along.stride} further right. Yellow is strong, dark is ` +
-      `nothing; each map has its own scale.`;
+    return `Map ${map} of ${stages.value} is ${W} × ${H}. One of its pixels sees ${sight.along.size} × ` +
+      `${sight.down.size} pixels of the image, and its neighbour looks ${sight.along.stride} further right. ` +
+      "Yellow is strong, dark is nothing; each map has its own scale.";
   }
   return { nodes, offer, show, mark, explain };
 }

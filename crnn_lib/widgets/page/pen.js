@@ -4,8 +4,8 @@ import { HEIGHT, WIDTH } from "./images.js";
 
 const SCALE = 6; // canvas pixels to an image pixel
 const HELP =
-  "Draw with mouse, pen or finger. With the keyboard: arrow keys move the pen (with Shift faster), Space puts it down " +
-  "and lifts it.";
+  "Draw with mouse, pen or finger. With the keyboard: arrow keys move the pen (with Shift faster), Space puts it " +
+  "down and lifts it.";
 const within = (value, low, high) => Math.min(Math.max(value, low), high);
 let surfaces = 0;
 
