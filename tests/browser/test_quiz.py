@@ -184,7 +184,7 @@ def test_accessible(visit, address, scheme, width):
     with visit(address, "index.html", scheme=scheme, width=width) as v:
         for name in quiz.QUESTIONS:
             Quiz(v, name).check()  # with its reasons
-        targets = v.page.locator(".crnn-widget :is(button, select, input[type=text], .learn-choices label)")
+        targets = v.page.locator(".crnn-widget :is(button, select, input[type=text], .quiz-choices label)")
         assert targets.count() > 30
         assert_open_to_everybody(v.page, f"quiz-{scheme}", width, targets)
         for name in quiz.QUESTIONS:

@@ -52,7 +52,7 @@ class Replay(Live):
 
     def shows(self, number=0):
         """The words of one panel, by part."""
-        panel = self.root.locator(".learn-run").nth(number)
+        panel = self.root.locator(".replay-run").nth(number)
         return {name: panel.locator(f'[data-crnn="{name}"]').inner_text() for name in PARTS}
 
     def type(self, *keys):
@@ -88,9 +88,9 @@ def test_the_numbers_are_the_recorded_ones(replay):
     replay.type("End")
     replay.root.get_by_label("Sample").select_option("c3f8n")
     assert replay.shows(0) == expected(RUNS["ours"], -1, sample=2)
-    assert "only 55dne was filmed here" in replay.root.locator(".learn-film").nth(1).inner_text()
+    assert "only 55dne was filmed here" in replay.root.locator(".replay-film").nth(1).inner_text()
     replay.root.get_by_label("Beside it").select_option("")
-    assert replay.root.locator(".learn-run").nth(1).is_hidden()
+    assert replay.root.locator(".replay-run").nth(1).is_hidden()
 
 
 def test_the_map_is_the_recorded_film(replay):
@@ -99,13 +99,13 @@ def test_the_map_is_the_recorded_film(replay):
     pixels = "c => [c.width, c.height, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
     for frame in (0, 20, 33):
         replay.type("Home", *["ArrowRight"] * frame)
-        width, height, *data = replay.root.locator(".learn-map canvas").first.evaluate(pixels)
+        width, height, *data = replay.root.locator(".replay-map canvas").first.evaluate(pixels)
         shown = np.array(data).reshape(height, width, 4)[..., 1]  # viridis: green grows with the value
         values = np.roll(film[frame, 0].T, -1, 0)
         assert shown.shape == values.shape
         assert (np.diff(shown.ravel()[np.argsort(values.ravel(), kind="stable")]) >= 0).all()
         assert (shown[values == 0] == 1).all() and (shown[values == 255] == 231).all()
-    name = replay.root.locator(".learn-map canvas").first.get_attribute("aria-label")
+    name = replay.root.locator(".replay-map canvas").first.get_attribute("aria-label")
     blanks = int((film[33, 0].argmax(-1) == 0).sum())
     assert f"{blanks} of 32 time steps say blank, 5 letters stand out" in name
 
@@ -176,7 +176,7 @@ def test_nothing_moves_by_itself_and_playing_is_quiet(replay):
     assert replay.shows()["step"] == "0"
     replay.page.evaluate("""() => {
         window.said = 0;
-        const region = document.querySelector('.learn-unseen');
+        const region = document.querySelector('.replay-unseen');
         new MutationObserver(() => said++).observe(region, {childList: true, characterData: true, subtree: true});
     }""")
     replay.button("Play").focus()
@@ -188,7 +188,7 @@ def test_nothing_moves_by_itself_and_playing_is_quiet(replay):
     assert replay.button("Play").is_visible()
     replay.page.wait_for_timeout(1600)
     assert replay.shows()["step"] == stood and replay.page.evaluate("said") == 1
-    assert f"step {stood}: reads" in replay.root.locator(".learn-unseen").text_content()
+    assert f"step {stood}: reads" in replay.root.locator(".replay-unseen").text_content()
     replay.type("End")
     replay.press("Play")  # from the start again
     assert replay.shows()["step"] == "0"

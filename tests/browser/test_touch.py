@@ -7,7 +7,7 @@ PLACES = [  # page, kind of the widget, what the finger comes down on
     ("12_playground", "microscope", ".crnn-lane canvas"),
     ("12_playground", "microscope", ".crnn-grid"),
     ("12_playground", "pad", 'input[type="range"]'),
-    ("08_training", "replay", ".learn-scrub"),
+    ("08_training", "replay", ".crnn-scrub"),
     ("08_training", "replay", 'input[type="range"]'),
     ("03_cnn_features", "probe-convolution", ".crnn-cells"),
     ("03_cnn_features", "probe-pooling", ".crnn-cells"),

@@ -1,20 +1,12 @@
 // Three smaller benches of the laboratory: a list of alignments, collapsing a path by hand, prefix beam search step by step.
-import {
-  beamMass,
-  beamStep,
-  exhaustive,
-  firstBeams,
-  listCells,
-  pathLogProb,
-  sampleCells,
-  uniformMatrix,
-} from "../page/ctc.js";
+import { beamMass, beamStep, exhaustive, firstBeams } from "../page/ctc.js";
+import { listCells, pathLogProb, sampleCells, uniformMatrix } from "../page/ctc.js";
 import { button, field, slider, textInput } from "../page/controls.js";
 import { element, markup, part, setText, svgElement } from "../page/dom.js";
 import { percent, shortNumber } from "../page/words.js";
 import { randomFrom } from "../page/random.js";
 
-/** @typedef {{found: import("../page/ctc.js").Found, symbols: string[]}} Present the laboratory's matrix and label */
+/** @typedef {import("./lab_state.js").Desk} Desk */
 
 const random = randomFrom(1);
 const TOY =
@@ -41,9 +33,9 @@ function somePaths({ logProbs, target, T, count }) {
 
 /**
  * All alignments, or some, as buttons; the chosen one goes to `onpick`.
- * @param {() => Present} current @param {(cells: number[] | null) => void} onpick
+ * @param {Desk} desk @param {(cells: number[] | null) => void} onpick
  */
-export function createPathList(current, onpick) {
+export function createPathList(desk, onpick) {
   const list = element("div", { class: "lab-paths", role: "group", "aria-label": "Alignments" });
   const title = element("p");
   const again = button("Draw again", refresh);
@@ -53,8 +45,7 @@ export function createPathList(current, onpick) {
   }
   /** A button for an alignment, its share and what is said after it. */
   function item({ cells, p, after }) {
-    const { found, symbols } = current();
-    const text = cells.map((s) => (found.extended[s] ? symbols[found.extended[s] - 1] : "-")).join("");
+    const text = cells.map((s) => desk.sign(desk.found.extended[s])).join("");
     const share = ` ${percent(p)}${after}`;
     const [node] =
       markup`<button type="button" aria-pressed="false" onclick=${press}><code>${text}</code>${share}</button>`;
@@ -67,7 +58,7 @@ export function createPathList(current, onpick) {
     return node;
   }
   function refresh() {
-    const { found } = current();
+    const { found } = desk;
     const { extended, best, count, total } = found;
     const few = count <= BigInt(FEW);
     const share = (cells) => (best ? Math.exp(pathLogProb(found.logProbs, cells.map((s) => extended[s])) - total) : 0);
@@ -124,15 +115,11 @@ function ribbons(path) {
   return svg;
 }
 
-/** Type a path and see it collapse; or draw a path of the laboratory's label. @param {() => Present} current */
-export function createCollapseToy(current) {
+/** Type a path and see it collapse; or draw a path of the laboratory's label. @param {Desk} desk */
+export function createCollapseToy(desk) {
   const input = textInput("mm-em", LONGEST, show);
-  const picture = element("div", {
-    class: "crnn-scroll",
-    tabindex: 0,
-    role: "region",
-    "aria-label": "Merge and drop as ribbons",
-  });
+  const look = { class: "crnn-scroll", tabindex: 0, role: "region", "aria-label": "Merge and drop as ribbons" };
+  const picture = element("div", look);
   const words = part("collapsed", "p", { "aria-live": "polite" });
   function show() {
     const path = [...input.value.replace(/[\s_–−]/g, "-")];
@@ -143,10 +130,10 @@ export function createCollapseToy(current) {
     setText(words, `${path.length} steps. Merge what repeats: ${merged}. Drop the blanks: ${label}.`);
   }
   function draw() {
-    const { found, symbols } = current();
-    const cells = sampleCells(uniformMatrix(found.T, symbols.length + 1), found.target, random);
+    const { found: { extended, target, T }, sign, state } = desk;
+    const cells = sampleCells(uniformMatrix(T, state.symbols.length + 1), target, random);
     if (!cells) return setText(words, "No path of so few steps spells the label.");
-    input.value = cells.map((s) => (found.extended[s] ? symbols[found.extended[s] - 1] : "-")).join("");
+    input.value = cells.map((s) => sign(extended[s])).join("");
     show();
   }
   const path = field("Path", input);
@@ -158,8 +145,8 @@ export function createCollapseToy(current) {
   return { node };
 }
 
-/** Prefix beam search on the laboratory's matrix, a step at a time. @param {() => Present} current */
-export function createBeamBench(current) {
+/** Prefix beam search on the laboratory's matrix, a step at a time. @param {Desk} desk */
+export function createBeamBench(desk) {
   let [width, t] = [3, 0];
   /** @type {any[]} */
   let [beams, pruned] = [firstBeams(), []];
@@ -172,33 +159,29 @@ export function createBeamBench(current) {
     width = value;
     start();
   });
-  const text = (prefix) => prefix.map((c) => current().symbols[c - 1]).join("") || "(empty)";
+  const text = (prefix) => prefix.map(desk.sign).join("") || "(empty)";
 
   function start() {
     [t, beams, pruned] = [0, firstBeams(), []];
     show();
   }
   function step(count) {
-    const { logProbs, T } = current().found;
+    const { logProbs, T } = desk.found;
     for (; count > 0 && t < T; count--) ({ kept: beams, pruned } = beamStep(beams, logProbs[t++], width));
     show();
   }
-  const ways = {
-    blank: (p) => `${p} + blank`,
-    repeat: (p) => `${p}, its letter again`,
-    new: (p) => `${p} + new letter`,
-  };
+  const ways = { blank: " + blank", repeat: ", its letter again", new: " + new letter" };
   function row(beam, rank, kept) {
     const merged = new Set(beam.from.map((f) => String(f.prefix))).size > 1;
     const numbers = [beam.blank, beam.symbol, beamMass(beam)].map((v) => markup`<td>${shortNumber(Math.exp(v))}</td>`);
-    const origin = beam.from.map((f) => ways[f.how](text(f.prefix))).join("; ");
+    const origin = beam.from.map((f) => text(f.prefix) + ways[f.how]).join("; ");
     const hook = kept ? beam.prefix.join(",") : null;
     return markup`<tr class=${kept ? null : "lab-pruned"} data-crnn-beam=${hook}><td>${kept ? rank + 1 : "pruned"}</td>
       <th scope="row">${text(beam.prefix)}</th>${numbers}
       <td>${merged && markup`<strong>merged: </strong>`}${origin}</td></tr>`;
   }
   function show() {
-    const { T } = current().found;
+    const { T } = desk.found;
     const out = pruned.slice(0, 6);
     body.replaceChildren(...beams.flatMap((b, i) => row(b, i, true)), ...out.flatMap((b) => row(b, 0, false)));
     const hidden = pruned.length > 6 ? ` (${pruned.length - 6} of them not shown)` : "";
@@ -210,8 +193,8 @@ export function createBeamBench(current) {
   }
   /** The search's answer beside the exhaustive one, in words. */
   function compared() {
-    const { found, symbols } = current();
-    const paths = (symbols.length + 1) ** found.T;
+    const { found, state } = desk;
+    const paths = (state.symbols.length + 1) ** found.T;
     const labels = exhaustive(found.logProbs);
     const out = `The exhaustive truth is out of reach here: ${shortNumber(paths)} paths. Choose fewer steps for it.`;
     if (!labels) return out;
@@ -232,8 +215,8 @@ export function createBeamBench(current) {
         ${body}</table></div>${truth}</section>`;
   /** Begin again where the matrix is another one. */
   function refresh() {
-    if (searched === current().found.logProbs) return;
-    searched = current().found.logProbs;
+    if (searched === desk.found.logProbs) return;
+    searched = desk.found.logProbs;
     start();
   }
   return { node, refresh };

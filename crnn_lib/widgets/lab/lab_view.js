@@ -1,7 +1,7 @@
 // What the laboratory shows: grids of coloured numbers, lines over the lattice, and the numbers that sum it up.
 import { predecessors, successors } from "../page/ctc.js";
 import { collapse } from "../page/decode.js";
-import { element, markup, part, setText, svgElement } from "../page/dom.js";
+import { ARROWS, element, markup, part, setText, svgElement } from "../page/dom.js";
 import { percent, shortNumber } from "../page/words.js";
 import { colourOf } from "../page/sight.js";
 
@@ -51,6 +51,15 @@ export function matrixPainter(found, classes, gradient) {
   };
 }
 
+/** Put a number into a cell, on its colour. @param {HTMLElement} cell */
+function fillCell(cell, { value, text, colour }) {
+  const ink = colour ? inkOn(colour) : "";
+  setText(cell, text);
+  cell.dataset.value = String(value);
+  cell.style.backgroundColor = colour ? `rgb(${colour})` : "";
+  cell.style.color = text === "~0" && ink === "#fff" ? "#bfaed2" : ink;
+}
+
 /**
  * A grid of T columns that is changed in place. One cell can be reached by Tab, the others by the arrow keys.
  * @param {{label: string, hook: string, onselect: (t: number, row: number) => void,
@@ -85,13 +94,8 @@ export function createGrid({ label, hook, onselect, onpeek, onkey }) {
       setText(names[row], said[row][0]);
       names[row].setAttribute("aria-label", said[row][1]);
       cells.forEach((cell, t) => {
-        const { value, text, colour } = paint(t, row) ?? { value: "", text: "?", colour: null };
-        const ink = colour ? inkOn(colour) : "";
-        setText(cell, text);
+        fillCell(cell, paint(t, row) ?? { value: "", text: "?", colour: null });
         cell.setAttribute(hook, `${t},${row}`);
-        cell.dataset.value = String(value);
-        cell.style.backgroundColor = colour ? `rgb(${colour})` : "";
-        cell.style.color = text === "~0" && ink === "#fff" ? "#bfaed2" : ink;
       });
     });
     mark();
@@ -133,14 +137,7 @@ export function createGrid({ label, hook, onselect, onpeek, onkey }) {
   node.addEventListener("pointerleave", () => onpeek(null));
   node.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const way = {
-      ArrowLeft: [-1, 0],
-      ArrowRight: [1, 0],
-      ArrowUp: [0, -1],
-      ArrowDown: [0, 1],
-      Home: [-T, 0],
-      End: [T, 0],
-    }[event.key];
+    const way = { ...ARROWS, Home: [-T, 0], End: [T, 0] }[event.key];
     if (way) select(at.t + way[0], at.row + way[1], true);
     else if (!onkey?.(event.key)) return;
     event.preventDefault();

@@ -25,6 +25,8 @@ const spoken = (symbol) => (symbol === "-" ? "blank" : symbol);
 /** "step 4" or "steps 4 to 6". @param {number} from @param {number} to */
 const stepsInWords = (from, to) => (from === to ? `step ${from}` : `steps ${from} to ${to}`);
 
+const caption = (words) => element("p", { class: "crnn-note crnn-caption" }, words);
+
 /** @param {Float32Array} values all at least 0 */
 const largest = (values) => values.reduce((a, b) => Math.max(a, b), 1e-9);
 
@@ -68,6 +70,167 @@ function pathCanvas(path, spans, symbols) {
   return canvas;
 }
 
+/** The lanes of all stages, which lead to the step that is pointed at. @param {(place: number) => void} onplace */
+function createLanes(onplace) {
+  const lane = (label, options) => createLane({ label, height: 192, onplace, ...options });
+  const lanes = {
+    image: lane("The image; outside of what the step sees it is dimmed"),
+    map: lane("The chosen feature map over the image"),
+    columns: lane("Columns: one for each step, a row for each map pixel", { css: "9rem" }),
+    features: lane("The same after projection: what the BiLSTM gets", { css: "9rem" }),
+    forward: lane("States of the forward direction, which reads from left to right", { css: "7rem" }),
+    backward: lane("States of the backward direction, which reads from right to left", { css: "7rem" }),
+    probabilities: lane("Probability of each class at each step; yellow is probable", { height: 400 }),
+    path: lane("Best path, and below it what is left after merging", { height: 120 }),
+  };
+  lanes.path.node.classList.add("crnn-smooth"); // letters, no pixels
+  return lanes;
+}
+
+/** The feature maps of a stage: one over the image, all as tiles. */
+function createMaps(model, lane, onchange) {
+  let map = model.get("map") ?? 0;
+  /** @type {any} the stages of the reading */
+  let all = {};
+  const tell = "All maps of the stage; click one to enlarge it";
+  const grid = element("canvas", { class: "crnn-grid", width: 768, height: 200, role: "img", "aria-label": tell });
+  const stages = choice([], "", () => pick(0));
+  const mapSlider = slider({ name: "Map", min: 0, max: 15, step: 1, value: map }, pick);
+  const nodes = markup`<div class="crnn-controls">${field("Stage", stages)}${mapSlider.node}</div>${lane.node}${grid}`;
+  const stage = () => all[stages.value];
+
+  function pick(c) {
+    map = c;
+    onchange();
+  }
+  grid.addEventListener("click", (event) => {
+    const box = grid.getBoundingClientRect();
+    const column = Math.floor(((event.clientX - box.left) / box.width) * TILES.across);
+    const row = Math.floor(((event.clientY - box.top) / box.height) * Math.ceil(stage().dims[1] / TILES.across));
+    const c = row * TILES.across + column;
+    if (c < stage().dims[1]) pick(c);
+  });
+
+  /** Offer the stages of another reading. */
+  function offer(found) {
+    all = found;
+    const names = Object.keys(all).filter((stage) => /^(conv|pool)\d/.test(stage));
+    const chosen = stages.value || model.get("stage") || "conv1";
+    const sized = (stage) => [stage, `${stage} (${all[stage].dims.slice(1).join(" × ")})`];
+    fill(stages, names.map(sized), names.includes(chosen) ? chosen : names[0]);
+  }
+
+  /** The chosen map over the image. @param {HTMLCanvasElement} ink */
+  function show(ink) {
+    const { data, dims: [, C, H, W] } = stage();
+    map = Math.min(map, C - 1);
+    mapSlider.input.max = String(C - 1);
+    mapSlider.show(map);
+    const over = element("canvas", { width: 768, height: 192 });
+    const context = painter(over);
+    context.drawImage(ink, 0, 0, 768, 192);
+    context.globalAlpha = 0.75;
+    context.drawImage(mapCanvas(data, map, H, W), 0, 0, 768, 192);
+    lane.show(over);
+    stage().tiles ??= tiles(stage());
+  }
+
+  /** The step's own columns in every tile, and a frame around the chosen map. */
+  function mark({ from, to }) {
+    const picture = stage().tiles;
+    Object.assign(grid, { width: picture.width, height: picture.height });
+    const context = painter(grid);
+    context.drawImage(picture, 0, 0);
+    Object.assign(context, { lineWidth: 1.5, strokeStyle: "#fff" });
+    for (let c = 0; c < stage().dims[1]; c++) {
+      const [x, y] = corner(c);
+      context.strokeRect(x + from * TILES.width, y + 1, (to - from) * TILES.width, TILES.height - 2);
+    }
+    const [x, y] = corner(map);
+    Object.assign(context, { lineWidth: 6, strokeStyle: "#e08214" });
+    context.strokeRect(x + 2, y + 2, TILES.width - 4, TILES.height - 4);
+  }
+
+  function explain(pools) {
+    const { dims: [, , H, W] } = stage();
+    const sight = stageSight(pools, stages.value);
+    return `Map ${map} of ${stages.value} is ${W} × ${H}. One of its pixels sees ${sight.along.size} × ` +
+      `${sight.down.size} pixels of the image, and its neighbour looks ${sight.along.stride} further right. ` +
+      "Yellow is strong, dark is nothing; each map has its own scale.";
+  }
+  return { nodes, offer, show, mark, explain };
+}
+
+/** The stages under their titles, folded or open. @returns {Object<string, HTMLDetailsElement>} */
+function createFolds(model, lanes, maps, top, words, onopen) {
+  const inside = {
+    image: [lanes.image.node],
+    maps: maps.nodes,
+    columns: [caption("Columns"), lanes.columns.node, caption("Projected to features"), lanes.features.node],
+    states: [caption("Forward →"), lanes.forward.node, caption("← Backward"), lanes.backward.node],
+    probabilities: [lanes.probabilities.node, top],
+    path: [lanes.path.node],
+  };
+  const unfolded = (model.get("unfold") || "image").split(/\s+/);
+  const fold = ([key, title]) => {
+    const attributes = { class: "crnn-fold", "data-crnn-stage": key, open: unfolded.includes(key) };
+    const node = element("details", attributes, element("summary", {}, title), ...inside[key], words[key]);
+    node.addEventListener("toggle", () => node.open && onopen());
+    return [key, node];
+  };
+  return Object.fromEntries(Object.entries(TITLES).map(fold));
+}
+
+/** What the stages show at step `t`, in words; the maps say it themselves. */
+function explain({ config: { pools, width, height }, T, symbols, stages, path, text }, t) {
+  const [down, along] = [sightOf(pools.map(([v]) => v)), sightOf(pools.map(([, h]) => h))];
+  const [first, last] = stripOf(pools, width, t);
+  const { data, dims: [, , size] } = stages.columns;
+  const positive = data.subarray(t * size, (t + 1) * size).filter((v) => v > 0).length;
+  return {
+    image: `Step ${t} stands for pixel columns ${t * along.stride} to ${(t + 1) * along.stride - 1}. Through the ` +
+      `convolutions it sees columns ${first} to ${last}, which are not dimmed: its full field is ${along.size} columns ` +
+      `wide and ${down.size} rows high, on an image of ${width} × ${height}. The BiLSTM tells it of the rest.`,
+    columns: `Column ${t}: ${size} numbers, ${positive} of them above zero; the projection makes ` +
+      `${stages.features.dims[2]} of them.`,
+    states: `The forward state at ${t} has read steps 0 to ${t}, the backward state ${t} to ${T - 1}. ` +
+      "Brown is towards -1, white is 0, purple towards 1.",
+    probabilities: `The five likeliest classes at step ${t}. Rows are classes, the blank (-) at the bottom.`,
+    path: `Path: ${path.map((c) => symbols[c]).join("")}. ` +
+      `Equal neighbours merge, then blanks (-) go: ${text || "nothing is left"}.`,
+  };
+}
+
+/** Paint what depends on the picture alone, in the unfolded stages. */
+function paintLanes(lanes, folds, { T, symbols, logProbs, K, stages, path, spans }) {
+  if (folds.columns.open) {
+    for (const name of ["columns", "features"]) {
+      const { data, dims: [, , size] } = stages[name];
+      const most = largest(data);
+      lanes[name].show(heat(size, T, "viridis", (row, step) => data[step * size + row] / most));
+    }
+  }
+  if (folds.states.open) {
+    const { data, dims: [, , size] } = stages.states;
+    const half = (from) => heat(size / 2, T, "puor", (row, step) => 0.5 + 0.5 * data[step * size + from + row]);
+    lanes.forward.show(half(0));
+    lanes.backward.show(half(size / 2));
+  }
+  if (folds.probabilities.open) {
+    lanes.probabilities.showClasses(symbols, T, (step, c) => Math.exp(logProbs[step * K + c]));
+  }
+  if (folds.path.open) lanes.path.show(pathCanvas(path, spans, symbols));
+}
+
+/** Mark step `t` in the lanes, and the steps of a character. */
+function markLanes({ image, ...others }, { config: { pools, width }, T }, t, span) {
+  const step = { from: t / T, to: (t + 1) / T, style: "step" };
+  const [first, last] = stripOf(pools, width, t);
+  const also = span ? [{ from: span.from / T, to: (span.to + 1) / T, style: "span" }] : [];
+  image.draw([{ from: first / width, to: (last + 1) / width, style: "strip" }, step, ...also]);
+  for (const { draw } of Object.values(others)) draw([step, ...also]);
+}
+
 /**
  * Put a microscope into `root`. The model's fields: sample, strokes, grey, unfold (names of stages, open at the start), step,
  * stage and map (the feature maps shown first); it sets step, reading and confidence.
@@ -80,76 +243,20 @@ export async function mount({ root, model, backend, signal }) {
   let picture = null;
   let t = model.get("step") ?? 12;
   let picked = -1; // a character of the text
-  let map = model.get("map") ?? 0;
 
   const reading = createReading();
   const [characters] = markup`<div class="crnn-controls" role="group" aria-label="Characters of the text"></div>`;
   const stepSlider = slider({ name: "Time step t", min: 0, max: 31, step: 1, value: t }, (value) => go(value));
   stepSlider.input.dataset.crnn = "step";
   const brief = part("answer", "p", { class: "crnn-note" });
-  const words = Object.fromEntries(Object.keys(TITLES).map((key) => [key, element("p", { class: "crnn-note" })]));
-  const lane = (label, options) =>
-    createLane({ label, height: 192, onplace: (place) => seen && go(Math.floor(place * seen.T)), ...options });
-  const lanes = {
-    image: lane("The image; outside of what the step sees it is dimmed"),
-    map: lane("The chosen feature map over the image"),
-    columns: lane("Columns: one for each step, a row for each map pixel", { css: "9rem" }),
-    features: lane("The same after projection: what the BiLSTM gets", { css: "9rem" }),
-    forward: lane("States of the forward direction, which reads from left to right", { css: "7rem" }),
-    backward: lane("States of the backward direction, which reads from right to left", { css: "7rem" }),
-    probabilities: lane("Probability of each class at each step; yellow is probable", { height: 400 }),
-    path: lane("Best path, and below it what is left after merging", { height: 120 }),
-  };
-  lanes.path.node.classList.add("crnn-smooth"); // letters, no pixels
-  const tell = "All maps of the stage; click one to enlarge it";
-  const grid = element("canvas", { class: "crnn-grid", width: 768, height: 200, role: "img", "aria-label": tell });
-  const stages = choice([], "", () => showMap(0));
-  const mapSlider = slider({ name: "Map", min: 0, max: 15, step: 1, value: map }, showMap);
+  const lanes = createLanes((place) => seen && go(Math.floor(place * seen.T)));
+  const maps = createMaps(model, lanes.map, show);
   const top = part("top", "ol", { class: "crnn-top" });
-  const caption = (said) => element("p", { class: "crnn-note crnn-caption" }, said);
-  const inside = {
-    image: [lanes.image.node],
-    maps: markup`<div class="crnn-controls">${field("Stage", stages)}${mapSlider.node}</div>${lanes.map.node}${grid}`,
-    columns: [caption("Columns"), lanes.columns.node, caption("Projected to features"), lanes.features.node],
-    states: [caption("Forward →"), lanes.forward.node, caption("← Backward"), lanes.backward.node],
-    probabilities: [lanes.probabilities.node, top],
-    path: [lanes.path.node],
-  };
-  const unfolded = (model.get("unfold") || "image").split(/\s+/);
-  /** @type {Object<string, HTMLDetailsElement>} */
-  const folds = Object.fromEntries(
-    Object.entries(TITLES).map(([key, title]) => {
-      const attributes = { class: "crnn-fold", "data-crnn-stage": key, open: unfolded.includes(key) };
-      const fold = element("details", attributes, element("summary", {}, title), ...inside[key], words[key]);
-      fold.addEventListener("toggle", () => fold.open && seen && show());
-      return [key, fold];
-    }),
-  );
+  const words = Object.fromEntries(Object.keys(TITLES).map((key) => [key, element("p", { class: "crnn-note" })]));
+  const folds = createFolds(model, lanes, maps, top, words, () => seen && show());
   const chooser = createChooser({ model, signal, pen: true, onpicture: (given) => ((picture = given), read()) });
-  root.append(
-    chooser.node,
-    reading.node,
-    characters,
-    stepSlider.node,
-    brief,
-    chooser.message.node,
-    ...Object.values(folds),
-  );
-
-  grid.addEventListener("click", (event) => {
-    const box = grid.getBoundingClientRect();
-    const column = Math.floor(((event.clientX - box.left) / box.width) * TILES.across);
-    const row = Math.floor(((event.clientY - box.top) / box.height) * Math.ceil(stage().dims[1] / TILES.across));
-    const c = row * TILES.across + column;
-    if (c < stage().dims[1]) showMap(c);
-  });
-
-  const stage = () => seen.stages[stages.value];
-
-  function showMap(c) {
-    map = c;
-    show();
-  }
+  const nodes = [reading.node, characters, stepSlider.node, brief, chooser.message.node];
+  root.append(chooser.node, ...nodes, ...Object.values(folds));
 
   /** Move to a step; a picked character stays only while its steps hold it. */
   function go(step) {
@@ -184,123 +291,39 @@ export async function mount({ root, model, backend, signal }) {
     stepSlider.input.max = String(seen.T - 1);
     reading.show(text || "(nothing)", p);
     characters.replaceChildren(...seen.spans.map(character));
-    const names = Object.keys(seen.stages).filter((stage) => /^(conv|pool)\d/.test(stage));
-    const chosen = stages.value || model.get("stage") || "conv1";
-    const sized = (stage) => [stage, `${stage} (${seen.stages[stage].dims.slice(1).join(" × ")})`];
-    fill(stages, names.map(sized), names.includes(chosen) ? chosen : names[0]);
+    maps.offer(seen.stages);
     show();
     model.save({ reading: text, confidence: p });
   });
 
   function show() {
-    dress();
-    mark();
-  }
-
-  /** Paint what depends on the picture and the chosen map, in the unfolded stages. */
-  function dress() {
-    const { config, image, T, symbols, logProbs, K, stages: all, path, spans } = seen;
-    const ink = inkCanvas(image, config.height, config.width);
+    const ink = inkCanvas(seen.image, seen.config.height, seen.config.width);
     lanes.image.show(ink);
-    if (folds.maps.open) {
-      const { data, dims: [, C, H, W] } = stage();
-      map = Math.min(map, C - 1);
-      mapSlider.input.max = String(C - 1);
-      mapSlider.show(map);
-      const over = element("canvas", { width: 768, height: 192 });
-      const context = painter(over);
-      context.drawImage(ink, 0, 0, 768, 192);
-      context.globalAlpha = 0.75;
-      context.drawImage(mapCanvas(data, map, H, W), 0, 0, 768, 192);
-      lanes.map.show(over);
-      stage().tiles ??= tiles(stage());
-    }
-    if (folds.columns.open) {
-      for (const name of ["columns", "features"]) {
-        const { data, dims: [, , size] } = all[name];
-        const most = largest(data);
-        lanes[name].show(heat(size, T, "viridis", (row, step) => data[step * size + row] / most));
-      }
-    }
-    if (folds.states.open) {
-      const { data, dims: [, , size] } = all.states;
-      const half = (from) => heat(size / 2, T, "puor", (row, step) => 0.5 + 0.5 * data[step * size + from + row]);
-      lanes.forward.show(half(0));
-      lanes.backward.show(half(size / 2));
-    }
-    if (folds.probabilities.open) {
-      lanes.probabilities.showClasses(symbols, T, (step, c) => Math.exp(logProbs[step * K + c]));
-    }
-    if (folds.path.open) lanes.path.show(pathCanvas(path, spans, symbols));
+    if (folds.maps.open) maps.show(ink);
+    paintLanes(lanes, folds, seen);
+    mark();
   }
 
   /** Mark the step, and the picked character's steps, everywhere, and say it in words. */
   function mark() {
-    const { config: { pools, width, height }, T, K, symbols, logProbs, stages: all, path, spans } = seen;
-    const step = { from: t / T, to: (t + 1) / T, style: "step" };
-    const [first, last] = stripOf(pools, width, t);
+    const { config, T, K, symbols, logProbs, spans } = seen;
     const span = spans[picked];
-    const also = span ? [{ from: span.from / T, to: (span.to + 1) / T, style: "span" }] : [];
-    const { image, ...others } = lanes;
-    image.draw([{ from: first / width, to: (last + 1) / width, style: "strip" }, step, ...also]);
-    for (const { draw } of Object.values(others)) draw([step, ...also]);
+    markLanes(lanes, seen, t, span);
     [...characters.children].forEach((node, i) => node.setAttribute("aria-pressed", String(i === picked)));
-    const best = topClasses(logProbs.subarray(t * K, (t + 1) * K), 5).map((
-      { symbol, p },
-    ) => [spoken(symbols[symbol]), percent(p)]);
+    const likely = topClasses(logProbs.subarray(t * K, (t + 1) * K), 5);
+    const best = likely.map(({ symbol, p }) => [spoken(symbols[symbol]), percent(p)]);
     stepSlider.show(t);
     stepSlider.input.setAttribute("aria-valuetext", `${t}: ${best[0].join(", ")}`);
-    const [down, along] = [sightOf(pools.map(([v]) => v)), sightOf(pools.map(([, h]) => h))];
     const whose = span ? ` The ${symbols[span.symbol]} comes from ${stepsInWords(span.from, span.to)}.` : "";
     setText(brief, `Step ${t} of 0 to ${T - 1} says ${best[0].join(" with ")}.${whose}`);
-    setText(
-      words.image,
-      `Step ${t} stands for pixel columns ${t * along.stride} to ${(t + 1) * along.stride - 1}. Through the ` +
-        `convolutions it sees columns ${first} to ${last}, which are not dimmed: its full field is ${along.size} columns ` +
-        `wide and ${down.size} rows high, on an image of ${width} × ${height}. The BiLSTM tells it of the rest.`,
-    );
+    for (const [key, said] of Object.entries(explain(seen, t))) setText(words[key], said);
     if (folds.maps.open) {
-      markGrid(step);
-      const { dims: [, , H, W] } = stage();
-      const sight = stageSight(pools, stages.value);
-      setText(
-        words.maps,
-        `Map ${map} of ${stages.value} is ${W} × ${H}. One of its pixels sees ${sight.along.size} × ${sight.down.size} ` +
-          `pixels of the image, and its neighbour looks ${sight.along.stride} further right. Yellow is strong, dark is ` +
-          `nothing; each map has its own scale.`,
-      );
+      maps.mark({ from: t / T, to: (t + 1) / T });
+      setText(words.maps, maps.explain(config.pools));
     }
-    const { data, dims: [, , size] } = all.columns;
-    const positive = data.subarray(t * size, (t + 1) * size).filter((v) => v > 0).length;
-    const kept = `the projection makes ${all.features.dims[2]} of them`;
-    setText(words.columns, `Column ${t}: ${size} numbers, ${positive} of them above zero; ${kept}.`);
-    const halves = `The forward state at ${t} has read steps 0 to ${t}, the backward state ${t} to ${T - 1}.`;
-    setText(words.states, `${halves} Brown is towards -1, white is 0, purple towards 1.`);
     if (folds.probabilities.open) {
       top.replaceChildren(...best.flatMap(([symbol, p]) => markup`<li><strong>${symbol}</strong> ${p}</li>`));
     }
-    setText(
-      words.probabilities,
-      `The five likeliest classes at step ${t}. Rows are classes, the blank (-) at the bottom.`,
-    );
-    const left = `Equal neighbours merge, then blanks (-) go: ${seen.text || "nothing is left"}.`;
-    setText(words.path, `Path: ${path.map((c) => symbols[c]).join("")}. ${left}`);
-  }
-
-  /** The step's own columns in every tile, and a frame around the chosen map. */
-  function markGrid({ from, to }) {
-    const all = stage().tiles;
-    Object.assign(grid, { width: all.width, height: all.height });
-    const context = painter(grid);
-    context.drawImage(all, 0, 0);
-    Object.assign(context, { lineWidth: 1.5, strokeStyle: "#fff" });
-    for (let c = 0; c < stage().dims[1]; c++) {
-      const [x, y] = corner(c);
-      context.strokeRect(x + from * TILES.width, y + 1, (to - from) * TILES.width, TILES.height - 2);
-    }
-    const [x, y] = corner(map);
-    Object.assign(context, { lineWidth: 6, strokeStyle: "#e08214" });
-    context.strokeRect(x + 2, y + 2, TILES.width - 4, TILES.height - 4);
   }
 
   model.on(["step"], () => go(Math.min(Math.max(model.get("step"), 0), seen.T - 1)));

@@ -24,13 +24,56 @@ const FIELDS = Object.keys(SLIDERS);
 /** What lies on the pad: strokes, or a picture, a sample's with its name. The `example` goes at the first touch.
  *  @typedef {{strokes: number[][][], picture: import("../page/images.js").Grey | null, name: string, example: boolean}} Sheet */
 
+/** The sliders that spoil a picture, in step with the model. @param {import("../page/model.js").Model} model */
+function createKnobs(model, onchange) {
+  const settings = Object.fromEntries(FIELDS.map((key) => [key, model.get(key) ?? SLIDERS[key].value]));
+  const sliders = FIELDS.map((key) =>
+    slider({ ...SLIDERS[key], value: settings[key] }, (value) => {
+      settings[key] = value;
+      model.save({ [key]: value });
+      onchange();
+    })
+  );
+  model.on(FIELDS, () => {
+    FIELDS.forEach((key, i) => {
+      settings[key] = model.get(key);
+      sliders[i].show(settings[key]);
+    });
+    onchange();
+  });
+  return { settings, nodes: sliders.map(({ node }) => node) };
+}
+
+/** A sheet, spoilt: the bytes that the pad shows, and the picture as a model sees it. @param {Sheet} sheet */
+function develop({ strokes, picture }, settings) {
+  const ink = () => Float32Array.from(renderStrokes(strokes, settings.thickness));
+  const shown = spoil(picture ?? { data: ink(), height: HEIGHT, width: WIDTH }, settings);
+  const pixels = Uint8Array.from(resize(shown, HEIGHT, WIDTH).data, (value) => Math.round(value));
+  const grey = picture ? shown : spoil(drawn(strokes, "", settings.thickness).grey, settings);
+  return { pixels, given: { grey, drawn: !picture } };
+}
+
+/** The most probable texts but for the one that is read. @param {import("../page/reading.js").Seen} seen */
+function runnersUp({ logProbs, K, spell }, text) {
+  const beams = beamSearch(logProbs, K, BEAM, 3).map((b) => ({ text: spell(b.classes), p: Math.exp(b.logProb) }));
+  const others = beams.filter((other) => other.text !== text).slice(0, 2);
+  return others.map((other) => `${other.text || "(nothing)"} ${percent(other.p)}`).join(", ");
+}
+
+/** The picture that Python laid on the pad, if any. @param {import("../page/model.js").Model} model */
+function givenBy(model) {
+  const view = model.get("given");
+  if (!view?.byteLength) return null;
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, HEIGHT * WIDTH);
+  return { data: Float32Array.from(bytes), height: HEIGHT, width: WIDTH };
+}
+
 /**
  * Put a pad into `root`. The model's fields: strokes, thickness, sample, given, rotation, lines, blur; the pad
  * sets strokes, sample, reading, confidence and picture (the bytes (32, 128) that it shows).
  * @param {import("../page/main.js").Place} place
  */
 export async function mount({ root, model, backend, signal }) {
-  const settings = Object.fromEntries(FIELDS.map((key) => [key, model.get(key) ?? SLIDERS[key].value]));
   /** @type {Sheet} */
   let sheet = { strokes: model.get("strokes") ?? [], picture: null, name: "", example: true };
   /** @type {Sheet[]} */
@@ -61,19 +104,13 @@ export async function mount({ root, model, backend, signal }) {
     chosen = value;
     read();
   });
-  const sliders = FIELDS.map((key) =>
-    slider({ ...SLIDERS[key], value: settings[key] }, (value) => {
-      settings[key] = value;
-      model.save({ [key]: value });
-      read();
-    })
-  );
+  const knobs = createKnobs(model, () => read());
   root.append(...markup`
     ${pen.node}${reading.node}
     <p class="crnn-note crnn-runners">Runners-up: ${runners}</p>${message.node}
     <div class="crnn-controls">${button("Undo", undo)}${button("Clear", clear)}
       ${source.type}${source.samples}${source.file}${names.length > 1 && field("Reader", readers)}</div>
-    <div class="crnn-controls crnn-sliders">${sliders.map(({ node }) => node)}</div>
+    <div class="crnn-controls crnn-sliders">${knobs.nodes}</div>
     ${pen.help}${knows}`);
 
   /** Show a sheet, this one or one from before. @param {Sheet} next */
@@ -104,53 +141,24 @@ export async function mount({ root, model, backend, signal }) {
   }
 
   const read = latestReading(root, message, async () => {
-    const { strokes, picture, example } = sheet;
-    const ink = () => ({
-      data: Float32Array.from(renderStrokes(strokes, settings.thickness)),
-      height: HEIGHT,
-      width: WIDTH,
-    });
-    const shown = spoil(picture ?? ink(), settings);
-    const pixels = Uint8Array.from(resize(shown, HEIGHT, WIDTH).data, (value) => Math.round(value));
+    const { pixels, given } = develop(sheet, knobs.settings);
     pen.paint(pixels);
-    const grey = picture ? shown : spoil(drawn(strokes, "", settings.thickness).grey, settings); // as a model sees it
-    const given = { grey, drawn: !picture };
-    if (!example) { for (const receive of receivers) receive(given); }
-    const seen = await inspect(backend, given, chosen === "auto" ? fitting(backend, !picture) : chosen);
+    if (!sheet.example) { for (const receive of receivers) receive(given); }
+    const seen = await inspect(backend, given, chosen === "auto" ? fitting(backend, given.drawn) : chosen);
     const { text, p } = greedy(seen);
-    const beams = beamSearch(seen.logProbs, seen.K, BEAM, 3).map((b) => ({
-      text: seen.spell(b.classes),
-      p: Math.exp(b.logProb),
-    }));
-    const others = beams.filter((other) => other.text !== text).slice(0, 2);
     reading.show(text, p);
-    setText(runners, others.map((other) => `${other.text || "(nothing)"} ${percent(other.p)}`).join(", "));
+    setText(runners, runnersUp(seen, text));
     setText(knows, `The reader knows ${seen.config.alphabet}. It runs in this page.`);
     model.save({ reading: text, confidence: p, picture: new DataView(pixels.slice().buffer) });
   });
 
-  /** The picture that Python laid on the pad, if any. */
-  function given() {
-    const view = model.get("given");
-    if (!view?.byteLength) return null;
-    const bytes = new Uint8Array(view.buffer, view.byteOffset, HEIGHT * WIDTH);
-    return { data: Float32Array.from(bytes), height: HEIGHT, width: WIDTH };
-  }
-
   model.on(["strokes"], () => lay({ strokes: model.get("strokes") }));
   model.on(["sample"], () => model.get("sample") && source.sample(model.get("sample")));
-  model.on(["given"], () => given() && lay({ picture: given() }));
-  model.on(FIELDS, () => {
-    FIELDS.forEach((key, i) => {
-      settings[key] = model.get(key);
-      sliders[i].show(settings[key]);
-    });
-    read();
-  });
+  model.on(["given"], () => givenBy(model) && lay({ picture: givenBy(model) }));
   backend.onrenew(read, signal);
   const sample = sheet.strokes.length ? "" : model.get("sample") ?? "";
   sheet.name = sample;
-  sheet.picture = sample ? await loadSample(sample) : sheet.strokes.length ? null : given();
+  sheet.picture = sample ? await loadSample(sample) : sheet.strokes.length ? null : givenBy(model);
   source.mark(sample);
   await read();
 }

@@ -16,7 +16,7 @@ export const DASHES = ["none", "7 4"]; // the first curve, the second: told apar
 
 /** @param {(x: number) => void} [onplace] the number pointed at */
 export function createChart(onplace) {
-  const look = `learn-chart${onplace ? " learn-scrub" : ""}`;
+  const look = `crnn-chart${onplace ? " crnn-scrub" : ""}`;
   const node = svgElement("svg", { role: "img", "aria-label": "No curve yet", class: look });
   let width = 640;
   /** @type {Shown | null} */
@@ -31,11 +31,11 @@ export function createChart(onplace) {
     const x = (v) => PLOT.left + room() * across.part(v);
     const y = (v) => bottom - (bottom - PLOT.top) * (v / up.top);
     const text = (at, row, anchor, said, more = "") =>
-      svgElement("text", { x: at, y: row, "text-anchor": anchor, class: `learn-tick ${more}` }, said);
+      svgElement("text", { x: at, y: row, "text-anchor": anchor, class: `crnn-tick ${more}` }, said);
     const level = (v, kind) =>
       svgElement("line", { x1: PLOT.left, x2: width - PLOT.right, y1: y(v), y2: y(v), class: kind });
     const tick = (v) => text(PLOT.left - 6, y(v) + 4, "end", up.top === 1 ? `${100 * v} %` : `${v}`);
-    const parts = up.ticks.flatMap((v) => [level(v, v ? "learn-grid" : "learn-axis"), tick(v)]);
+    const parts = up.ticks.flatMap((v) => [level(v, v ? "crnn-rule" : "crnn-axis"), tick(v)]);
     let last = -Infinity;
     for (const v of across.ticks) {
       if (x(v) - last <= 40) continue;
@@ -47,28 +47,28 @@ export function createChart(onplace) {
     const box = { x: 0, y: PLOT.top, width, height: bottom - PLOT.top + 2 };
     const viewBox = `0 ${PLOT.top} ${width} ${box.height}`;
     const inside = svgElement("svg", { "aria-hidden": "true", ...box, viewBox }); // cuts off what lies above
-    parts.push(...lines.map(([v]) => level(v, "learn-floor")), inside);
+    parts.push(...lines.map(([v]) => level(v, "crnn-floor")), inside);
     lines.forEach(([v, name], i) =>
-      parts.push(text(width - PLOT.right, y(v) + (i ? 15 : -5), "end", name, "learn-halo"))
+      parts.push(text(width - PLOT.right, y(v) + (i ? 15 : -5), "end", name, "crnn-halo"))
     );
     if (now !== null) {
-      parts.push(svgElement("line", { x1: x(now), x2: x(now), y1: PLOT.top, y2: bottom, class: "learn-now" }));
+      parts.push(svgElement("line", { x1: x(now), x2: x(now), y1: PLOT.top, y2: bottom, class: "crnn-now" }));
     }
     curves.forEach(({ points, here, filled }, i) => {
       const dot = (/** @type {number[]} */ [at, v], r, more = "") =>
-        svgElement("circle", { cx: x(at), cy: y(v), r, class: `learn-dot learn-run${i} ${more}` });
+        svgElement("circle", { cx: x(at), cy: y(v), r, class: `crnn-dot crnn-run${i} ${more}` });
       const line = points.map(([at, v]) => `${x(at).toFixed(1)},${y(v).toFixed(1)}`).join(" ");
-      const look = { class: `learn-curve learn-run${i}`, "stroke-dasharray": DASHES[i] };
+      const look = { class: `crnn-curve crnn-run${i}`, "stroke-dasharray": DASHES[i] };
       inside.append(svgElement("polyline", { points: line, ...look }));
-      parts.push(...(filled ?? []).map((full, k) => dot(points[k], 4, full ? "" : "learn-hollow")));
+      parts.push(...(filled ?? []).map((full, k) => dot(points[k], 4, full ? "" : "crnn-hollow")));
       const above = here && here[1] > up.top ? here : points.find(([, v]) => v > up.top);
       if (above) {
         const at = x(above[0]);
         const d = `M${at - 6} ${PLOT.top + 10}L${at} ${PLOT.top}L${at + 6} ${PLOT.top + 10}Z`;
-        parts.push(svgElement("path", { d, class: `learn-dot learn-run${i}` }));
-        parts.push(text(at + 10, PLOT.top + 10, "start", `above: ${up.say(above[1])}`, "learn-halo"));
+        parts.push(svgElement("path", { d, class: `crnn-dot crnn-run${i}` }));
+        parts.push(text(at + 10, PLOT.top + 10, "start", `above: ${up.say(above[1])}`, "crnn-halo"));
       }
-      if (here && here[1] <= up.top) parts.push(dot(here, filled ? 8 : 5, filled ? "learn-ring" : ""));
+      if (here && here[1] <= up.top) parts.push(dot(here, filled ? 8 : 5, filled ? "crnn-ring" : ""));
     });
     node.setAttribute("viewBox", `0 0 ${width} ${PLOT.height}`);
     node.setAttribute("aria-label", words);

@@ -1,6 +1,6 @@
 // What microscope and probes look into: a picture of any source, the pad's and the kernel's included.
 import { button, createMessage } from "./controls.js";
-import { element, markup } from "./dom.js";
+import { markup } from "./dom.js";
 import { fromBase64 } from "./engine.js";
 import { HEIGHT, WIDTH } from "./images.js";
 import { createPen } from "./pen.js";
@@ -42,11 +42,7 @@ export function createChooser({ model, signal, onpicture, pen = false }) {
     return model.get("grey") ? source.attempt(given) : source.sample(model.get("sample") || "2b7xy");
   }
   model.on(["sample"], start);
-  const node = element(
-    "div",
-    {},
-    ...markup`<div class="crnn-controls">${source.samples}${source.type}${source.file}</div>`,
-  );
+  const [node] = markup`<div><div class="crnn-controls">${source.samples}${source.type}${source.file}</div></div>`;
   if (pen) node.append(createSheet((strokes) => source.attempt(() => drawn(strokes))));
   return { node, message, start };
 }

@@ -4,6 +4,9 @@ import { visible } from "./words.js";
 const TAP = 8; // pixels that a finger may move in a tap
 const FOCUSED = new Set(["a", "button", "input", "select", "summary"]); // take the keys, as does what has a tabindex
 
+/** How each arrow key leads on: to the right, and down. */
+export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
 /**
  * An element with attributes and children; a property `on…` is a listener, `null` and `false` leave an attribute out.
  * What takes the keys keeps them from JupyterLab, whose shortcuts would delete the cell by `d d`.

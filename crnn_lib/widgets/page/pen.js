@@ -1,30 +1,29 @@
 // The one surface to draw on: mouse, pen, finger, or keyboard.
-import { element, greyCanvas, painter } from "./dom.js";
+import { ARROWS, element, greyCanvas, painter } from "./dom.js";
 import { HEIGHT, WIDTH } from "./images.js";
 
 const SCALE = 6; // canvas pixels to an image pixel
-const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const HELP =
+  "Draw with mouse, pen or finger. With the keyboard: arrow keys move the pen (with Shift faster), Space puts it " +
+  "down and lifts it.";
 const within = (value, low, high) => Math.min(Math.max(value, low), high);
 let surfaces = 0;
+
+/** Where an event points at, in pixels of the image. @param {PointerEvent} event */
+function pointOf(event, canvas) {
+  const box = canvas.getBoundingClientRect();
+  const parts = [[(event.clientX - box.left) / box.width, WIDTH], [(event.clientY - box.top) / box.height, HEIGHT]];
+  return parts.map(([part, size]) => Math.round(16 * within(part * size, -8, size + 8)) / 16);
+}
 
 /**
  * @param {{onbegin: (point: number[]) => void, onextend: (points: number[][]) => void, onlift: () => void,
  *   onundo?: () => void, say?: (words: string) => void}} acts what a stroke does, its points in pixels of the image
  */
 export function createPen({ onbegin, onextend, onlift, onundo, say }) {
-  const help = element(
-    "p",
-    { class: "crnn-note", id: `crnn-pen${++surfaces}-help` },
-    "Draw with mouse, pen or finger. With the keyboard: arrow keys move the pen (with Shift faster), Space puts it down and lifts it.",
-  );
-  const canvas = element("canvas", {
-    width: WIDTH * SCALE,
-    height: HEIGHT * SCALE,
-    tabindex: 0,
-    role: "application",
-    "aria-label": "Drawing pad",
-    "aria-describedby": help.id,
-  });
+  const help = element("p", { class: "crnn-note", id: `crnn-pen${++surfaces}-help` }, HELP);
+  const words = { role: "application", "aria-label": "Drawing pad", "aria-describedby": help.id };
+  const canvas = element("canvas", { width: WIDTH * SCALE, height: HEIGHT * SCALE, tabindex: 0, ...words });
   let at = [WIDTH / 2, HEIGHT / 2];
   let [down, shown] = [false, false]; // the pen that the keyboard moves
   /** @type {number | null} the pointer that draws */
@@ -49,12 +48,6 @@ export function createPen({ onbegin, onextend, onlift, onundo, say }) {
     if (drew) onlift();
   }
 
-  function place(event) {
-    const box = canvas.getBoundingClientRect();
-    const parts = [[(event.clientX - box.left) / box.width, WIDTH], [(event.clientY - box.top) / box.height, HEIGHT]];
-    return parts.map(([part, size]) => Math.round(16 * within(part * size, -8, size + 8)) / 16);
-  }
-
   canvas.addEventListener("pointerdown", (event) => {
     if (pointer !== null || event.button !== 0) return;
     event.preventDefault();
@@ -62,20 +55,20 @@ export function createPen({ onbegin, onextend, onlift, onundo, say }) {
     lift();
     shown = false;
     canvas.setPointerCapture(event.pointerId);
-    onbegin(place(event));
+    onbegin(pointOf(event, canvas));
     pointer = event.pointerId;
   });
   canvas.addEventListener("pointermove", (event) => {
     if (event.pointerId !== pointer) return;
     const events = event.getCoalescedEvents?.() ?? [];
-    onextend((events.length ? events : [event]).map(place));
+    onextend((events.length ? events : [event]).map((one) => pointOf(one, canvas)));
   });
   for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
     canvas.addEventListener(end, (/** @type {any} */ event) => event.pointerId === pointer && lift());
   }
 
   function press(event) {
-    const way = WAYS[event.key];
+    const way = ARROWS[event.key];
     if (!way && event.key !== " ") return false;
     shown = true;
     if (way) at = [WIDTH, HEIGHT].map((size, i) => within(at[i] + way[i] * (event.shiftKey ? 4 : 1), 0, size));

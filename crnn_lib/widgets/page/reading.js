@@ -1,6 +1,6 @@
 // Reading a picture: from grey levels to every stage of a reader, and to the text with its probability.
 import { bestPath, collapse, labelLogProb } from "./decode.js";
-import { count, element, latest, part, setText } from "./dom.js";
+import { count, latest, markup, part, setText } from "./dom.js";
 import { percent } from "./words.js";
 import { standardise } from "./images.js";
 
@@ -48,14 +48,7 @@ export function greedy({ logProbs, K, spell }) {
 export function createReading(words = "It reads ") {
   const text = part("text", "strong", { "aria-live": "polite", "aria-atomic": "true" });
   const confidence = part("confidence");
-  const node = element(
-    "p",
-    { class: "crnn-reading" },
-    element("span", { class: "crnn-note" }, words),
-    text,
-    " ",
-    confidence,
-  );
+  const [node] = markup`<p class="crnn-reading"><span class="crnn-note">${words}</span>${text} ${confidence}</p>`;
   return {
     node,
     show(/** @type {string} */ reading, /** @type {number} */ p) {

@@ -78,10 +78,8 @@ export async function mount(place) {
     const { image, config } = now.seen;
     lane.show(inkCanvas(image, config.height, config.width));
     reading.show(now.read.text || "(nothing)", now.read.p);
-    setText(
-      answer,
-      `${now.right ? "Right" : "Wrong"}: the text is ${truth}, and the reader gives it ${percent(now.p)}.`,
-    );
+    const verdict = now.right ? "Right" : "Wrong";
+    setText(answer, `${verdict}: the text is ${truth}, and the reader gives it ${percent(now.p)}.`);
     sweep(picture, truth, moved, number, now.p).catch((error) => setText(curve, error.message));
   });
 
@@ -101,12 +99,8 @@ export async function mount(place) {
     const said = `Along ${what.toLowerCase()}: ${rightInWords(points, unit)}.`;
     const quarters = [0, 1, 2, 3, 4].map((i) => Number((min + ((max - min) * i) / 4).toFixed(2)));
     const part = (x) => (x - min) / (max - min);
-    const across = {
-      name: what + (unit.trim() && ` (${unit.trim()})`),
-      ticks: quarters,
-      part,
-      value: (at) => min + at * (max - min),
-    };
+    const title = what + (unit.trim() && ` (${unit.trim()})`);
+    const across = { name: title, ticks: quarters, part, value: (at) => min + at * (max - min) };
     const up = { name: "probability of the true text", top: 1, ticks: [0, 0.5, 1], say: percent };
     const drawnOnes = points.map((point) => [point.x, point.p]);
     const curves = [{ points: drawnOnes, here, filled: points.map(({ right }) => right) }];

@@ -43,7 +43,7 @@ export const progress = {
  * @param {import("../page/main.js").Place} place @param {string} name @param {(() => Question)[]} questions
  */
 function frameQuiz({ root, signal }, name, questions) {
-  const verdict = element("div", { class: "crnn-message learn-verdict", role: "status" });
+  const verdict = element("div", { class: "crnn-message quiz-verdict", role: "status" });
   const badge = element("span", { class: "crnn-note" });
   const set = element("fieldset", { tabindex: -1 });
   let number = 0;
@@ -96,7 +96,7 @@ const TITLES = {
 function table(heads, rows) {
   const row = (/** @type {any[]} */ [first, ...cells]) =>
     markup`<tr><th scope="row">${first}</th>${cells.map((cell) => markup`<td>${cell}</td>`)}</tr>`;
-  return markup`<table class="learn-table">
+  return markup`<table class="quiz-table">
     <thead><tr>${heads.map((head) => markup`<th scope="col">${head}</th>`)}</tr></thead>
     <tbody>${rows.map(row)}</tbody></table>`;
 }
@@ -105,7 +105,7 @@ function table(heads, rows) {
 function createChoices(type, group, choices) {
   const inputs = choices.map(([value]) => element("input", { type, name: group, value }));
   const labels = choices.map(([, ...words], i) => markup`<label>${inputs[i]}<span>${words}</span></label>`);
-  return { inputs, nodes: markup`<div class="learn-choices">${labels}</div>` };
+  return { inputs, nodes: markup`<div class="quiz-choices">${labels}</div>` };
 }
 
 /** Reasons for boxes ticked wrongly or left out. @param {(value: string) => boolean} right @param {(value: string) => string} reason */
@@ -138,7 +138,7 @@ function askCount([label, T]) {
     if (!/^\d{1,12}$/.test(answer)) return ["Type a whole number, in digits."];
     return [reasonForCount(BigInt(answer), label, T)].filter(Boolean);
   };
-  const inputs = markup`<label class="learn-number">Number of alignments${input}</label>`;
+  const inputs = markup`<label class="quiz-number">Number of alignments${input}</label>`;
   return { text: `How many paths of T = ${T} columns collapse to ${label}?`, inputs, check };
 }
 

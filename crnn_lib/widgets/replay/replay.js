@@ -53,21 +53,21 @@ function pictureOf(run, sample) {
 
 /** One run's panel: its name, a sample's picture over its heat map (class by time step), and the text read at that moment. */
 function createPanel(number) {
-  const attributes = { class: `learn-curve learn-run${number}`, "stroke-dasharray": DASHES[number] };
+  const attributes = { class: `crnn-curve crnn-run${number}`, "stroke-dasharray": DASHES[number] };
   const line = svgElement("line", { x1: 0, x2: 34, y1: 4, y2: 4, ...attributes });
-  const swatch = svgElement("svg", { viewBox: "0 0 34 8", class: "learn-swatch", "aria-hidden": "true" }, line);
+  const swatch = svgElement("svg", { viewBox: "0 0 34 8", class: "replay-swatch", "aria-hidden": "true" }, line);
   const [run_, text] = [part("run", "strong"), part("text", "strong")];
   const [step, loss, blank, exact, gradient] = ["step", "loss", "blank", "exact", "gradient"].map((hook) => part(hook));
   const [sample, picture, map] = [
     part("sample", "code"),
-    element("div", { class: "learn-picture" }),
-    element("div", { class: "learn-map" }),
+    element("div", { class: "replay-picture" }),
+    element("div", { class: "replay-map" }),
   ];
   const rows = element("div", { class: "crnn-gutter", "aria-hidden": "true" });
   const steps = element("span");
-  const [node] = markup`<div class="learn-run" role="group">
-    <p class="learn-title">${swatch}${run_}</p><p class="crnn-note">sample ${sample}, step ${step}</p>
-    <div class="learn-film"><span></span>${picture}${rows}${map}<span></span>${steps}</div>
+  const [node] = markup`<div class="replay-run" role="group">
+    <p class="replay-title">${swatch}${run_}</p><p class="crnn-note">sample ${sample}, step ${step}</p>
+    <div class="replay-film"><span></span>${picture}${rows}${map}<span></span>${steps}</div>
     <p>it reads: ${text}</p>
     <p class="crnn-note">loss ${loss}, blanks ${blank}, read exactly ${exact}, gradient norm ${gradient}</p></div>`;
   let drawn = "";
@@ -115,6 +115,50 @@ function createPanel(number) {
   return { node, show };
 }
 
+/** A film that can be played: which frame is shown, and whether it moves.
+ *  @param {() => number} last @param {() => void} show */
+function createReel(last, show) {
+  /** @type {any} */
+  let timer = null;
+  const reel = {
+    frame: 0,
+    play: button("Play", () => (timer ? pause() : start())),
+    playing: () => timer !== null,
+    atEnd: () => reel.frame >= last(),
+    stop: () => clearInterval(timer),
+    move(to) {
+      reel.frame = Math.min(Math.max(to, 0), last());
+      show();
+    },
+    /** Stop the film, and go to a frame. */
+    go(to) {
+      pause();
+      reel.move(to);
+    },
+  };
+  function pause() {
+    if (!timer) return;
+    reel.stop();
+    timer = null;
+    setText(reel.play, "Play");
+    show();
+  }
+  function start() {
+    if (reel.atEnd()) reel.frame = 0;
+    const pace = matchMedia("(prefers-reduced-motion: reduce)").matches ? FILM.calm : FILM.pace;
+    timer = setInterval(() => (reel.atEnd() ? pause() : reel.move(reel.frame + 1)), pace);
+    setText(reel.play, "Pause");
+    show();
+  }
+  return reel;
+}
+
+/** The frame of a run nearest to a training step, on the chart's scale. @param {Run} run */
+function nearest(run, step) {
+  const away = run.frames.map((f) => Math.abs(Math.sqrt(f.step) - Math.sqrt(step)));
+  return away.indexOf(Math.min(...away));
+}
+
 /**
  * Put a replay into `root`. The model's fields: `recording`, like crnn_lib/assets/replay.json (empty: that one); where
  * `trainable`, a run that `running` starts and stops, and `finished` and `status` tell about.
@@ -129,15 +173,16 @@ export async function mount({ root, model, backend, signal }) {
   let runs = recording?.runs ?? [];
   const films = new WeakMap();
   const filmOf = (run) => films.get(run) ?? films.set(run, fromBase64(run.posteriors)).get(run);
-  let [frame, wanted, other, curve] = [0, runs[0]?.samples[0], runs[1]?.variant ?? "", "loss"];
+  let [wanted, other, curve] = [runs[0]?.samples[0], runs[1]?.variant ?? "", "loss"];
   /** @type {any} */
-  let [timer, later] = [null, null];
+  let later = null;
 
   const panels = [createPanel(0), createPanel(1)];
-  const chart = createChart((step) => go(nearest(step)));
-  const said = element("p", { class: "learn-unseen", "aria-live": "polite" });
-  const time = slider({ name: "Training step", min: 0, max: 0, step: 1, value: 0 }, (value) => go(value));
-  const play = button("Play", () => (timer ? pause() : start()));
+  const last = () => Math.max((runs[0]?.frames.length ?? 0) - 1, 0);
+  const reel = createReel(last, show);
+  const chart = createChart((step) => reel.go(nearest(runs[0], step)));
+  const said = element("p", { class: "replay-unseen", "aria-live": "polite" });
+  const time = slider({ name: "Training step", min: 0, max: 0, step: 1, value: 0 }, reel.go);
   const others = () => [["", "nothing"], ...runs.slice(1).map((run) => [run.variant, run.what])];
   const samples = () => (runs[0]?.samples ?? []).map((s) => [s, s]);
   const beside = choice(others(), other, (value) => show(() => (other = value)));
@@ -145,47 +190,19 @@ export async function mount({ root, model, backend, signal }) {
   const kinds = Object.entries(CURVES).map(([k, { name }]) => [k, name]);
   const lines = choice(kinds, curve, (value) => show(() => (curve = value)));
 
-  const last = () => Math.max((runs[0]?.frames.length ?? 0) - 1, 0);
-  function nearest(step) {
-    const away = runs[0].frames.map((f) => Math.abs(Math.sqrt(f.step) - Math.sqrt(step)));
-    return away.indexOf(Math.min(...away));
-  }
-  function move(to) {
-    show(() => (frame = Math.min(Math.max(to, 0), last())));
-  }
-  /** Stop the film, and go to a frame. */
-  function go(to) {
-    pause();
-    move(to);
-  }
-  function pause() {
-    if (!timer) return;
-    clearInterval(timer);
-    timer = null;
-    setText(play, "Play");
-    show();
-  }
-  function start() {
-    if (frame >= last()) frame = 0;
-    const pace = matchMedia("(prefers-reduced-motion: reduce)").matches ? FILM.calm : FILM.pace;
-    timer = setInterval(() => (frame >= last() ? pause() : move(frame + 1)), pace);
-    setText(play, "Pause");
-    show();
-  }
-
   /** Show the present frame, after a change. @param {() => void} [change] */
   function show(change) {
     change?.();
-    const step = runs[0]?.frames[frame]?.step ?? 0;
+    const step = runs[0]?.frames[reel.frame]?.step ?? 0;
     const beside = runs.find((run, i) => i && run.variant === other);
     const shown = runs.slice(0, 1).concat(beside ?? []);
     panels.forEach((panel, i) => (panel.node.hidden = !shown[i]));
     const words = shown.map((run, i) => panels[i].show(run, filmOf(run), wanted, step, recording.symbols));
     time.input.max = String(last());
-    time.show(frame, `step ${step}`);
+    time.show(reel.frame, `step ${step}`);
     if (shown.length) chart.show(curvesOf(shown, curve, step));
     clearTimeout(later);
-    if (!timer && !model.get("running")) later = setTimeout(() => setText(said, words.join(". ")), FILM.quiet);
+    if (!reel.playing() && !model.get("running")) later = setTimeout(() => setText(said, words.join(". ")), FILM.quiet);
   }
 
   const train = button("", () => {
@@ -196,17 +213,17 @@ export async function mount({ root, model, backend, signal }) {
   const named = (label, node) => element("label", {}, label, node);
   const compared = named("Beside it", beside);
   const [film] = markup`<div>
-    <div class="crnn-controls">${play}${button("Back", () => go(frame - 1))}
-      ${button("Forward", () => go(frame + 1))}${time.node}</div>
-    <div class="learn-runs">${panels.map(({ node }) => node)}</div>
-    <div class="crnn-controls learn-choice">${compared}${named("Sample", pictures)}${named("Curve", lines)}</div>
+    <div class="crnn-controls">${reel.play}${button("Back", () => reel.go(reel.frame - 1))}
+      ${button("Forward", () => reel.go(reel.frame + 1))}${time.node}</div>
+    <div class="replay-runs">${panels.map(({ node }) => node)}</div>
+    <div class="crnn-controls replay-choice">${compared}${named("Sample", pictures)}${named("Curve", lines)}</div>
     ${chart.node}</div>`;
   root.append(...markup`${trainable && markup`<div class="crnn-controls">${train}</div>${message.node}`}${film}
     <p class="crnn-note">${LEGEND}</p>${said}`);
 
   /** A run in progress: the recording grows, and the film stays at its end if it stood there. */
   function grown() {
-    const stood = frame >= last();
+    const stood = reel.atEnd();
     const before = runs[0];
     if (!isRecording(model.get("recording"))) return message.say("The recording is damaged.");
     recording = model.get("recording");
@@ -216,7 +233,7 @@ export async function mount({ root, model, backend, signal }) {
     if (!runs.some((run) => run.variant === other)) other = "";
     fill(beside, others(), other);
     tell();
-    move(stood && !timer ? last() : frame);
+    reel.move(stood && !reel.playing() ? last() : reel.frame);
   }
   function tell() {
     film.hidden = !runs.length;
@@ -227,7 +244,7 @@ export async function mount({ root, model, backend, signal }) {
   model.on(["recording"], grown);
   model.on(["running", "finished", "status"], tell);
   signal.addEventListener("abort", () => {
-    clearInterval(timer);
+    reel.stop();
     clearTimeout(later);
   });
   tell();
