@@ -113,6 +113,22 @@ def test_repairs(tmp_path):
     assert '<a href="02.html">outside</a>' in repaired
     assert '<td style="x"></td><th>full</th>' in repaired
     assert house.repair(repaired, tmp_path) == repaired
+    page = policy.protect("<html><head><meta charset='utf-8'></head></html>")
+    assert policy.protect(page) == page
+
+
+def test_addresses_of_version_1_lead_on_and_chapters_have_the_numbers_of_their_files():
+    moved = {path.stem for path in HTML.glob("book/*.html")} - {path.stem for path in PAGES}
+    assert {"01_images_and_labels", "07_training", "09_playground"} <= moved and len(moved) == 9
+    for name in moved:
+        page = Page(HTML / "book" / f"{name}.html")
+        (target,) = set(page.links)
+        assert target[3:] == f"{name[3:]}.html" and (HTML / "book" / target).is_file()
+        assert f'location.replace("{target}" + location.hash)' in page.text
+    for path in PAGES:
+        if path.stem[:2].isdigit():
+            number = f'<h1><span class="section-number">{int(path.stem[:2])}. </span>'
+            assert number in path.read_text(encoding="utf-8"), path.name
 
 
 def test_every_page_has_the_documented_policy_before_anything_that_it_rules():

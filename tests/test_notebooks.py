@@ -6,7 +6,7 @@ import execute
 import nbformat
 import pytest
 import yaml
-from places import NOTEBOOKS, text_of
+from places import NOTEBOOKS, cells, text_of
 
 LONGEST_CELL = 25  # lines
 WIDEST_LINE = 88  # characters: what the page shows without scrolling
@@ -14,6 +14,21 @@ LARGEST = 1_500_000  # bytes
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
 MACHINE_PATH = re.compile(r"(?<![\w.:/])/(home|Users|root|work|tmp|opt|var|mnt)/\w|[A-Z]:\\\\?Users|site-packages")
 REMOTE = re.compile(r"""(src|href)=["']?https?://[^"'>]*\.(js|css|png|jpe?g|svg|gif)|!\[[^\]]*\]\(https?://""")
+
+
+def test_each_figure_has_a_name_of_its_own():
+    figures = [cell.metadata.get("mystnb", {}).get("figure", {}) for path in NOTEBOOKS for cell in cells(path)]
+    names = [figure["name"] for figure in figures if "name" in figure]
+    assert len(names) > 50 and len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_begins_and_closes_as_all_do(path):
+    begins = [cell.source for cell in cells(path) if cell.cell_type == "code"][:4]
+    assert any("figures.use_house_style()" in source for source in begins)
+    prose = "\n".join(cell.source for cell in cells(path) if cell.cell_type == "markdown")
+    assert re.findall(r"^## (.*)$", prose, re.M)[-3:] == ["Summary", "Exercises", "Next"]
+    assert sum("exercise" in cell.metadata.get("tags", []) for cell in cells(path)) >= 2
 
 
 def texts(output):

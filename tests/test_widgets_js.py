@@ -27,7 +27,7 @@ function stagesOf(name, text, h, w, W) {
   const { height } = readers[name].config;
   return plain(readers[name].infer(standardise(grey(text, h, w), height, W), height, W));
 }
-function read(name, text, h, w) {
+function readingOf(name, text, h, w) {
   const { height, width, alphabet } = readers[name].config;
   const { logits, log_probs } = readers[name].infer(standardise(grey(text, h, w), height, width), height, width);
   const K = alphabet.length + 1;
@@ -116,7 +116,7 @@ def test_reads_as_torch(js, captcha, bits, error):
         with torch.no_grad():
             stages = captcha.stages(images.standardise(picture.astype(np.uint8).astype(np.float32))[None])
         expected = ctc.greedy_decode(stages["log_probs"][0])
-        logits, text, log_prob, _ = js.call("read", f"captcha{bits}", encoded(picture), *picture.shape)
+        logits, text, log_prob, _ = js.call("readingOf", f"captcha{bits}", encoded(picture), *picture.shape)
         worst = max(worst, np.abs(np.array(logits) - stages["logits"].flatten().numpy()).max())
         differ += text != captcha.alphabet.decode(expected)
         if bits == 16:

@@ -36,6 +36,7 @@ def policy(html: str) -> str:
 
 def protect(html: str) -> str:
     """The finished page `html` with its policy, before anything that it rules."""
+    html = re.sub(r'\n    <meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
     for handler, replacement in HANDLERS.items():
         html = html.replace(handler, replacement)
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(html)}">'

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from options import GOOD
 
 from crnn_lib import widgets
 from crnn_lib.widgets import fields
@@ -22,6 +23,10 @@ SLIDERS = {
     widgets.ProbeRobustness: {},
 }
 ENDS = {"low": 0, "high": -1}
+
+
+def test_every_widget_has_its_sliders_named():
+    assert set(SLIDERS) | {widgets.Quiz} == set(GOOD)
 
 
 def options(kind, end):

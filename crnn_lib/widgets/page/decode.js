@@ -1,5 +1,5 @@
-// From log-probabilities to text: the same decoders as crnn_lib/ctc.py. Class 0 is the blank; a matrix (T, K) is one
-// flat array, row after row.
+// From log-probabilities to text: the same decoders as crnn_lib/ctc.py. Class 0 is the blank; a matrix (T, K) is given
+// as one flat array, row after row, followed by K.
 
 import { beamStep, firstBeams, logLikelihood } from "./ctc.js";
 

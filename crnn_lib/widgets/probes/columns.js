@@ -3,7 +3,7 @@ import { button, choice, field, slider, textInput } from "../page/controls.js";
 import { markup, part, setText } from "../page/dom.js";
 import { createLane, inkCanvas } from "../page/lanes.js";
 import { neededSteps, pooledSize, sightOf, stripOf } from "../page/sight.js";
-import { createProbe } from "./frame.js";
+import { createProbe } from "../page/probe.js";
 
 export const kind = "probe-columns";
 export const name = "What a time step sees";

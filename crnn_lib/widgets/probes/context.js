@@ -5,7 +5,7 @@ import { WIDTH } from "../page/images.js";
 import { createLane, heat, inkCanvas } from "../page/lanes.js";
 import { createReading, greedy, inspectImage } from "../page/reading.js";
 import { largestGaps, movedMass, stepsThatSee } from "../page/sight.js";
-import { createProbe } from "./frame.js";
+import { createProbe } from "../page/probe.js";
 
 export const kind = "probe-context";
 export const name = "What hidden columns change";

@@ -6,7 +6,7 @@ import { percent } from "../page/words.js";
 import { createLane } from "../page/lanes.js";
 import { createReading, probability } from "../page/reading.js";
 import { tempered } from "../page/sight.js";
-import { createProbe } from "./frame.js";
+import { createProbe } from "../page/probe.js";
 
 export const kind = "probe-decoding";
 export const name = "Greedy against beam search";

@@ -7,7 +7,7 @@ import { percent } from "../page/words.js";
 import { WIDTH } from "../page/images.js";
 import { createLane, inkCanvas } from "../page/lanes.js";
 import { createReading, greedy, inspect, probability } from "../page/reading.js";
-import { createProbe } from "./frame.js";
+import { createProbe } from "../page/probe.js";
 
 export const kind = "probe-robustness";
 export const name = "Damage and reading";

@@ -1,12 +1,12 @@
 // What the probes that ask a reader share: the picture, the reading of it that no slider changes, and one answer.
-import { createChooser } from "../page/chooser.js";
-import { part } from "../page/dom.js";
-import { inspect, latestReading } from "../page/reading.js";
+import { createChooser } from "./chooser.js";
+import { part } from "./dom.js";
+import { inspect, latestReading } from "./reading.js";
 
-/** @typedef {import("../page/reading.js").Seen} Seen @typedef {import("../page/sources.js").Picture} Picture */
+/** @typedef {import("./reading.js").Seen} Seen @typedef {import("./sources.js").Picture} Picture */
 
 /**
- * @param {import("../page/main.js").Place} place
+ * @param {import("./main.js").Place} place
  * @param {(seen: Seen, picture: Picture) => any} draw runs, one at a time, at each change: of the picture, and by `redraw`
  */
 export function createProbe({ root, model, backend, signal }, draw) {
