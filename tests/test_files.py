@@ -166,7 +166,7 @@ def test_behind_a_link_the_permissions_of_the_file_itself_count(tmp_path):
 
 @pytest.mark.parametrize(("system", "unit"), [("linux", 2**10), ("darwin", 2**20)])
 def test_the_peak_of_memory_is_in_megabytes_on_every_system(system, unit, monkeypatch):
-    resource, common = pytest.importorskip("resource"), pytest.importorskip("common")
+    resource, common = pytest.importorskip("resource"), pytest.importorskip("bench.common")
     monkeypatch.setattr(common.sys, "platform", system)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert common.peak_megabytes() == pytest.approx(peak / unit, abs=peak / unit / 50 + 1)
