@@ -46,7 +46,7 @@ def read(path: str | Path) -> dict[str, Any]:
                 _put(state, name, file.get_tensor(name))
     except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
-        raise UserError(f"it is no checkpoint: {reason}") from error
+        raise UserError(f"it is not a checkpoint: {reason}") from error
     return state
 
 
@@ -55,8 +55,10 @@ def _put(state: dict[str, Any], name: str, tensor: Tensor) -> None:
     if part == "optimizer":
         i, _, key = rest.partition(".")
         state[part].setdefault(int(i), {})[key] = tensor
-    else:
+    elif part in ("model", "best"):
         state[part][rest] = tensor
+    else:
+        raise ValueError(f"it holds {name[:80]}")
 
 
 def is_history(value: Any) -> bool:

@@ -112,7 +112,7 @@ def load(source: str | Path) -> CRNN:
                 raise UserError(f"{name} holds {tensor.dtype}, or no finite numbers")
         model.load_state_dict(tensors, assign=True)
         if not isinstance(provenance, dict):
-            raise UserError("its provenance is no JSON object")
+            raise UserError("its provenance is not a JSON object")
         model.provenance = provenance
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = NO_FILE if isinstance(error, FileNotFoundError) else " ".join(str(error).split())[:200]

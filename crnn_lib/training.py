@@ -26,7 +26,7 @@ from crnn_lib.model import CRNN, Config
 
 OnStep = Callable[["Run"], object]
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}  # both bias-corrected (Kingma and Ba 2015)
-SCHEDULES = {"onecycle": 3e-3, "plateau": 1e-3}  # and the learning rate of each: the peak, the start
+SCHEDULES = {"onecycle": 3e-3, "plateau": 1e-3}  # and the peak or the first learning rate
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ class Recipe:
             raise UserError(f"choose an optimizer of {', '.join(OPTIMIZERS)}, a schedule of {', '.join(SCHEDULES)}")
         if self.learning_rate is None:
             object.__setattr__(self, "learning_rate", SCHEDULES[self.schedule])
-        if not all(0 < v < math.inf for v in (self.epochs, self.batch_size, self.learning_rate, self.clip)):
-            raise UserError("epochs and batch size must be at least 1, learning rate and clip above 0")
+        if not all(isinstance(v, int) and v >= 1 for v in (self.epochs, self.batch_size)):
+            raise UserError("epochs and batch size must be whole numbers of at least 1")
+        if not all(0 < v < math.inf for v in (self.learning_rate, self.clip)):
+            raise UserError("learning rate and clip must be above 0")
         if not (0 <= self.warm_up <= 1 and 0 < self.plateau_factor < 1):
             raise UserError("the warm-up must be in [0, 1], the plateau's factor in (0, 1)")
         if not (0 <= self.weight_decay < math.inf and self.plateau_patience >= 0):
@@ -77,8 +79,8 @@ class Fit:
 def start_at_prior(model: CRNN, labels: Sequence[str]) -> None:
     """Set the output's biases to the best answer that ignores the image: mostly blank, every symbol equally rare.
 
-    Without it the first steps get there by steep gradients through the BiLSTM, which can leave it saturated and the
-    run on the all-blank plateau for dozens of epochs; with it training starts on the plateau, unharmed, and leaves it.
+    Without it the loss starts far above the all-blank plateau, and some runs then stay on the plateau for dozens of
+    epochs; with it training starts on the plateau, and has left it at every seed recorded in `data/results`.
     """
     share = sum(map(len, labels)) / (len(labels) * model.config.steps())  # of time steps that carry a symbol
     share = min(max(share, 0.01), 0.99)
@@ -95,8 +97,8 @@ class Run:
     """One training run: `for record in run` trains epoch after epoch and gives each one's record.
 
     Leave the loop, or call `stop`, to end it early; `on_step(run)` is called before each step. Order and augmentation
-    of epoch e come from (seed, e) alone, so the end of an epoch is a complete `state`: a run killed at any moment and
-    resumed there ends bit for bit like one that was not, on the same machine. It is written to `checkpoint` each time.
+    of epoch e come from (seed, e) alone, so the state at the end of an epoch is complete: a run killed at any moment
+    and resumed there ends bit for bit like one that was not, on the same machine. It is written to `checkpoint` then.
     Raises UserError for data that does not suit the model.
     """
 
@@ -168,8 +170,19 @@ class Run:
         return loss.item()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Train until the recipe's last epoch or a `stop`; after each epoch its record, see RECORD."""
+        """Train until the recipe's last epoch or a `stop`; after each epoch its record (its keys: checkpoints.RECORD).
+
+        Raises UserError for a run that was stopped inside an epoch: it goes on from a state only.
+        """
+        self._check_whole()
         self._stopping = False
+        return self._epochs()
+
+    def _check_whole(self) -> None:
+        if self.steps != self.steps_per_epoch * len(self.history):
+            raise UserError("this run was stopped inside an epoch: begin it again from its checkpoint, or load a state")
+
+    def _epochs(self) -> Iterator[dict[str, Any]]:
         while len(self.history) < self.recipe.epochs:
             record = self._epoch()
             if record is None:
@@ -221,7 +234,13 @@ class Run:
         )
 
     def state(self) -> dict[str, Any]:
-        """A copy of all that decides how the run goes on: what `checkpoints.write` keeps."""
+        """A copy of all that decides how the run goes on: what `checkpoints.write` keeps.
+
+        Raises UserError before the end of the first epoch, and for a run that was stopped inside an epoch.
+        """
+        self._check_whole()
+        if not self.history:
+            raise UserError("a run has a state after its first epoch")
         slots = self.optimizer.state_dict()["state"]  # by parameter: step, exp_avg, exp_avg_sq
         state = {"model": self.model.state_dict(), "best": self.best, "optimizer": slots}
         return copy.deepcopy({"identity": self.identity(), "history": self.history, **state})
@@ -249,10 +268,10 @@ class Run:
         self._replay_schedule(steps)
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": copy.deepcopy(state["optimizer"])})
 
-    def result(self) -> "Fit":
+    def result(self) -> Fit:
         """A copy of the model with the weights kept, the history, and whether the run is at its end.
 
-        Raises UserError for a run at its end that has diverged.
+        Raises UserError for a finished run that has diverged.
         """
         finished = len(self.history) == self.recipe.epochs
         if finished and not self.best:

@@ -164,7 +164,7 @@ def test_probabilities_that_are_no_numbers_are_told(folder):
     network.blocks[0][1].running_var.fill_(-1.0)
     reader.save(network, folder / "reader", {})
     code, out, err = call(["predict", str(next(folder.glob("*.png"))), "--json", "--weights", str(folder / "reader")])
-    assert (code, out) == (2, "") and "its probabilities are no numbers" in err
+    assert (code, out) == (2, "") and "its probabilities are not numbers" in err
 
 
 @pytest.mark.slow

@@ -18,7 +18,8 @@ def imports(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names |= {node.module or ".", *(f"{node.module}.{alias.name}" for alias in node.names)}
+            assert not node.level, f"{path}: import by the full name"
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names
 
 

@@ -275,6 +275,24 @@ def test_a_stop_a_left_loop_and_ctrl_c_end_early_with_the_history_so_far(data, m
     assert not found.finished and len(found.history) == 2
 
 
+def test_a_run_that_was_stopped_inside_an_epoch_goes_on_from_a_state_only(data):
+    run = begin(CONFIG, data, RECIPE)
+    epochs = iter(run)
+    run.stop()  # before its first step: counts too
+    assert list(epochs) == [] and run.steps == 0
+    with pytest.raises(UserError, match="after its first epoch"):
+        run.state()
+    next(iter(run))
+    state, run.on_step = run.state(), stopped_at(4)
+    assert list(run) == []
+    for act in (run.state, lambda: list(run)):
+        with pytest.raises(UserError, match="stopped inside an epoch"):
+            act()
+    run.on_step = lambda run: None
+    run.load_state(state)
+    assert len(list(run)) == RECIPE.epochs - 1
+
+
 def test_on_step_is_called_before_each_step(data):
     seen = []
     run = begin(CONFIG, data, RECIPE, on_step=lambda run: seen.append((run.steps, len(run.history))))
@@ -391,6 +409,7 @@ DAMAGE = {
     "no tensors": lambda p: rewrite(p, tensors=lambda t: {}),
     "no bias": lambda p: rewrite(p, tensors=lambda t: {k: v for k, v in t.items() if "classify.bias" not in k}),
     "foreign tensor": lambda p: rewrite(p, tensors=lambda t: t | {"weight": torch.zeros(1)}),
+    "a tensor of no part": lambda p: rewrite(p, tensors=lambda t: t | {"history.0": torch.zeros(1)}),
     "other shape": lambda p: rewrite(p, tensors=lambda t: {k: v[None] for k, v in t.items()}),
 }
 

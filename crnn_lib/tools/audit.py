@@ -41,7 +41,7 @@ def crossval(
     """Read every image by the one of k models that was not trained on it; in the order of `data`.
 
     After each fold the rows so far are written to the JSON file `state`, and within a fold the training checkpoints
-    beside it, so that a killed run goes on where it was, and one that `state` has the end of trains nothing.
+    beside it, so that a killed run goes on where it was, and one that `state` records as finished trains nothing.
     Raises UserError for a `state` of another run.
     """
     state = Path(state)

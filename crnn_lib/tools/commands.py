@@ -208,7 +208,7 @@ def crossval(a: argparse.Namespace) -> None:
 
 
 def predict(a: argparse.Namespace) -> int:
-    """Read images; those that are no sound image are told of after the others."""
+    """Read images; files that are not sound images are reported after the readings."""
     model = load(a.weights)
     good, bad = [], []
     for path in a.images:
@@ -220,7 +220,7 @@ def predict(a: argparse.Namespace) -> int:
     if good:
         readings = read(model, torch.stack([image for _, image in good]))
         if not all(map(math.isfinite, readings.confidences)):
-            raise UserError(f"{a.weights} is damaged: its probabilities are no numbers")
+            raise UserError(f"{a.weights} is damaged: its probabilities are not numbers")
         found = [
             {"file": str(path), "text": text, "confidence": confidence}
             for (path, _), text, confidence in zip(good, readings.texts, readings.confidences, strict=True)

@@ -1,12 +1,12 @@
 """Widgets that draw, read and explain an image, in a notebook and in a static page: `from crnn_lib.widgets import Pad`.
 
-A folder a widget holds its Python, its JavaScript and its style; `page` holds what they share there.
+Each widget's folder holds its Python, its JavaScript and its style; `page` holds what the widgets share there.
 """
 
 from importlib import import_module
 from typing import Any
 
-# Each widget's class and its module. Where a module of the same name ends in .js, a static page shows the widget too.
+# Each widget's class and its module. Where there is a .js file of the same name, a static page shows the widget too.
 WIDGETS = {
     "Pad": "pad.pad",
     "Microscope": "microscope.microscope",

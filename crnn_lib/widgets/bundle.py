@@ -48,7 +48,7 @@ def joined(*paths: str) -> str:
 
 
 def flat(*paths: str) -> str:
-    """The same with every top-level name of theirs a global one, for who asks single functions: tests, benchmarks."""
+    """The same with every top-level name of theirs a global one, for tests and benches that call single functions."""
     scoped = "".join(_scoped(path, TOP) for path in order(*paths or [MAIN, *widgets()]))
     return f"{ATOB}const modules = {{}};\n{scoped}Object.assign(globalThis, ...Object.values(modules));\n"
 

@@ -18,12 +18,12 @@ export function createBackend({ readers, load, data }) {
     const known = made.get(name);
     if (known) return known;
     const promise = load(name).then(createReader);
-    promise.catch(() => made.delete(name));
+    promise.catch(() => made.get(name) === promise && made.delete(name));
     made.set(name, promise);
     return promise;
   }
 
-  /** Forget the readers, whose weights are other ones now, and tell who listens. */
+  /** Forget the readers, since their weights have changed, and tell the listeners. */
   function renew() {
     made.clear();
     for (const act of listeners) act();

@@ -140,10 +140,12 @@ export function latest(task, onerror) {
         while (wanted) {
           await new Promise((resolve) => (document.hidden ? setTimeout(resolve) : requestAnimationFrame(resolve)));
           wanted = false;
-          await task();
+          try {
+            await task();
+          } catch (error) {
+            if (!wanted) onerror(error); // else the next run says what is so
+          }
         }
-      } catch (error) {
-        onerror(error);
       } finally {
         running = null;
       }

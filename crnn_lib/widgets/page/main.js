@@ -26,7 +26,7 @@ async function mount(kind, fields, backend, signal, place) {
   const attributes = { "data-crnn-widget": kind, role: "group", "aria-label": widget.name };
   const root = element("div", { class: "crnn-widget", ...attributes });
   await widget.mount({ root, model: followed(fields, signal), backend, signal });
-  place(root);
+  if (!signal.aborted) place(root);
 }
 
 /** Say in the widget's place why there is none. @param {HTMLElement} place @param {any} error */
@@ -53,7 +53,7 @@ export async function render({ model, el }) {
   return () => view.abort();
 }
 
-/** A page has no kernel: the state of the element's attribute, and nobody who listens. */
+/** A page has no kernel: the state of the element's attribute, and no listeners. */
 function pageModel(state) {
   return {
     get: (name) => state[name],
@@ -65,8 +65,8 @@ function pageModel(state) {
 }
 
 /**
- * Define <crnn-widget kind state>, which starts when it comes near the viewport; what stands inside it (a picture of
- * the widget) stays until then. Weights come by classic script, the one kind that loads from a file.
+ * Define <crnn-widget kind state>, which starts when it comes near the viewport; until then it shows what is inside
+ * it, a sentence and, where there is one, the picture that the widget starts from. Weights come by classic script, the one kind that loads from a file.
  * @param {string[]} readers
  */
 export function defineElement(readers) {
@@ -105,9 +105,9 @@ export function defineElement(readers) {
       try {
         const fields = pageModel(JSON.parse(this.getAttribute("state") || "{}"));
         await mount(this.getAttribute("kind"), fields, backend, signal, (root) => this.replaceChildren(root));
-        this.setAttribute("live", "");
+        if (!signal.aborted) this.setAttribute("live", "");
       } catch (error) {
-        complain(this, error, "The widget did not start: ");
+        if (!signal.aborted) complain(this, error, "The widget did not start: ");
       }
     }
   }

@@ -1,4 +1,4 @@
-// A widget's fields, kept in step with who else holds them: the kernel, and other views of the same widget.
+// A widget's fields, kept in step with everything else that holds them: the kernel and other views of the widget.
 
 /**
  * @param {any} model anywidget's: get, set, save_changes, on, off @param {AbortSignal} signal ends the listening
@@ -10,9 +10,12 @@ export function followed(model, signal) {
     get: (name) => model.get(name),
     save(fields) {
       saving = true;
-      for (const [name, value] of Object.entries(fields)) model.set(name, value);
-      model.save_changes();
-      saving = false;
+      try {
+        for (const [name, value] of Object.entries(fields)) model.set(name, value);
+        model.save_changes();
+      } finally {
+        saving = false;
+      }
     },
     on(names, act) {
       for (const event of names.map((name) => `change:${name}`)) {

@@ -12,14 +12,18 @@ import { inspect, latestReading } from "./reading.js";
 export function createProbe({ root, model, backend, signal }, draw) {
   /** @type {Picture | null} */
   let picture = null;
-  /** @type {{picture: Picture, seen: Seen} | null} */
+  /** @type {{picture: Picture, weights: number, seen: Seen} | null} */
   let known = null;
+  let weights = 0; // how often they were renewed
   const chooser = createChooser({ model, signal, onpicture: (given) => ((picture = given), redraw()) });
   const redraw = latestReading(root, chooser.message, async () => {
     if (!picture) return;
-    if (known?.picture !== picture) known = { picture, seen: await inspect(backend, picture) };
-    await draw(known.seen, picture);
+    if (known?.picture !== picture || known.weights !== weights) {
+      const asked = { picture, weights };
+      known = { ...asked, seen: await inspect(backend, picture) };
+    }
+    await draw(known.seen, known.picture);
   });
-  backend.onrenew(() => ((known = null), redraw()), signal);
+  backend.onrenew(() => (weights++, redraw()), signal);
   return { chooser, redraw, answer: part("answer", "p", { class: "crnn-answer" }) };
 }

@@ -64,12 +64,15 @@ export function drawn(strokes, name = "your drawing", thickness = 2) {
  * @param {{onpicture: (picture: Picture) => any, onerror: (error: any) => void, sample?: string}} options
  */
 export function createSource({ onpicture, onerror, sample: first = "" }) {
-  /** @param {() => Picture | Promise<Picture>} make */
+  let asked = 0;
+  /** Only the last picture that was asked for is taken. @param {() => Picture | Promise<Picture>} make */
   async function attempt(make) {
+    const mine = ++asked;
     try {
-      await onpicture(await make());
+      const picture = await make();
+      if (mine === asked) await onpicture(picture);
     } catch (error) {
-      onerror(error);
+      if (mine === asked) onerror(error);
     }
   }
   const sample = (/** @type {string} */ name) =>

@@ -8,7 +8,7 @@ from crnn_lib.widgets.view import View
 
 
 class ProbeContext(View):
-    """Hide pixel columns, and see which states and outputs hear of it.
+    """Hide pixel columns, and see which states and outputs change.
 
     `left` is the first hidden column of the model's image, `size` their number.
     """

@@ -1,4 +1,4 @@
-"""Chapter 10: how much damage a reading stands."""
+"""Chapter 10: how robust a reading is to damage."""
 
 import traitlets
 

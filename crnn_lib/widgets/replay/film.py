@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crnn_lib import metrics
+from crnn_lib import metrics, reader
 from crnn_lib.alphabet import BLANK
 from crnn_lib.data import LabelledImages
 from crnn_lib.errors import UserError
@@ -24,7 +24,7 @@ def moments(total: int) -> list[int]:
 
 
 class Film:
-    """A run's film: what the network reads before some of its steps, dense at the start; for `on_step`.
+    """A run's film: what the network reads before some of its steps, dense at the start: call `look` from `on_step`.
 
     `samples`: names and standardised images (1, H, W) that are filmed; `facts`: what else the recording says of it.
     A frame holds the CTC loss, the share of blanks and the exact readings on the validation part (the training part
@@ -53,7 +53,7 @@ class Film:
     def _take(self, run: Run) -> None:
         part = run.validation or run.train
         found, readings = metrics.evaluate(run.model, part.images, part.labels)
-        samples = metrics.read(run.model, torch.stack(list(self.samples.values())))
+        samples = reader.read(run.model, torch.stack(list(self.samples.values())))
         gradients = [p.grad.norm() for p in run.model.parameters() if p.grad is not None]
         self.watched = len(part)
         self.frames.append(
