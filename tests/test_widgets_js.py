@@ -67,8 +67,8 @@ def add(js, name, network, bits=16):
 
 
 def test_imports_name_what_the_modules_export_and_no_widget_leans_on_another():
-    racer = Page(script=bundle.joined())
-    every = bundle.order(bundle.MAIN, *bundle.widgets())
+    every = bundle.order(bundle.ELEMENT, bundle.MAIN, *bundle.widgets())
+    racer = Page(script=bundle.joined(*every))
     assert sorted(every) == sorted(str(path.relative_to(bundle.FOLDER)) for path in bundle.FOLDER.rglob("*.js"))
     for path in every:
         text = (bundle.FOLDER / path).read_text(encoding="utf-8")
@@ -95,8 +95,11 @@ def test_a_registered_widget_is_its_module_s_kind():
 def test_both_forms_run():
     browser = "globalThis.HTMLElement = class {}; globalThis.document = {currentScript: {src: 'x/y.js'}};"
     browser += "globalThis.customElements = {made: [], get() {}, define(name) { this.made.push(name); }};"
-    page = Page(before=browser, script=bundle.script(["captcha"]))
-    assert page.value("[typeof crnn['page/main.js'].render, ...customElements.made]") == ["function", "crnn-widget"]
+    scripts = bundle.scripts(["captcha"])
+    page = Page(before=browser, script=scripts["crnn-widgets.js"] + scripts["crnn-shared.js"])
+    assert page.value("[typeof crnn['page/main.js'].bring, ...customElements.made]") == ["function", "crnn-widget"]
+    page.eval("".join(text for name, text in scripts.items() if name.startswith("crnn-widget-")))
+    assert set(page.value("Object.keys(crnn)")) == {*bundle.order(bundle.MAIN, *bundle.widgets())}
     body, tail = bundle.module().rsplit("export default ", 1)
     assert tail == '{ render: modules["page/main.js"].render };\n'
     assert Page(script=body).value("typeof modules['page/main.js'].render") == "function"

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 from bench.common import RESULTS, chromium, options, record
 from crnn_lib.widgets import bundle
 
-PAGE = """<!doctype html><meta charset="utf-8"><style>{style}</style><script src="widgets.js"></script>
+PAGE = """<!doctype html><meta charset="utf-8"><style>{style}</style><script defer src="crnn-widgets.js"></script>
 <crnn-widget kind="lab" state='{{"label": "abcdefgh", "source": "random", "steps": 32}}'></crnn-widget>"""
 MEASURE = """async (count) => {
     const input = document.querySelector('[data-crnn-widget="lab"] input[type=text]');
@@ -39,7 +39,8 @@ MEASURE = """async (count) => {
 def main() -> None:
     a = options(__doc__, count=200, out=RESULTS / "lab_speed.json").parse_args()
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        (Path(folder) / "widgets.js").write_text(bundle.script(["captcha"]), encoding="utf-8")
+        for name, text in bundle.scripts(["captcha"]).items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
         (Path(folder) / "index.html").write_text(PAGE.format(style=bundle.style()), encoding="utf-8")
         page = browser.new_page()
         page.goto((Path(folder) / "index.html").as_uri())

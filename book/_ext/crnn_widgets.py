@@ -5,11 +5,17 @@
     ```
 
 Scripts are made from `crnn_lib/widgets` and written into the build's own `_static`: under the sources' `_static`,
-Jupyter Book would put each of them, weights included, on every page. Weights are loaded when a widget comes into view.
+Jupyter Book would put each of them, weights included, on every page. A widget's scripts are loaded when it comes near,
+weights when somebody touches it: until then it shows what was recorded while the book was built.
 """
 
+import hashlib
+import html
+import json
+import re
 from pathlib import Path
 
+import prerender
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 
@@ -20,6 +26,9 @@ from crnn_lib.widgets import bundle, fields, host, weights
 
 CLASSES = [getattr(widgets, name) for name in widgets.WIDGETS]
 CLASSES = [kind for kind in CLASSES if issubclass(kind, host.Widget)]
+ELEMENT = re.compile(
+    r'<crnn-widget kind="([\w-]+)" state="([^"]*)">(.*?)</crnn-widget>', re.DOTALL
+)
 KINDS = {kind.kind.default_value: kind for kind in CLASSES}
 BITS = {"captcha": 16, "pen": 8}  # both together with the script stay under 1 MB
 
@@ -57,37 +66,61 @@ def value_of(widget, name, text):
 
 
 def write_scripts(app):
-    """Script, style sheet and weights, into the build's `_static`."""
+    """Scripts, style sheet, weights and recordings, into the build's `_static`."""
     if app.builder.format != "html":
         return
-    folder = Path(app.outdir) / "_static"
-    folder.mkdir(parents=True, exist_ok=True)
-    models = host.readers()
-    files = {
-        "crnn-widgets.js": bundle.script(list(models)),
-        "crnn-widgets.css": bundle.style(),
+    models = {
+        name: weights.to_bytes(m, BITS[name]) for name, m in host.readers().items()
     }
-    for name, model in models.items():
-        files[f"crnn-weights-{name}.js"] = weights.to_script(model, name, BITS[name])
+    app.crnn_stage = prerender.Stage(models)
+    for name, text in bundle.scripts(list(models)).items():
+        write(app, name, text)
+    write(app, "crnn-widgets.css", bundle.style())
+    for name, content in models.items():
+        write_data(app, f"weights-{name}", prerender.encoded(content))
     for name, path in host.RECORDINGS.items():
-        text = path.read_text(encoding="utf-8")
-        files[f"crnn-data-{name}.js"] = (
-            f"(globalThis.crnnData ??= {{}})[{name!r}] = {text};\n"
-        )
-    for name, text in files.items():
-        (folder / name).write_text(text, "utf-8")
+        write_data(app, name, json.loads(path.read_text(encoding="utf-8")))
 
 
-def add_scripts(app, page, template, context, doctree):
-    """The script on a page that holds a widget, from a directive or from a notebook's output."""
-    if "<crnn-widget" in context.get("body", ""):
-        app.add_js_file("crnn-widgets.js", loading_method="defer")
-        app.add_css_file("crnn-widgets.css")
+def write(app, name, text):
+    """A file of the build's `_static`."""
+    path = Path(app.outdir) / "_static" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+
+
+def write_data(app, name, value):
+    """What a page's scripts find as `crnnData[name]` when they have loaded that script."""
+    write(app, f"crnn-{name}.js", f"crnnData[{name!r}] = {json.dumps(value)};\n")
+
+
+def complete(app, page, template, context, doctree):
+    """The script on a page that holds a widget, from a directive or from a notebook's output, and each one's box."""
+    body = context.get("body", "")
+    if "<crnn-widget" not in body:
+        return
+    app.add_js_file("crnn-widgets.js", loading_method="defer")
+    app.add_css_file("crnn-widgets.css")
+    if app.builder.name == "html":
+        context["body"] = ELEMENT.sub(lambda found: started(app, found), body)
+
+
+def started(app, found):
+    """An element with the box that its widget will fill, and the name of what was recorded of its start."""
+    kind, state, inside = found.groups()
+    box, records = app.crnn_stage.start(kind, json.loads(html.unescape(state)))
+    recorded = ""
+    if records:
+        name = hashlib.sha256(json.dumps(records).encode()).hexdigest()[:12]
+        write_data(app, f"recorded-{name}", records)
+        recorded = f' recorded="{name}"'
+    room = f'<div class="crnn-widget crnn-room crnn-{kind}" inert aria-hidden="true">{box}</div>'
+    return f'<crnn-widget kind="{kind}" state="{state}"{recorded}>{inside}{room}</crnn-widget>'
 
 
 def setup(app):
     """Register with Sphinx."""
     app.add_directive("crnn-widget", CrnnWidget)
     app.connect("builder-inited", write_scripts)
-    app.connect("html-page-context", add_scripts)
+    app.connect("html-page-context", complete)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -20,7 +20,9 @@ FOLDER = Path(__file__).parent
 IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|const|class) (\w+))", re.MULTILINE)
 TOP = re.compile(r"^(?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
+KIND = re.compile(r'^export const kind = "([\w-]+)";', re.MULTILINE)
 MAIN = "page/main.js"
+ELEMENT = "page/element.js"  # the static page's own: it loads the others
 # What V8 has without a browser: the page asks the browser.
 ATOB = (
     "globalThis.atob ??= (text) => Array.from(Uint8Array.fromBase64(text), (v) => String.fromCharCode(v)).join('');\n"
@@ -78,7 +80,7 @@ def beside(path: str, other: str) -> str:
 
 @functools.cache
 def _embedded(name: str) -> str:
-    return json.dumps({"SKELETONS": _skeletons, "SAMPLES": _samples}[name]())
+    return json.dumps({"SKELETONS": _skeletons, "SAMPLES": samples}[name]())
 
 
 def _skeletons() -> dict[str, str]:
@@ -87,8 +89,8 @@ def _skeletons() -> dict[str, str]:
     return {symbol: variants[symbol][0] for symbol in skeletons.SYMBOLS}
 
 
-def _samples() -> dict[str, dict[str, int | str]]:
-    """Grey bytes, deflated: a page that had to decode a PNG on a canvas would depend on the browser's privacy rules."""
+def samples() -> dict[str, dict[str, int | str]]:
+    """The samples by name, deflated grey bytes: to decode a PNG on a canvas would depend on privacy rules."""
     result = {}
     for name, path in assets.SAMPLES.items():
         grey = images.load_grey(path).round().astype("uint8")
@@ -100,17 +102,38 @@ def _samples() -> dict[str, dict[str, int | str]]:
 @functools.cache
 def module() -> str:
     """One ES module for anywidget, with `export default { render }`."""
-    return f"{_registered()}\nexport default {{ render: modules[{json.dumps(MAIN)}].render }};\n"
+    return f"{joined()}{_register(widgets())}export default {{ render: modules[{json.dumps(MAIN)}].render }};\n"
 
 
-def script(readers: Sequence[str]) -> str:
-    """The same as a classic script, which runs from a file too: it defines `<crnn-widget>`, with `readers` to load."""
-    start = f"globalThis.crnn = modules;\nmodules[{json.dumps(MAIN)}].defineElement({json.dumps(list(readers))});"
-    return f'(() => {{\n"use strict";\n{_registered()}\n{start}\n}})();\n'
+def scripts(readers: Sequence[str]) -> dict[str, str]:
+    """The same as classic scripts by file name, which run from a file too: the element, and what it loads when needed.
+
+    `crnn-widgets.js` defines `<crnn-widget>`, with `readers` to load; `crnn-shared.js` holds the modules that several
+    widgets need, `crnn-widget-KIND.js` those of one.
+    """
+    needs = {path: order(path) for path in widgets()}
+    common = order(MAIN, *(m for own in needs.values() for m in own if sum(m in other for other in needs.values()) > 1))
+    files = {
+        "crnn-widgets.js": _closed(f"{joined(ELEMENT)}modules[{ELEMENT!r}].defineElement({json.dumps(readers)});\n")
+    }
+    files["crnn-shared.js"] = _chunk(common)
+    for path, own in needs.items():
+        name = f"crnn-widget-{KIND.search(_text(path))[1]}.js"
+        files[name] = _chunk([m for m in own if m not in common], [path])
+    return files
 
 
-def _registered() -> str:
-    return f"{joined()}{json.dumps(widgets())}.forEach((path) => modules[{json.dumps(MAIN)}].register(modules[path]));"
+def _chunk(paths: Sequence[str], registered: Sequence[str] = ()) -> str:
+    modules = "const modules = globalThis.crnn;\n" + "".join(_scoped(path, EXPORT) for path in paths)
+    return _closed(modules + _register(registered))
+
+
+def _closed(text: str) -> str:
+    return f'(() => {{\n"use strict";\n{text}}})();\n'
+
+
+def _register(paths: Sequence[str]) -> str:
+    return "".join(f"modules[{MAIN!r}].register(modules[{path!r}]);\n" for path in paths)
 
 
 def style() -> str:

@@ -60,6 +60,6 @@ def to_bytes(model: CRNN, bits: int = 16) -> bytes:
 
 
 def to_script(model: CRNN, name: str, bits: int = 16) -> str:
-    """The same as a classic script, which loads from a file too: it sets `crnnWeights[name]` to base64."""
+    """The same as a classic script, which loads from a file too: it leaves base64 in `crnnData`."""
     encoded = base64.b64encode(to_bytes(model, bits)).decode("ascii")
-    return f"(globalThis.crnnWeights ??= {{}})[{json.dumps(name)}] = {json.dumps(encoded)};\n"
+    return f"crnnData[{json.dumps(f'weights-{name}')}] = {json.dumps(encoded)};\n"

@@ -34,7 +34,8 @@ KINDS = {
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("microscope")
     readers = host.readers()
-    (folder / "crnn-widgets.js").write_text(bundle.script(list(readers)))
+    for name, text in bundle.scripts(list(readers)).items():
+        (folder / name).write_text(text)
     for name, network in readers.items():
         (folder / f"crnn-weights-{name}.js").write_text(weights.to_script(network, name, 16))
     for kind, make in KINDS.items():

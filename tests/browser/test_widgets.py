@@ -286,7 +286,7 @@ def test_quick_and_small(visit, site, address):
     with visit(address, "index.html") as v:
         Pad(v)
         times = v.page.evaluate("""() => {
-            const reader = crnn['page/engine.js'].createReader(crnn['page/engine.js'].fromBase64(crnnWeights.captcha));
+            const reader = crnn['page/engine.js'].createReader(crnn['page/engine.js'].fromBase64(crnnData["weights-captcha"]));
             const image = Float32Array.from({length: 4096}, (_, i) => Math.sin(i));
             return Array.from({length: 20}, () => {
                 const start = performance.now();

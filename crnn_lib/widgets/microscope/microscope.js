@@ -158,7 +158,7 @@ function createMaps(model, lane, onchange) {
       `${sight.down.size} pixels of the image, and its neighbour looks ${sight.along.stride} further right. ` +
       "Yellow is strong, dark is nothing; each map has its own scale.";
   }
-  return { nodes, offer, show, mark, explain };
+  return { nodes, stage, offer, show, mark, explain };
 }
 
 /** The stages under their titles, folded or open. @returns {Object<string, HTMLDetailsElement>} */
@@ -296,7 +296,18 @@ export async function mount({ root, model, backend, signal }) {
     model.save({ reading: text, confidence: p });
   });
 
+  /** Whether all that is unfolded is known: of a recorded reading that is only what was so at the start. */
+  function complete() {
+    const { columns, features, states } = seen.stages;
+    const needed = { maps: [maps.stage()], columns: [columns, features], states: [states] };
+    return Object.entries(needed).every(([key, stages]) => !folds[key].open || stages.every(({ data }) => data));
+  }
+
   function show() {
+    if (!complete()) {
+      backend.wake();
+      return void read();
+    }
     const ink = inkCanvas(seen.image, seen.config.height, seen.config.width);
     lanes.image.show(ink);
     if (folds.maps.open) maps.show(ink);

@@ -1,17 +1,56 @@
-// What the widgets compute with: readers and recordings by name, each loaded once.
+// What a widget computes with: readers and recordings by name, each loaded once. On a page a widget starts from what was
+// recorded of its readers when the book was built; their weights are loaded when somebody touches it.
+import { fromBase64 } from "./bytes.js";
 import { createReader } from "./engine.js";
 
+/** @typedef {import("./engine.js").Reader} Reader @typedef {import("./engine.js").Tensor} Tensor */
 /** @typedef {ReturnType<typeof createBackend>} Backend */
-
 /**
- * @param {{readers: string[], load: (name: string) => Promise<Uint8Array>, data: (name: string) => Promise<any>}} host
- *   readers: names; load: a reader's page weights; data: a recording
+ * @typedef {{dims: number[], type?: string, data?: string, scale?: number}} Kept a stage; data: base64 of numbers of that
+ *   type, each times the scale; absent where the widget does not start with it
+ * @typedef {{config: import("./engine.js").Config, readings: {mark: number[], stages: Object<string, Kept>}[]}} Record
+ *   what was recorded of a reader; mark: of the image
  */
-export function createBackend({ readers, load, data }) {
-  /** @type {Map<string, Promise<import("./engine.js").Reader>>} */
+
+const MARKS = 8; // numbers that tell images apart
+const SAME = 1e-3; // browsers differ in the last digits of a rotated picture
+
+/** Numbers that tell an image from others: sums of its parts. @param {Float32Array} image */
+export function markOf(image) {
+  const size = Math.ceil(image.length / MARKS);
+  return Array.from({ length: MARKS }, (_, i) => image.subarray(i * size, (i + 1) * size).reduce((a, b) => a + b, 0));
+}
+
+/** A recorded stage; where its numbers were not kept, they are null. @param {Kept} kept @returns {any} */
+function restored({ dims, type, data, scale = 1 }) {
+  if (!data) return { dims, data: null };
+  const { buffer } = fromBase64(data);
+  return {
+    dims,
+    data: type === "F32" ? new Float32Array(buffer) : Float32Array.from(new Int16Array(buffer), (v) => v * scale),
+  };
+}
+
+/** A reader that knows the recorded readings, and asks the real one for any other. @param {Record} record @param {() => Promise<Reader>} real */
+function recordedReader({ config, readings }, real) {
+  return {
+    config,
+    /** @type {Reader["infer"]} */
+    async infer(image, H, W) {
+      const mark = markOf(image);
+      const known = readings.find((reading) =>
+        reading.mark.every((v, i) => Math.abs(v - mark[i]) < SAME * (1 + Math.abs(v)))
+      );
+      if (!known) return (await real()).infer(image, H, W);
+      return Object.fromEntries(Object.entries(known.stages).map(([name, kept]) => [name, restored(kept)]));
+    },
+  };
+}
+
+/** Readers by name, made of their weights when first asked for. @param {(name: string) => Promise<Uint8Array>} load */
+export function createReaders(load) {
+  /** @type {Map<string, Promise<Reader>>} */
   const made = new Map();
-  /** @type {Set<() => void>} */
-  const listeners = new Set();
 
   /** The reader of that name; a failure is not remembered. @param {string} name */
   function reader(name) {
@@ -22,11 +61,34 @@ export function createBackend({ readers, load, data }) {
     made.set(name, promise);
     return promise;
   }
+  return { reader, forget: () => made.clear() };
+}
+
+/**
+ * @param {{readers: string[], made: ReturnType<typeof createReaders>, data: (name: string) => Promise<any>, records?: Object<string, Record>}} host
+ *   readers: names; data: a recording
+ */
+export function createBackend({ readers, made, data, records = {} }) {
+  let asleep = Object.keys(records).length > 0;
+  /** @type {Set<() => void>} */
+  const listeners = new Set();
+
+  /** The reader of that name. @param {string} name @returns {Promise<Reader>} */
+  function reader(name) {
+    const real = () => made.reader(name);
+    return asleep && Object.hasOwn(records, name) ? Promise.resolve(recordedReader(records[name], real)) : real();
+  }
 
   /** Forget the readers, since their weights have changed, and tell the listeners. */
   function renew() {
-    made.clear();
+    made.forget();
     for (const act of listeners) act();
+  }
+
+  /** Fetch the readers that were recorded, and ask them from now on; who needs one hears what fails. */
+  function wake() {
+    if (asleep) { for (const name of Object.keys(records)) made.reader(name).catch(() => {}); }
+    asleep = false;
   }
 
   /** @param {() => void} act what is done after `renew`, until the signal ends it @param {AbortSignal} signal */
@@ -35,5 +97,5 @@ export function createBackend({ readers, load, data }) {
     signal.addEventListener("abort", () => listeners.delete(act));
   }
 
-  return { readers, reader, data, renew, onrenew };
+  return { readers, reader, data, renew, wake, onrenew };
 }

@@ -14,19 +14,6 @@ const ITEM_BYTES = { F32: 4, F16: 2, I8: 1 };
 
 const damaged = (/** @type {string} */ why) => new Error(`the weights are damaged: ${why}`);
 
-/** Bytes of base64 text. @param {string} text */
-export function fromBase64(text) {
-  let binary = "";
-  try {
-    binary = atob(text);
-  } catch {
-    throw damaged("this is no base64");
-  }
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
-}
-
 /** The float16 with the bits `h`. @param {number} h */
 function halfToNumber(h) {
   const sign = h & 0x8000 ? -1 : 1;

@@ -1,7 +1,6 @@
-// The door: `render` for anywidget, the element <crnn-widget> for a static page.
-import { createBackend } from "./backend.js";
+// The door: `render` for anywidget, `bring` for a static page.
+import { createBackend, createReaders } from "./backend.js";
 import { element } from "./dom.js";
-import { fromBase64 } from "./engine.js";
 import { followed } from "./model.js";
 
 /**
@@ -24,14 +23,9 @@ async function mount(kind, fields, backend, signal, place) {
   const widget = WIDGETS.get(kind);
   if (!widget) throw new Error(`there is no widget "${kind}"`);
   const attributes = { "data-crnn-widget": kind, role: "group", "aria-label": widget.name };
-  const root = element("div", { class: "crnn-widget", ...attributes });
+  const root = element("div", { class: `crnn-widget crnn-${kind}`, ...attributes });
   await widget.mount({ root, model: followed(fields, signal), backend, signal });
   if (!signal.aborted) place(root);
-}
-
-/** Say in the widget's place why there is none. @param {HTMLElement} place @param {any} error */
-function complain(place, error, words = "") {
-  place.append(element("p", { class: "crnn-widget crnn-error", role: "alert" }, words + error.message));
 }
 
 /** anywidget's entry: a live model, whose `files` name other models of its kernel that hold weights and recordings. */
@@ -42,13 +36,14 @@ export async function render({ model, el }) {
     return new Uint8Array(buffer, byteOffset, byteLength);
   };
   const data = async (name) => JSON.parse(new TextDecoder().decode(await load(name)));
-  const backend = createBackend({ readers: model.get("readers"), load, data });
+  const backend = createBackend({ readers: model.get("readers"), made: createReaders(load), data });
   const view = new AbortController();
   followed(model, view.signal).on(["files"], backend.renew);
   try {
     await mount(model.get("kind"), model, backend, view.signal, (root) => el.replaceChildren(root));
   } catch (error) {
-    complain(el, error);
+    const { message } = /** @type {Error} */ (error);
+    el.append(element("p", { class: "crnn-widget crnn-error", role: "alert" }, message));
   }
   return () => view.abort();
 }
@@ -64,52 +59,29 @@ function pageModel(state) {
   };
 }
 
+/** The readers that all widgets of a page share. @type {ReturnType<typeof createReaders> | null} */
+let shared = null;
+
 /**
- * Define <crnn-widget kind state>, which starts when it comes near the viewport; until then it shows what is inside
- * it, a sentence and, where there is one, the picture that the widget starts from. Weights come by classic script, the one kind that loads from a file.
- * @param {string[]} readers
+ * A page's widget, in the place of what its element held.
+ * @param {HTMLElement} place the element, with its `kind` and `state`
+ * @param {{readers: string[], load: (name: string) => Promise<Uint8Array>, data: (name: string) => Promise<any>,
+ *   records?: Object<string, import("./backend.js").Record>}} host
+ * @param {AbortSignal} signal
  */
-export function defineElement(readers) {
-  const own = /** @type {HTMLScriptElement} */ (document.currentScript);
-  const folder = own.src.replace(/[^/]*$/, "");
-  const script = (file, found) =>
-    new Promise((resolve, reject) => {
-      const tag = element("script", { src: `${folder}${file}` });
-      tag.addEventListener("load", () => resolve(found()));
-      tag.addEventListener("error", () => reject(new Error(`"${file}" cannot be loaded`)));
-      document.head.append(tag);
-    });
-  const load = (name) => script(`crnn-weights-${name}.js`, () => fromBase64(globalThis.crnnWeights[name]));
-  const data = (name) => script(`crnn-data-${name}.js`, () => globalThis.crnnData[name]);
-  const backend = createBackend({ readers, load, data });
-
-  class Mount extends HTMLElement {
-    view = new AbortController();
-
-    connectedCallback() {
-      this.view = new AbortController();
-      const watch = new IntersectionObserver((entries) => {
-        if (!entries.some((entry) => entry.isIntersecting)) return;
-        watch.disconnect();
-        this.start(this.view.signal);
-      }, { rootMargin: "400px" });
-      this.view.signal.addEventListener("abort", () => watch.disconnect());
-      watch.observe(this);
+export async function bring(place, { load, ...host }, signal) {
+  shared ??= createReaders(load);
+  const backend = createBackend({ made: shared, ...host });
+  const fields = pageModel(JSON.parse(place.getAttribute("state") || "{}"));
+  await mount(place.getAttribute("kind"), fields, backend, signal, (root) => {
+    const height = /** @type {HTMLElement | null} */ (place.querySelector(".crnn-room"))?.offsetHeight ?? 0;
+    root.style.minHeight = `${height}px`; // what comes a moment later, as a curve, finds its room
+    place.replaceChildren(root);
+    for (const touched of ["pointerdown", "focusin", "paste", "drop"]) {
+      root.addEventListener(touched, () => {
+        root.style.minHeight = "";
+        backend.wake();
+      }, { signal, capture: true });
     }
-
-    disconnectedCallback() {
-      this.view.abort();
-    }
-
-    async start(signal) {
-      try {
-        const fields = pageModel(JSON.parse(this.getAttribute("state") || "{}"));
-        await mount(this.getAttribute("kind"), fields, backend, signal, (root) => this.replaceChildren(root));
-        if (!signal.aborted) this.setAttribute("live", "");
-      } catch (error) {
-        if (!signal.aborted) complain(this, error, "The widget did not start: ");
-      }
-    }
-  }
-  if (!customElements.get("crnn-widget")) customElements.define("crnn-widget", Mount);
+  });
 }

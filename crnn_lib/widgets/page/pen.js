@@ -16,6 +16,23 @@ function pointOf(event, canvas) {
   return parts.map(([part, size]) => Math.round(16 * within(part * size, -8, size + 8)) / 16);
 }
 
+/** While the canvas has the focus it stays where it is on the screen, whatever grows above it. @param {HTMLCanvasElement} canvas */
+function keepStill(canvas) {
+  let top = 0;
+  const note = () => (top = canvas.getBoundingClientRect().top);
+  const follow = () => scrollBy({ top: canvas.getBoundingClientRect().top - top, behavior: "instant" });
+  const watch = new ResizeObserver(follow);
+  canvas.addEventListener("focus", () => {
+    note();
+    addEventListener("scroll", note, true);
+    watch.observe(document.body);
+  });
+  canvas.addEventListener("blur", () => {
+    removeEventListener("scroll", note, true);
+    watch.disconnect();
+  });
+}
+
 /**
  * @param {{onbegin: (point: number[]) => void, onextend: (points: number[][]) => void, onlift: () => void,
  *   onundo?: () => void, say?: (words: string) => void}} acts what a stroke does, its points in pixels of the image
@@ -94,6 +111,7 @@ export function createPen({ onbegin, onextend, onlift, onundo, say }) {
     shown = false;
     paint();
   });
+  keepStill(canvas);
   paint();
   return { node: element("div", { class: "crnn-sheet" }, canvas), help, paint, lift };
 }

@@ -5,7 +5,7 @@ import { percent } from "./words.js";
 import { standardise } from "./images.js";
 
 /** @typedef {import("./images.js").Grey} Grey @typedef {import("./engine.js").Reader} Reader */
-/** @typedef {ReturnType<typeof inspectImage>} Seen */
+/** @typedef {Awaited<ReturnType<typeof inspectImage>>} Seen */
 
 /** The reader of pictures, or of drawn strokes, by name. @param {{readers: string[]}} backend @param {boolean} drawn */
 export function fitting({ readers }, drawn) {
@@ -23,9 +23,9 @@ export async function inspect(backend, { grey, drawn }, name = fitting(backend, 
 }
 
 /** The same for an image that is standardised already. @param {Reader} reader @param {Float32Array} image */
-export function inspectImage(reader, image) {
+export async function inspectImage(reader, image) {
   const { config } = reader;
-  const stages = reader.infer(image, config.height, config.width);
+  const stages = await reader.infer(image, config.height, config.width);
   const [, T, K] = stages.log_probs.dims;
   const symbols = ["-", ...config.alphabet];
   const spell = (/** @type {number[]} */ classes) => classes.map((c) => symbols[c]).join("");
@@ -46,7 +46,7 @@ export function greedy({ logProbs, K, spell }) {
 
 /** Where a widget says what is read, and how probable it is. */
 export function createReading(words = "It reads ") {
-  const text = part("text", "strong", { "aria-live": "polite", "aria-atomic": "true" });
+  const text = part("text", "strong", { class: "crnn-text", "aria-live": "polite", "aria-atomic": "true" });
   const confidence = part("confidence");
   const [node] = markup`<p class="crnn-reading"><span class="crnn-note">${words}</span>${text} ${confidence}</p>`;
   return {

@@ -27,12 +27,12 @@ export async function mount(place) {
     backward: createLane({ label: "How much each backward state changed", height: 96, css: "5rem" }),
     outputs: createLane({ label: "How much probability moved at each step", height: 48, css: "2rem" }),
   };
-  const { chooser, redraw, answer } = createProbe(place, (before) => {
+  const { chooser, redraw, answer } = createProbe(place, async (before) => {
     const { config: { width, height, pools, hidden: units }, image, T, K } = before;
     const to = Math.min(from + size, width);
     const paper = Float32Array.from(image).sort()[Math.floor(image.length / 2)];
     const hidden = image.map((v, i) => (i % width >= from && i % width < to ? paper : v));
-    const after = inspectImage(before.reader, hidden);
+    const after = await inspectImage(before.reader, hidden);
     const marks = size ? [{ from: from / width, to: to / width, style: "cover" }] : [];
     const [old, young] = [before, after].map(({ stages }) => stages.states.data);
     const moved = (half) =>

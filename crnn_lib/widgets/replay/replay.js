@@ -4,7 +4,7 @@ import { createChart, DASHES } from "../page/chart.js";
 import { bestPath, collapse } from "../page/decode.js";
 import { button, choice, createMessage, fill, slider } from "../page/controls.js";
 import { element, greyCanvas, markup, part, setText, svgElement } from "../page/dom.js";
-import { fromBase64 } from "../page/engine.js";
+import { fromBase64 } from "../page/bytes.js";
 import { classHeat } from "../page/lanes.js";
 import { CURVES, curvesOf, decimals, frameAt, share } from "../page/runs.js";
 import { loadSample } from "../page/sources.js";
@@ -56,7 +56,7 @@ function createPanel(number) {
   const attributes = { class: `crnn-curve crnn-run${number}`, "stroke-dasharray": DASHES[number] };
   const line = svgElement("line", { x1: 0, x2: 34, y1: 4, y2: 4, ...attributes });
   const swatch = svgElement("svg", { viewBox: "0 0 34 8", class: "replay-swatch", "aria-hidden": "true" }, line);
-  const [run_, text] = [part("run", "strong"), part("text", "strong")];
+  const [run_, text] = [part("run", "strong"), part("text", "strong", { class: "crnn-text" })];
   const [step, loss, blank, exact, gradient] = ["step", "loss", "blank", "exact", "gradient"].map((hook) => part(hook));
   const [sample, picture, map] = [
     part("sample", "code"),
