@@ -21,6 +21,16 @@ OUTSIDE = """widget => { // words and boxes beyond the frame, apart from what sc
 }"""
 
 
+HEIGHTS = """() => [...document.querySelectorAll('crnn-widget')].map((widget) => {
+    const box = widget.querySelector('[data-crnn-widget], .crnn-room');
+    const reserved = box.style.minHeight;
+    box.style.minHeight = ''; // what the box itself needs
+    const {height} = box.getBoundingClientRect();
+    box.style.minHeight = reserved;
+    return height;
+})"""
+
+
 def live(visit):
     """Each widget of the page, once it lives."""
     widgets = visit.page.locator("crnn-widget")
@@ -43,6 +53,17 @@ def test_everything_stays_in_its_frame_and_fields_do_not_zoom(visit, server, nam
             if width == 360:
                 cells = widget.locator(".crnn-cells > span")
                 assert cells.evaluate_all("all => all.every((e) => e.getBoundingClientRect().width >= 23.99)")
+
+
+@pytest.mark.parametrize("width", [390, 1300])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_widget_wakes_in_the_box_reserved_for_it_and_without_weights(visit, server, name, width):
+    with visit(server, f"book/{name}.html", width=width) as v:
+        before = v.page.evaluate(HEIGHTS)
+        assert v.page.locator(".crnn-room").count() + v.page.locator("crnn-widget[live]").count() == len(before)
+        assert len(list(live(v))) == len(before) > 0
+        assert v.page.evaluate(HEIGHTS) == pytest.approx(before, abs=1)
+        assert not [url for url in v.requests if "crnn-weights" in url]
 
 
 @pytest.mark.parametrize("name", PAGES[:-1])

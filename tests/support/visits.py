@@ -64,6 +64,7 @@ class Visit:
 
     def _gate(self, route):
         url = route.request.url
+        self.requests.append(url)
         if url.startswith((self.base, "data:", "blob:")):
             route.continue_()
         else:

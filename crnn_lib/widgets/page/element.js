@@ -1,6 +1,7 @@
 // The element <crnn-widget kind state> of a static page. It starts when it comes near the viewport, and loads then what
 // its widget needs; until then it shows what is inside it, a sentence and, where there is one, the picture that the
 // widget starts from, in a box of the widget's size. All comes by classic script, the one kind that loads from a file.
+import { visible } from "./words.js";
 
 /** Define the element. @param {string[]} readers names of the page's models */
 export function defineElement(readers) {
@@ -51,12 +52,14 @@ export function defineElement(readers) {
 
     /** @param {AbortSignal} signal */
     async start(signal) {
+      const kind = this.getAttribute("kind") ?? "";
       const recorded = this.getAttribute("recorded");
       try {
+        if (!/^[a-z-]+$/.test(kind)) throw new Error(`there is no widget "${kind}"`);
         const [records] = await Promise.all([
           recorded ? data(`recorded-${recorded}`) : {},
           script("shared"),
-          script(`widget-${this.getAttribute("kind")}`),
+          script(`widget-${kind}`),
         ]);
         await crnn["page/main.js"].bring(this, { readers, load, data, records }, signal);
         if (!signal.aborted) this.setAttribute("live", "");
@@ -69,7 +72,7 @@ export function defineElement(readers) {
     complain({ message }) {
       const words = document.createElement("p");
       Object.assign(words, { className: "crnn-widget crnn-error", role: "alert" });
-      words.textContent = `The widget did not start: ${message}`;
+      words.textContent = visible(`The widget did not start: ${message}`);
       this.append(words);
     }
   }
