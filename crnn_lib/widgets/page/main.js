@@ -1,7 +1,7 @@
 // The door: `render` for anywidget, the element <crnn-widget> for a static page.
 import { createBackend } from "./backend.js";
 import { element } from "./dom.js";
-import { fromBase64 } from "./engine.js";
+import { fromBase64 } from "./base64.js";
 import { followed } from "./model.js";
 
 /**
