@@ -21,7 +21,6 @@ from crnn_lib.widgets import bundle, fields, host, weights
 CLASSES = [getattr(widgets, name) for name in widgets.WIDGETS]
 CLASSES = [kind for kind in CLASSES if issubclass(kind, host.Widget)]
 KINDS = {kind.kind.default_value: kind for kind in CLASSES}
-BITS = {"captcha": 16, "pen": 8}  # both together with the script stay under 1 MB
 
 
 class CrnnWidget(Directive):
@@ -68,7 +67,7 @@ def write_scripts(app):
         "crnn-widgets.css": bundle.style(),
     }
     for name, model in models.items():
-        files[f"crnn-weights-{name}.js"] = weights.to_script(model, name, BITS[name])
+        files[f"crnn-weights-{name}.js"] = weights.to_script(model, name)
     for name, path in host.RECORDINGS.items():
         text = path.read_text(encoding="utf-8")
         files[f"crnn-data-{name}.js"] = (
