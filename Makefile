@@ -43,7 +43,7 @@ NBVAL     := -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --
 OWN       := _build/own
 TRIAL     := _build/$(SET)
 # Tests of the book, its pins and its tools, which hold for the pinned versions alone.
-UNPINNED  := browser $(addprefix test_,$(addsuffix .py,appendices book doctor exercises launch notebooks publish readme setup workflows))
+UNPINNED  := browser $(addprefix test_,$(addsuffix .py,appendices book doctor exercises kernel launch notebooks publish readme setup workflows))
 
 export DATA
 # Dictionaries and sets print in the same order each time.

@@ -36,7 +36,7 @@ def strings():
 @pytest.fixture(scope="module")
 def js(penman):
     page = Page(GLUE)
-    page.call("load", weights_of(penman, 8))
+    page.call("load", weights_of(penman))
     return page
 
 

@@ -30,7 +30,6 @@ ELEMENT = re.compile(
     r'<crnn-widget kind="([\w-]+)" state="([^"]*)">(.*?)</crnn-widget>', re.DOTALL
 )
 KINDS = {kind.kind.default_value: kind for kind in CLASSES}
-BITS = {"captcha": 16, "pen": 8}  # both together with the script stay under 1 MB
 
 
 class CrnnWidget(Directive):
@@ -69,9 +68,7 @@ def write_scripts(app):
     """Scripts, style sheet, weights and recordings, into the build's `_static`."""
     if app.builder.format != "html":
         return
-    models = {
-        name: weights.to_bytes(m, BITS[name]) for name, m in host.readers().items()
-    }
+    models = {name: weights.to_bytes(m) for name, m in host.readers().items()}
     app.crnn_stage = prerender.Stage(models)
     for name, text in bundle.scripts(list(models)).items():
         write(app, name, text)

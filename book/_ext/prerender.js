@@ -237,7 +237,7 @@ let real = null;
 async function prerender(kind, state) {
   const { createReaders, createBackend, markOf } = modules["page/backend.js"];
   const { weights, recordings } = given;
-  real ??= createReaders(async (name) => modules["page/bytes.js"].fromBase64(weights[name]));
+  real ??= createReaders(async (name) => modules["page/base64.js"].fromBase64(weights[name]));
   const readings = {};
   const reader = async (name) => {
     const known = await real.reader(name);

@@ -65,7 +65,7 @@ class Widget(anywidget.AnyWidget):
 
     The page computes, from the weights that each model has when the widget is made or `refresh` is called. `options`
     names what a caller or a page's author may give, in the order in which it is checked. Raises UserError for other
-    options, and for weights that the page's 16-bit numbers cannot hold.
+    options, and for weights too large for the page's numbers.
     """
 
     options: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ class Widget(anywidget.AnyWidget):
     def refresh(self) -> None:
         """Read again with the weights that the models have now, as after more training.
 
-        Raises UserError for weights that the page's 16-bit numbers cannot hold, and changes nothing then.
+        Raises UserError for weights too large for the page's numbers, and changes nothing then.
         """
         self.files = self.files | self._weights()
 

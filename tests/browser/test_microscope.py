@@ -37,7 +37,7 @@ def site(tmp_path_factory):
     for name, text in bundle.scripts(list(readers)).items():
         (folder / name).write_text(text)
     for name, network in readers.items():
-        (folder / f"crnn-weights-{name}.js").write_text(weights.to_script(network, name, 16))
+        (folder / f"crnn-weights-{name}.js").write_text(weights.to_script(network, name))
     for kind, make in KINDS.items():
         (folder / f"{kind}.html").write_text(PAGE.format(style=bundle.style(), widgets=make().baked()))
     return folder

@@ -19,8 +19,8 @@ def encoded(content):
     return base64.b64encode(content).decode()
 
 
-def weights_of(network, bits=16):
-    return encoded(weights.to_bytes(network, bits))
+def weights_of(network):
+    return encoded(weights.to_bytes(network))
 
 
 class Page:

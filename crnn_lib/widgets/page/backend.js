@@ -1,9 +1,11 @@
 // What a widget computes with: readers and recordings by name, each loaded once. On a page a widget starts from what was
 // recorded of its readers when the book was built; their weights are loaded when somebody touches it.
-import { fromBase64 } from "./bytes.js";
+import { fromBase64 } from "./base64.js";
 import { createReader } from "./engine.js";
 
 /** @typedef {import("./engine.js").Reader} Reader @typedef {import("./engine.js").Tensor} Tensor */
+/** @typedef {{config: import("./engine.js").Config, infer: (image: Float32Array, H: number, W: number) => Object<string, Tensor> | Promise<Object<string, Tensor>>}} Asked
+ *   a reader, or what was recorded of it */
 /** @typedef {ReturnType<typeof createBackend>} Backend */
 /**
  * @typedef {{dims: number[], type?: string, data?: string, scale?: number}} Kept a stage; data: base64 of numbers of that
@@ -31,11 +33,10 @@ function restored({ dims, type, data, scale = 1 }) {
   };
 }
 
-/** A reader that knows the recorded readings, and asks the real one for any other. @param {Record} record @param {() => Promise<Reader>} real */
+/** A reader that knows the recorded readings, and asks the real one for any other. @param {Record} record @param {() => Promise<Reader>} real @returns {Asked} */
 function recordedReader({ config, readings }, real) {
   return {
     config,
-    /** @type {Reader["infer"]} */
     async infer(image, H, W) {
       const mark = markOf(image);
       const known = readings.find((reading) =>
@@ -73,7 +74,7 @@ export function createBackend({ readers, made, data, records = {} }) {
   /** @type {Set<() => void>} */
   const listeners = new Set();
 
-  /** The reader of that name. @param {string} name @returns {Promise<Reader>} */
+  /** The reader of that name. @param {string} name @returns {Promise<Asked>} */
   function reader(name) {
     const real = () => made.reader(name);
     return asleep && Object.hasOwn(records, name) ? Promise.resolve(recordedReader(records[name], real)) : real();

@@ -1,7 +1,7 @@
 // What microscope and probes look into: a picture of any source, the pad's and the kernel's included.
 import { button, createMessage } from "./controls.js";
 import { markup } from "./dom.js";
-import { fromBase64 } from "./bytes.js";
+import { fromBase64 } from "./base64.js";
 import { HEIGHT, WIDTH } from "./images.js";
 import { createPen } from "./pen.js";
 import { createSource, drawn, receive } from "./sources.js";

@@ -48,8 +48,8 @@ function mixProducts(from, at, step, next, to, out, far, on, n) {
 
 const upToFour = (/** @type {number} */ n) => 4 * Math.ceil(n / 4);
 
-/** Filters (D, C, 3, 3) -> their factors (36, D, C), with zeros up to multiples of four. @param {{data: Float32Array, dims: number[]}} weight */
-export function factorsOf({ data, dims: [D, C] }) {
+/** Filters (D, C, 3, 3) -> their factors (36, D, C), with zeros up to multiples of four. */
+export function factorsOf(data, D, C) {
   const across = upToFour(C);
   const size = upToFour(D) * across;
   const factors = new Float64Array(36 * size);

@@ -29,7 +29,7 @@ export function defineElement(readers) {
   /** What the scripts leave: modules by path, and data by name. */
   const [crnn, crnnData] = [globalThis.crnn ??= {}, globalThis.crnnData ??= {}];
   const data = (name) => script(name).then(() => crnnData[name]);
-  const load = async (name) => crnn["page/bytes.js"].fromBase64(await data(`weights-${name}`));
+  const load = async (name) => crnn["page/base64.js"].fromBase64(await data(`weights-${name}`));
 
   class Mount extends HTMLElement {
     view = new AbortController();

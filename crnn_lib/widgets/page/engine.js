@@ -1,16 +1,23 @@
-// The page's engine: the CRNN's forward pass, written out. No library, no WebAssembly; plain loops over typed arrays,
-// arranged so that the innermost one walks through contiguous memory. Weights arrive with BatchNorm folded away.
-import { convolve, factorsOf } from "./convolve.js";
+// The page's engine: a reader from its weights, which arrive with BatchNorm folded away. No library. The forward pass is
+// written out twice, with the same results: plain.js is the one to read, simd.js is five times as fast where the browser
+// has WebAssembly and the page's policy lets it run.
+import { plain } from "./plain.js";
+import { simd } from "./simd.js";
 
 /** @typedef {{data: Float32Array, dims: number[]}} Tensor */
 /** @typedef {{alphabet: string, height: number, width: number, channels: number[], pools: number[][],
  *             features: number, hidden: number}} Config */
-/** @typedef {{config: Config, infer: (image: Float32Array, H: number, W: number, stages?: Object<string, Tensor>) => Object<string, Tensor>}} Reader */
+/** @typedef {{weight: Float32Array, bias: Float32Array}} Layer */
+/** @typedef {{config: Config, rows: number, convolutions: Layer[], project: Layer, forward: Layer, reverse: Layer,
+ *             classify: Layer}} Network rows: height of the last map */
+/** @typedef {(name: string, data: Float32Array, ...dims: number[]) => void} Put what takes a stage, without its axis N */
+/** @typedef {(image: Float32Array, H: number, W: number, put: Put) => void} Forward the stages from conv1 to logits */
+/** @typedef {{config: Config, infer: (image: Float32Array, H: number, W: number, stages?: Object<string, Tensor>) => Object<string, Tensor>, simd: boolean}} Reader */
 
 const PAGE_FORMAT = "crnn_lib page 1";
 const MOST_HEADER = 100e6; // bytes, as the safetensors library has it
 const MOST_NUMBERS = 2 ** 27; // in one stage
-const ITEM_BYTES = { F32: 4, F16: 2, I8: 1 };
+const ITEM_BYTES = { F16: 2, I8: 1 };
 
 const damaged = (/** @type {string} */ why) => new Error(`the weights are damaged: ${why}`);
 
@@ -19,7 +26,7 @@ function halfToNumber(h) {
   const sign = h & 0x8000 ? -1 : 1;
   const exponent = (h >> 10) & 31;
   const fraction = h & 1023;
-  if (exponent === 31) throw new Error("the weights are damaged: they hold a number that is not finite");
+  if (exponent === 31) throw damaged("they hold a number that is not finite");
   return sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24);
 }
 
@@ -84,13 +91,8 @@ export function parseWeights(bytes) {
     const size = ITEM_BYTES[dtype];
     const data = new Float32Array(count);
     for (let i = 0, at = start + from; i < count; i++, at += size) {
-      data[i] = size === 2
-        ? halfToNumber(view.getUint16(at, true))
-        : size === 4
-        ? view.getFloat32(at, true)
-        : view.getInt8(at);
+      data[i] = size === 2 ? halfToNumber(view.getUint16(at, true)) : view.getInt8(at);
     }
-    if (!data.every(Number.isFinite)) throw damaged("they hold a number that is not finite");
     tensors[name] = { data, dims: shape };
   }
   for (const name of Object.keys(tensors)) {
@@ -116,148 +118,59 @@ function checkConfig({ alphabet, height, width, channels, pools, features, hidde
   if (!sound) throw damaged("their configuration is of no reader");
 }
 
-/** The largest of each v x h patch: (C, H, W) -> (C, floor(H / v), floor(W / h)). */
-export function maxPool(input, C, H, W, v, h) {
-  const rows = Math.floor(H / v);
-  const columns = Math.floor(W / h);
-  const output = new Float32Array(C * rows * columns);
-  for (let c = 0, o = 0; c < C; c++) {
-    for (let y = 0; y < rows; y++) {
-      for (let x = 0; x < columns; x++, o++) {
-        let best = -Infinity;
-        for (let j = 0; j < v; j++) {
-          for (let i = 0, at = (c * H + y * v + j) * W + x * h; i < h; i++, at++) {
-            if (input[at] > best) best = input[at];
-          }
-        }
-        output[o] = best;
-      }
+/** The layers of a network, each of the size that the configuration tells. @returns {Network} */
+function networkOf(config, tensors) {
+  const { channels, pools, height, features: F, hidden, alphabet } = config;
+  const layer = (name, ...dims) => {
+    const weight = tensors[name + ".weight"];
+    const bias = tensors[name + ".bias"];
+    if (String(weight?.dims) !== String(dims) || String(bias?.dims) !== String(dims[0])) {
+      throw new Error(`the weights do not fit their configuration: ${name}`);
     }
-  }
-  return output;
-}
-
-/** weight (M, N) times x (N) plus bias (M), four rows at a time; `x` and `output` are read and written at offsets. */
-function affine(weight, bias, x, xAt, output, outAt) {
-  const M = bias.length;
-  const N = weight.length / M;
-  let m = 0;
-  for (; m + 4 <= M; m += 4) {
-    let s0 = bias[m], s1 = bias[m + 1], s2 = bias[m + 2], s3 = bias[m + 3];
-    for (let n = 0, i = m * N; n < N; n++, i++) {
-      const value = x[xAt + n];
-      s0 += weight[i] * value;
-      s1 += weight[i + N] * value;
-      s2 += weight[i + 2 * N] * value;
-      s3 += weight[i + 3 * N] * value;
-    }
-    output[outAt + m] = s0;
-    output[outAt + m + 1] = s1;
-    output[outAt + m + 2] = s2;
-    output[outAt + m + 3] = s3;
-  }
-  for (; m < M; m++) {
-    let sum = bias[m];
-    for (let n = 0; n < N; n++) sum += weight[m * N + n] * x[xAt + n];
-    output[outAt + m] = sum;
-  }
-}
-
-const sigmoid = (/** @type {number} */ z) => 1 / (1 + Math.exp(-z));
-
-/**
- * One direction of the LSTM over T columns of F features, into its half of `states` (T, 2 * hidden).
- * Hochreiter and Schmidhuber 1997, with forget gates (Gers et al. 2000); gates in torch's order i, f, g, o.
- */
-function lstm(features, T, F, hidden, weight, bias, backwards, states) {
-  const seen = new Float32Array(F + hidden); // the column, then the last hidden state
-  const gates = new Float32Array(4 * hidden);
-  const cell = new Float32Array(hidden);
-  for (let step = 0; step < T; step++) {
-    const t = backwards ? T - 1 - step : step;
-    seen.set(features.subarray(t * F, t * F + F));
-    affine(weight, bias, seen, 0, gates, 0);
-    for (let i = 0; i < hidden; i++) {
-      cell[i] = sigmoid(gates[hidden + i]) * cell[i] + sigmoid(gates[i]) * Math.tanh(gates[2 * hidden + i]);
-      seen[F + i] = sigmoid(gates[3 * hidden + i]) * Math.tanh(cell[i]);
-    }
-    states.set(seen.subarray(F), t * 2 * hidden + (backwards ? hidden : 0));
-  }
+    return { weight: weight.data, bias: bias.data };
+  };
+  const rows = pools.reduce((size, [v]) => Math.floor(size / v), height);
+  return {
+    config,
+    rows,
+    convolutions: channels.map((D, i) => layer(`conv${i + 1}`, D, i ? channels[i - 1] : 1, 3, 3)),
+    project: layer("project", F, channels[channels.length - 1] * rows),
+    forward: layer("forward", 4 * hidden, F + hidden),
+    reverse: layer("reverse", 4 * hidden, F + hidden),
+    classify: layer("classify", [...alphabet].length + 1, 2 * hidden),
+  };
 }
 
 /**
  * A reader from its weights. `infer` takes a standardised image (H, W) and returns every intermediate by the name that
  * `CRNN.stages` and the ONNX export give it, with a leading axis N = 1; each is put into `stages` as soon as it is known.
  * @param {Uint8Array} bytes safetensors, as `crnn_lib.widgets.weights` writes them
+ * @param {{fast?: boolean}} options fast: by WebAssembly, where that may run; `simd` of the reader tells whether it does
  * @returns {Reader}
  */
-export function createReader(bytes) {
+export function createReader(bytes, { fast = true } = {}) {
   const { config, tensors } = parseWeights(bytes);
   checkConfig(config);
-  const { channels, pools, features: F, hidden, alphabet } = config;
-  const K = [...alphabet].length + 1;
-  const rows = pools.reduce((size, [v]) => Math.floor(size / v), config.height);
-  const columnSize = channels[channels.length - 1] * rows;
-  const layers = channels.map((D, i) => {
-    const { weight, bias } = take(`conv${i + 1}`, [D, i ? channels[i - 1] : 1, 3, 3]);
-    return { factors: factorsOf(weight), bias };
-  });
-  const project = take("project", [F, columnSize]);
-  const forward = take("forward", [4 * hidden, F + hidden]);
-  const reverse = take("reverse", [4 * hidden, F + hidden]);
-  const classify = take("classify", [K, 2 * hidden]);
-
-  function take(name, dims) {
-    const weight = tensors[name + ".weight"];
-    const bias = tensors[name + ".bias"];
-    if (String(weight?.dims) !== String(dims) || String(bias?.dims) !== String(dims[0])) {
-      throw new Error(`the weights do not fit their configuration: ${name}`);
-    }
-    return { weight, bias: bias.data };
-  }
+  const network = networkOf(config, tensors);
+  const swift = fast ? simd(network) : null;
+  const forward = swift ?? plain(network);
 
   function infer(image, H, W, stages = {}) {
-    if (image.length !== H * W || H !== config.height || pools.reduce((size, [, h]) => Math.floor(size / h), W) < 1) {
+    const T = config.pools.reduce((size, [, h]) => Math.floor(size / h), W);
+    if (image.length !== H * W || H !== config.height || T < 1) {
       throw new Error(`an image of ${H} x ${W} does not fit a reader of height ${config.height}`);
     }
     const put = (name, data, ...dims) => {
       stages[name] = { data, dims: [1, ...dims] };
     };
     put("image", image, 1, H, W);
-    let x = image;
-    let C = 1;
-    layers.forEach(({ factors, bias }, i) => {
-      x = convolve(x, C, H, W, factors, bias);
-      C = bias.length;
-      put(`conv${i + 1}`, x, C, H, W);
-      const [v, h] = pools[i];
-      x = maxPool(x, C, H, W, v, h);
-      H = Math.floor(H / v);
-      W = Math.floor(W / h);
-      put(`pool${i + 1}`, x, C, H, W);
-    });
-    const T = W;
-    const columns = new Float32Array(T * columnSize);
-    for (let row = 0; row < columnSize; row++) {
-      for (let t = 0; t < T; t++) columns[t * columnSize + row] = x[row * T + t];
-    }
-    put("columns", columns, T, columnSize);
-    const features = new Float32Array(T * F);
-    for (let t = 0; t < T; t++) affine(project.weight.data, project.bias, columns, t * columnSize, features, t * F);
-    for (let i = 0; i < features.length; i++) if (features[i] < 0) features[i] = 0;
-    put("features", features, T, F);
-    const states = new Float32Array(T * 2 * hidden);
-    lstm(features, T, F, hidden, forward.weight.data, forward.bias, false, states);
-    lstm(features, T, F, hidden, reverse.weight.data, reverse.bias, true, states);
-    put("states", states, T, 2 * hidden);
-    const logits = new Float32Array(T * K);
-    for (let t = 0; t < T; t++) affine(classify.weight.data, classify.bias, states, t * 2 * hidden, logits, t * K);
-    put("logits", logits, T, K);
-    put("log_probs", logSoftmaxRows(logits, K), T, K);
+    forward(image, H, W, put);
+    const K = network.classify.bias.length;
+    put("log_probs", logSoftmaxRows(stages.logits.data, K), T, K);
     return stages;
   }
 
-  return { config, infer };
+  return { config, infer, simd: swift !== null };
 }
 
 /** Log-probabilities of rows of K logits. @param {Float32Array} logits @param {number} K */

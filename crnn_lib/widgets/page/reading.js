@@ -4,7 +4,7 @@ import { count, latest, markup, part, setText } from "./dom.js";
 import { percent } from "./words.js";
 import { standardise } from "./images.js";
 
-/** @typedef {import("./images.js").Grey} Grey @typedef {import("./engine.js").Reader} Reader */
+/** @typedef {import("./images.js").Grey} Grey @typedef {import("./backend.js").Asked} Reader */
 /** @typedef {Awaited<ReturnType<typeof inspectImage>>} Seen */
 
 /** The reader of pictures, or of drawn strokes, by name. @param {{readers: string[]}} backend @param {boolean} drawn */

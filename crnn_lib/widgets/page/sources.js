@@ -2,7 +2,7 @@
 import { choice, field, textInput } from "./controls.js";
 import { element, painter } from "./dom.js";
 import { SAMPLES } from "./embedded.js";
-import { fromBase64 } from "./bytes.js";
+import { fromBase64 } from "./base64.js";
 import { fromRGBA } from "./images.js";
 import { strokesImage } from "./strokes.js";
 import { placeText } from "./write.js";

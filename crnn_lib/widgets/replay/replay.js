@@ -4,7 +4,7 @@ import { createChart, DASHES } from "../page/chart.js";
 import { bestPath, collapse } from "../page/decode.js";
 import { button, choice, createMessage, fill, slider } from "../page/controls.js";
 import { element, greyCanvas, markup, part, setText, svgElement } from "../page/dom.js";
-import { fromBase64 } from "../page/bytes.js";
+import { fromBase64 } from "../page/base64.js";
 import { classHeat } from "../page/lanes.js";
 import { CURVES, curvesOf, decimals, frameAt, share } from "../page/runs.js";
 import { loadSample } from "../page/sources.js";

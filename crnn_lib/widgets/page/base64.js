@@ -1,4 +1,4 @@
-// Bytes, as text carries them.
+// Bytes as text, as scripts and fields carry them.
 
 /** Bytes of base64 text. @param {string} text */
 export function fromBase64(text) {
@@ -6,7 +6,7 @@ export function fromBase64(text) {
   try {
     binary = atob(text);
   } catch {
-    throw new Error("the weights are damaged: this is no base64");
+    throw new Error("this is no base64");
   }
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
