@@ -15,6 +15,12 @@ from sphinx.errors import SphinxError
 from sphinx.util.math import get_node_equation_number
 
 HERE = Path(__file__).parent / "mathml"
+MENDS = {
+    # \big( is no operator between two operands, round which Chromium would leave room.
+    ' symmetric="true" minsize': ' lspace="0" rspace="0" symmetric="true" minsize',
+    # Firefox takes it for a large one, like a sum.
+    "<mo>⊙</mo>": '<mo largeop="false">⊙</mo>',
+}
 
 
 class FormulaError(SphinxError):
@@ -39,10 +45,13 @@ def mathml(tex: str, display: bool = False) -> str:
     """
     options = {"displayMode": display, "throwOnError": True}
     try:
-        return temml().call("temml.renderToString", tex, options)
+        text = temml().call("temml.renderToString", tex, options)
     except JSEvalException as error:
         reason = next(s for s in str(error).splitlines() if "Error" in s)
         raise FormulaError(f"{tex!r} cannot be set: {reason.strip()}") from None
+    for what, mended in MENDS.items():
+        text = text.replace(what, mended)
+    return text
 
 
 def formula(self, node: nodes.Element, display: bool) -> str:
