@@ -14,7 +14,7 @@ NEEDS = {
     "thebe": r"\bthebe-cell\b",
     "toggle": r'class="[^"]*\b(toggle|dropdown)\b',
     "design": r'class="[^"]*\bsd-',
-    "mathjax": r'class="[^"]*\bmath\b',
+    "formulas": r"<math\b",
     "clipboard": r'class="highlight\b',
     "copybutton": r'class="highlight\b',
 }

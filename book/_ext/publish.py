@@ -138,7 +138,7 @@ class Words(HTMLParser):
 
     ANCHORS = ("section", "dt")  # where a result may point
     BLOCKS = ("p", "dd", "li", "td", "th", "h1", "h2", "h3", "pre", "figcaption")
-    SKIPPED = ("script", "style", "svg", "nav", "template", "mjx-container")
+    SKIPPED = ("script", "style", "svg", "nav", "template")
 
     def __init__(self, text: str) -> None:
         super().__init__()
