@@ -1,13 +1,19 @@
-"""Pages that arrive quickly: no script that a page does not need, none before the text, pictures that wait their turn.
+"""Pages that arrive quickly: one small script, one small style sheet, drawn icons, pictures that wait their turn.
 
-The theme and its extensions bring every script to every page, most of them in the way of the first paint.
+Theme and extensions bring fifteen scripts and as many style sheets to every page, most of them in the way of the first
+paint. `page.js` does what the scripts did; `styles.py` makes one sheet of what the pages can use; what no page asks for
+any more does not stay in the build.
 """
 
 import re
 from pathlib import Path
 
+import icons
+import styles
 from PIL import Image
 
+# The search page alone runs Sphinx's own scripts.
+SPHINX = "documentation_options|doctools|sphinx_highlight|searchtools|language_data|searchindex"
 # What a page's text must hold to need the scripts and style sheets with this in their names or text. Thebe (a remote
 # kernel from a CDN) is off, but its scripts would load, twice, and complain.
 NEEDS = {
@@ -15,20 +21,33 @@ NEEDS = {
     "toggle": r'class="[^"]*\b(toggle|dropdown)\b',
     "design": r'class="[^"]*\bsd-',
     "mathjax": r'class="[^"]*\bmath\b',
-    "clipboard": r'class="highlight\b',
-    "copybutton": r'class="highlight\b',
+    "copybutton.css": r'class="highlight\b',
 }
-SEARCH = r'<script src="[^"]*\b(?:searchtools|language_data|searchindex)\.js[^"]*"></script>\s*'
+# Light or dark before the first paint; page.js goes on from there.
+MODE = """<script>{
+      let mode;
+      try { mode = localStorage.mode; } catch { /* nothing is remembered */ }
+      if (mode !== "light" && mode !== "dark") mode = "auto";
+      const dark = mode === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : mode === "dark";
+      Object.assign(document.documentElement.dataset, { mode, theme: dark ? "dark" : "light" });
+    }</script>"""
 REPAIRS = [
     (r'<script type="text/x-thebe-config">.*?</script>', ""),
     # Firefox would fetch that page ahead, which the policy forbids: an error in the console of each page.
     (r'<link rel="next"[^>]*>\s*', ""),
     (r"<script>kernelName = .*?</script>", ""),
-    # Icons come as a font too: 150 kB that nobody waits for, instead of a script of 540 kB.
-    (r'<script defer src="[^"]*/fontawesome\.js[^"]*"></script>', ""),
+    (r'<script data-cfasync="false">.*?</script>', MODE),
+    (r' data-theme="auto"', ' data-theme="light"'),  # where no script runs
+    # What page.js does instead.
+    (r'<script [^>]*src="[^"]*/scripts/[^"]*"[^>]*></script>\s*', ""),
+    (r'<link rel="preload"[^>]*as="script"[^>]*>\s*', ""),
+    (r'<script [^>]*src="[^"]*/(?:clipboard\.min|copybutton)\.js[^"]*"[^>]*></script>\s*', ""),
+    (r' data-bs-title="', ' title="'),
+    (r' data-bs-[\w-]+="[^"]*"', ""),
     # Options for searching while one types and for versions of a book: there are none, and the script is not there yet.
     (r"<script>DOCUMENTATION_OPTIONS\.\w+ = [^<]*</script>\s*", ""),
     (r"<script (?=[^>]*\bsrc=)(?![^>]*\b(?:defer|async)\b)", "<script defer "),
+    (r'(<meta name="viewport"[^>]*>)(.*?)<meta name="viewport"[^>]*>', r"\1\2"),
 ]
 PICTURE = re.compile(
     r'<img (?=[^>]*\bsrc="([^":?#]+\.(?:png|svg))")(?![^>]*\b(?:width|height|loading)=)'
@@ -60,10 +79,13 @@ def size(path: Path) -> tuple[int, int] | None:
 
 def trim(html: str, folder: Path) -> str:
     """The finished page `html`, which lies in `folder`, without what delays it."""
+    repairs = REPAIRS
     if 'id="search-results"' not in html:
-        html = re.sub(SEARCH, "", html)
-    for pattern, replacement in REPAIRS:
+        script = rf'<script [^>]*src="[^"]*\b(?:{SPHINX})\.js[^"]*"[^>]*></script>\s*'
+        repairs = [(script, ""), *REPAIRS]
+    for pattern, replacement in repairs:
         html = re.sub(pattern, replacement, html, flags=re.DOTALL)
+    html = icons.draw(html)
     seen = []
 
     def sized(tag: re.Match) -> str:
@@ -80,13 +102,32 @@ def trim(html: str, folder: Path) -> str:
 def trim_all(app, error):
     """Trim every page of a finished HTML build."""
     if error is None and app.builder.format == "html":
-        for path in Path(app.outdir).rglob("*.html"):
-            if "_static" not in path.parts:
-                path.write_text(trim(path.read_text("utf-8"), path.parent), "utf-8")
+        for path in styles.pages(Path(app.outdir)):
+            path.write_text(trim(path.read_text("utf-8"), path.parent), "utf-8")
+
+
+def sweep(app, error):
+    """One style sheet; and none of theme's and extensions' files that no page asks for any more."""
+    if error is not None or app.builder.format != "html":
+        return
+    out, kept = Path(app.outdir), set()
+    styles.merge(out)
+    texts = [p.read_text("utf-8") for p in [*styles.pages(out), out / styles.SHEET]]
+    for folder in (Path(app.confdir, name) for name in app.config.html_static_path):
+        kept |= {p.relative_to(folder) for p in folder.rglob("*") if p.suffix != ".css"}
+    for path in list((out / "_static").rglob("*")):
+        own = path.name.startswith("crnn-") or path.relative_to(out / "_static") in kept
+        if path.is_file() and not own and not any(path.name in t for t in texts):
+            path.unlink()
+    for path in sorted((out / "_static").rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def setup(app):
     """Register with Sphinx."""
+    app.add_js_file("page.js", loading_method="defer")
     app.connect("html-page-context", drop_unneeded, priority=900)
     app.connect("build-finished", trim_all, priority=600)
+    app.connect("build-finished", sweep, priority=950)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
