@@ -47,7 +47,8 @@ REPAIRS = [
     # Options for searching while one types and for versions of a book: there are none, and the script is not there yet.
     (r"<script>DOCUMENTATION_OPTIONS\.\w+ = [^<]*</script>\s*", ""),
     (r"<script (?=[^>]*\bsrc=)(?![^>]*\b(?:defer|async)\b)", "<script defer "),
-    (r'(<meta name="viewport"[^>]*>)(.*?)<meta name="viewport"[^>]*>', r"\1\2"),
+    # Sphinx and the theme say the same of it three times.
+    (r'<meta name="viewport" content="width=device-width, initial-scale=1" ?/>\s*', ""),
 ]
 PICTURE = re.compile(
     r'<img (?=[^>]*\bsrc="([^":?#]+\.(?:png|svg))")(?![^>]*\b(?:width|height|loading)=)'
@@ -113,11 +114,14 @@ def sweep(app, error):
     out, kept = Path(app.outdir), set()
     styles.merge(out)
     texts = [p.read_text("utf-8") for p in [*styles.pages(out), out / styles.SHEET]]
-    for folder in (Path(app.confdir, name) for name in app.config.html_static_path):
-        kept |= {p.relative_to(folder) for p in folder.rglob("*") if p.suffix != ".css"}
-    for path in list((out / "_static").rglob("*")):
-        own = path.name.startswith("crnn-") or path.relative_to(out / "_static") in kept
-        if path.is_file() and not own and not any(path.name in t for t in texts):
+    for name in app.config.html_static_path:  # extensions add theirs, by absolute paths
+        folder = Path(app.confdir, name)
+        found = [] if Path(name).is_absolute() else folder.rglob("*")
+        kept |= {p.relative_to(folder) for p in found if p.suffix != ".css"}
+    for path in [p for p in (out / "_static").rglob("*") if p.is_file()]:
+        place = path.relative_to(out / "_static")
+        asked = any(place.as_posix() in text for text in texts)
+        if not (asked or place in kept or path.name.startswith("crnn-")):
             path.unlink()
     for path in sorted((out / "_static").rglob("*"), reverse=True):
         if path.is_dir() and not any(path.iterdir()):

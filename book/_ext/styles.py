@@ -28,7 +28,7 @@ WORD = re.compile(r"[A-Za-z_][\w-]*")
 VARIABLE = re.compile(r"--[\w-]+")
 GROUPS = {"media", "supports", "layer", "container"}  # at-rules that hold rules
 # The theme's icons of pseudo-elements are glyphs of the icon font, which no page has (icons.py).
-GLYPH = re.compile(r"--pst-icon-|--pst-breadcrumb-divider|--fa\b|\"\\f[0-9a-f]{3}\"")
+GLYPH = re.compile(r"--pst-icon-|--pst-breadcrumb-divider|--fa\b|[\ue000-\uf8ff]")
 ICON_FONT = re.compile(r"--fa-font|Font Awesome|--_?fa-family")
 
 
