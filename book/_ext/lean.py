@@ -1,4 +1,4 @@
-"""Pages that arrive quickly: one small script, one small style sheet, drawn icons, pictures that wait their turn.
+"""Pages that arrive quickly: one small script, one small style sheet, drawn icons, pictures that wait.
 
 Theme and extensions bring fifteen scripts and as many style sheets to every page, most of them in the way of the first
 paint. `page.js` does what the scripts did; `styles.py` makes one sheet of what the pages can use; what no page asks for
@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 import icons
+import pictures
 import styles
-from PIL import Image
 
 # The search page alone runs Sphinx's own scripts.
 SPHINX = "documentation_options|doctools|sphinx_highlight|searchtools|language_data|searchindex"
@@ -41,7 +41,10 @@ REPAIRS = [
     # What page.js does instead.
     (r'<script [^>]*src="[^"]*/scripts/[^"]*"[^>]*></script>\s*', ""),
     (r'<link rel="preload"[^>]*as="script"[^>]*>\s*', ""),
-    (r'<script [^>]*src="[^"]*/(?:clipboard\.min|copybutton)\.js[^"]*"[^>]*></script>\s*', ""),
+    (
+        r'<script [^>]*src="[^"]*/(?:clipboard\.min|copybutton)\.js[^"]*"[^>]*></script>\s*',
+        "",
+    ),
     (r' data-bs-title="', ' title="'),
     (r' data-bs-[\w-]+="[^"]*"', ""),
     # Options for searching while one types and for versions of a book: there are none, and the script is not there yet.
@@ -50,10 +53,6 @@ REPAIRS = [
     # Sphinx and the theme say the same of it three times.
     (r'<meta name="viewport" content="width=device-width, initial-scale=1" ?/>\s*', ""),
 ]
-PICTURE = re.compile(
-    r'<img (?=[^>]*\bsrc="([^":?#]+\.(?:png|svg))")(?![^>]*\b(?:width|height|loading)=)'
-)
-POINTS = re.compile(r'<svg\b[^>]*?\bwidth="([\d.]+)pt" height="([\d.]+)pt"')
 
 
 def needed(body: str, file: object) -> bool:
@@ -69,15 +68,6 @@ def drop_unneeded(app, page, template, context, doctree):
         context[key] = [f for f in context.get(key, []) if needed(body, f)]
 
 
-def size(path: Path) -> tuple[int, int] | None:
-    """Width and height of a picture in CSS pixels, or None where it does not tell."""
-    if path.suffix == ".png":
-        with Image.open(path) as image:
-            return image.size
-    found = POINTS.search(path.read_text("utf-8"))
-    return found and tuple(round(float(n) * 4 / 3) for n in found.groups())
-
-
 def trim(html: str, folder: Path) -> str:
     """The finished page `html`, which lies in `folder`, without what delays it."""
     repairs = REPAIRS
@@ -86,18 +76,7 @@ def trim(html: str, folder: Path) -> str:
         repairs = [(script, ""), *REPAIRS]
     for pattern, replacement in repairs:
         html = re.sub(pattern, replacement, html, flags=re.DOTALL)
-    html = icons.draw(html)
-    seen = []
-
-    def sized(tag: re.Match) -> str:
-        """With its size the text below does not jump; what is not the page's first picture loads when it comes near."""
-        seen.append(tag)
-        path = folder / tag[1]
-        found = size(path) if path.is_file() else None
-        room = f'width="{found[0]}" height="{found[1]}" ' if found else ""
-        return f"{tag[0]}{room}" + ('loading="lazy" ' if len(seen) > 1 else "")
-
-    return PICTURE.sub(sized, html)
+    return pictures.place(icons.draw(html), folder)
 
 
 def trim_all(app, error):
@@ -108,7 +87,7 @@ def trim_all(app, error):
 
 
 def sweep(app, error):
-    """One style sheet; and none of theme's and extensions' files that no page asks for any more."""
+    """One style sheet; and none of theme's and extensions' files, and no picture, that no page asks for any more."""
     if error is not None or app.builder.format != "html":
         return
     out, kept = Path(app.outdir), set()
@@ -122,6 +101,9 @@ def sweep(app, error):
         place = path.relative_to(out / "_static")
         asked = any(place.as_posix() in text for text in texts)
         if not (asked or place in kept or path.name.startswith("crnn-")):
+            path.unlink()
+    for path in (out / "_images").glob("*.png"):
+        if not any(path.name in text for text in texts):
             path.unlink()
     for path in sorted((out / "_static").rglob("*"), reverse=True):
         if path.is_dir() and not any(path.iterdir()):

@@ -27,6 +27,7 @@ STRING = re.compile(r"""(["'`])((?:\\.|(?!\1)[^\\])*)\1""", re.DOTALL)
 WORD = re.compile(r"[A-Za-z_][\w-]*")
 VARIABLE = re.compile(r"--[\w-]+")
 GROUPS = {"media", "supports", "layer", "container"}  # at-rules that hold rules
+OPTIONS = {"is", "where", "has"}  # functions that want one of the selectors they list
 # The theme's icons of pseudo-elements are glyphs of the icon font, which no page has (icons.py).
 GLYPH = re.compile(r"--pst-icon-|--pst-breadcrumb-divider|--fa\b|[\ue000-\uf8ff]")
 ICON_FONT = re.compile(r"--fa-font|Font Awesome|--_?fa-family")
@@ -86,10 +87,10 @@ def possible(selector: list[Node], names: set[str]) -> bool:
         elif token.type == "[] block":
             first = next((t for t in token.content if t.type == "ident"), None)
             asked = first and f"[{first.lower_value}"
-        elif token.type == "function" and token.lower_name in ("is", "where", "has"):
-            if not any(possible(s, names) for s in split(token.arguments)):
-                return False
         if asked and asked not in names:
+            return False
+        inner = token.type == "function" and token.lower_name in OPTIONS
+        if inner and not any(possible(s, names) for s in split(token.arguments)):
             return False
         before = token if token.type == "literal" else None
     return True
@@ -148,8 +149,10 @@ def flat(kept: list[tuple[str, list]]) -> Iterator[tuple[str, str, str]]:
             yield head, "", body
         else:
             for name, inner in body:
-                yield from [(head, name, inner)] if isinstance(inner, str) else flat(
-                    [(name, inner)]
+                yield from (
+                    [(head, name, inner)]
+                    if isinstance(inner, str)
+                    else flat([(name, inner)])
                 )
 
 
@@ -207,7 +210,9 @@ def read(path: Path, home: Path) -> str:
     text = re.sub(r"/\*.*?\*/", "", path.read_text("utf-8"), flags=re.DOTALL)
 
     def moved(found: re.Match) -> str:
-        return f'url("{Path(os.path.relpath(path.parent / found[1], home)).as_posix()}")'
+        return (
+            f'url("{Path(os.path.relpath(path.parent / found[1], home)).as_posix()}")'
+        )
 
     text = ADDRESS.sub(moved, text)
     return IMPORT.sub(lambda found: read(path.parent / found[1], home), text)
