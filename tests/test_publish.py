@@ -6,9 +6,9 @@ import sys
 import xml.etree.ElementTree as ET
 from types import SimpleNamespace
 
+import card
 import numpy as np
 import paper
-import pictures
 import publish
 import pytest
 from docutils import nodes
@@ -106,12 +106,12 @@ def test_words_are_those_of_the_article_section_by_section():
 
 
 def test_the_card_is_what_messengers_take_and_what_the_network_reads(tmp_path):
-    assert pictures.CARD.stat().st_size < 100_000
-    assert pictures.draw(tmp_path / "card.png") == pictures.SAMPLE.stem
-    with Image.open(pictures.CARD) as stored, Image.open(tmp_path / "card.png") as drawn:
-        assert stored.size == drawn.size == pictures.SIZE
+    assert card.CARD.stat().st_size < 100_000
+    assert card.draw(tmp_path / "card.png") == card.SAMPLE.stem
+    with Image.open(card.CARD) as stored, Image.open(tmp_path / "card.png") as drawn:
+        assert stored.size == drawn.size == card.SIZE
         difference = np.asarray(stored.convert("L"), float) - np.asarray(drawn.convert("L"), float)
-    assert np.abs(difference).mean() < 1, "the card is out of date: python book/_ext/pictures.py"
+    assert np.abs(difference).mean() < 1, "the card is out of date: python book/_ext/card.py"
 
 
 def test_print_hides_the_frame_and_keeps_figures_whole():
@@ -138,7 +138,7 @@ def test_every_built_page_can_be_shared_and_printed():
         assert len(re.findall('property="og:title"', text)) == 1, path.name
         assert len(re.findall('<meta name="description"', text)) <= 1, path.name
         assert "Project name not set" not in text, path.name
-        assert re.search(r'<link[^>]*media="print"[^>]*_static/print\.css', text), path.name
+    assert "@page{size:A4" in (HTML / "_static" / "theme.css").read_text(encoding="utf-8")
     assert "search-offline.js" in (HTML / "search.html").read_text(encoding="utf-8")
 
 

@@ -1,13 +1,19 @@
-"""Pages that arrive quickly: no script that a page does not need, none before the text, pictures that wait their turn.
+"""Pages that arrive quickly: one small script, one small style sheet, drawn icons, pictures that wait.
 
-The theme and its extensions bring every script to every page, most of them in the way of the first paint.
+Theme and extensions bring fifteen scripts and as many style sheets to every page, most of them in the way of the first
+paint. `page.js` does what the scripts did; `styles.py` makes one sheet of what the pages can use; what no page asks for
+any more does not stay in the build.
 """
 
 import re
 from pathlib import Path
 
-from PIL import Image
+import icons
+import pictures
+import styles
 
+# The search page alone runs Sphinx's own scripts.
+SPHINX = "documentation_options|doctools|sphinx_highlight|searchtools|language_data|searchindex"
 # What a page's text must hold to need the scripts and style sheets with this in their names or text. Thebe (a remote
 # kernel from a CDN) is off, but its scripts would load, twice, and complain.
 NEEDS = {
@@ -15,25 +21,38 @@ NEEDS = {
     "toggle": r'class="[^"]*\b(toggle|dropdown)\b',
     "design": r'class="[^"]*\bsd-',
     "formulas": r"<math\b",
-    "clipboard": r'class="highlight\b',
-    "copybutton": r'class="highlight\b',
+    "copybutton.css": r'class="highlight\b',
 }
-SEARCH = r'<script src="[^"]*\b(?:searchtools|language_data|searchindex)\.js[^"]*"></script>\s*'
+# Light or dark before the first paint; page.js goes on from there.
+MODE = """<script>{
+      let mode;
+      try { mode = localStorage.mode; } catch { /* nothing is remembered */ }
+      if (mode !== "light" && mode !== "dark") mode = "auto";
+      const dark = mode === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : mode === "dark";
+      Object.assign(document.documentElement.dataset, { mode, theme: dark ? "dark" : "light" });
+    }</script>"""
 REPAIRS = [
     (r'<script type="text/x-thebe-config">.*?</script>', ""),
     # Firefox would fetch that page ahead, which the policy forbids: an error in the console of each page.
     (r'<link rel="next"[^>]*>\s*', ""),
     (r"<script>kernelName = .*?</script>", ""),
-    # Icons come as a font too: 150 kB that nobody waits for, instead of a script of 540 kB.
-    (r'<script defer src="[^"]*/fontawesome\.js[^"]*"></script>', ""),
+    (r'<script data-cfasync="false">.*?</script>', MODE),
+    (r' data-theme="auto"', ' data-theme="light"'),  # where no script runs
+    # What page.js does instead.
+    (r'<script [^>]*src="[^"]*/scripts/[^"]*"[^>]*></script>\s*', ""),
+    (r'<link rel="preload"[^>]*as="script"[^>]*>\s*', ""),
+    (
+        r'<script [^>]*src="[^"]*/(?:clipboard\.min|copybutton)\.js[^"]*"[^>]*></script>\s*',
+        "",
+    ),
+    (r' data-bs-title="', ' title="'),
+    (r' data-bs-[\w-]+="[^"]*"', ""),
     # Options for searching while one types and for versions of a book: there are none, and the script is not there yet.
     (r"<script>DOCUMENTATION_OPTIONS\.\w+ = [^<]*</script>\s*", ""),
     (r"<script (?=[^>]*\bsrc=)(?![^>]*\b(?:defer|async)\b)", "<script defer "),
+    # Sphinx and the theme say the same of it three times.
+    (r'<meta name="viewport" content="width=device-width, initial-scale=1" ?/>\s*', ""),
 ]
-PICTURE = re.compile(
-    r'<img (?=[^>]*\bsrc="([^":?#]+\.(?:png|svg))")(?![^>]*\b(?:width|height|loading)=)'
-)
-POINTS = re.compile(r'<svg\b[^>]*?\bwidth="([\d.]+)pt" height="([\d.]+)pt"')
 
 
 def needed(body: str, file: object) -> bool:
@@ -49,44 +68,52 @@ def drop_unneeded(app, page, template, context, doctree):
         context[key] = [f for f in context.get(key, []) if needed(body, f)]
 
 
-def size(path: Path) -> tuple[int, int] | None:
-    """Width and height of a picture in CSS pixels, or None where it does not tell."""
-    if path.suffix == ".png":
-        with Image.open(path) as image:
-            return image.size
-    found = POINTS.search(path.read_text("utf-8"))
-    return found and tuple(round(float(n) * 4 / 3) for n in found.groups())
-
-
 def trim(html: str, folder: Path) -> str:
     """The finished page `html`, which lies in `folder`, without what delays it."""
+    repairs = REPAIRS
     if 'id="search-results"' not in html:
-        html = re.sub(SEARCH, "", html)
-    for pattern, replacement in REPAIRS:
+        script = rf'<script [^>]*src="[^"]*\b(?:{SPHINX})\.js[^"]*"[^>]*></script>\s*'
+        repairs = [(script, ""), *REPAIRS]
+    for pattern, replacement in repairs:
         html = re.sub(pattern, replacement, html, flags=re.DOTALL)
-    seen = []
-
-    def sized(tag: re.Match) -> str:
-        """With its size the text below does not jump; what is not the page's first picture loads when it comes near."""
-        seen.append(tag)
-        path = folder / tag[1]
-        found = size(path) if path.is_file() else None
-        room = f'width="{found[0]}" height="{found[1]}" ' if found else ""
-        return f"{tag[0]}{room}" + ('loading="lazy" ' if len(seen) > 1 else "")
-
-    return PICTURE.sub(sized, html)
+    return pictures.place(icons.draw(html), folder)
 
 
 def trim_all(app, error):
     """Trim every page of a finished HTML build."""
     if error is None and app.builder.format == "html":
-        for path in Path(app.outdir).rglob("*.html"):
-            if "_static" not in path.parts:
-                path.write_text(trim(path.read_text("utf-8"), path.parent), "utf-8")
+        for path in styles.pages(Path(app.outdir)):
+            path.write_text(trim(path.read_text("utf-8"), path.parent), "utf-8")
+
+
+def sweep(app, error):
+    """One style sheet; and none of theme's and extensions' files, and no picture, that no page asks for any more."""
+    if error is not None or app.builder.format != "html":
+        return
+    out, kept = Path(app.outdir), set()
+    styles.merge(out)
+    texts = [p.read_text("utf-8") for p in [*styles.pages(out), out / styles.SHEET]]
+    for name in app.config.html_static_path:  # extensions add theirs, by absolute paths
+        folder = Path(app.confdir, name)
+        found = [] if Path(name).is_absolute() else folder.rglob("*")
+        kept |= {p.relative_to(folder) for p in found if p.suffix != ".css"}
+    for path in [p for p in (out / "_static").rglob("*") if p.is_file()]:
+        place = path.relative_to(out / "_static")
+        asked = any(place.as_posix() in text for text in texts)
+        if not (asked or place in kept or path.name.startswith("crnn-")):
+            path.unlink()
+    for path in (out / "_images").glob("*.png"):
+        if not any(path.name in text for text in texts):
+            path.unlink()
+    for path in sorted((out / "_static").rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def setup(app):
     """Register with Sphinx."""
+    app.add_js_file("page.js", loading_method="defer")
     app.connect("html-page-context", drop_unneeded, priority=900)
     app.connect("build-finished", trim_all, priority=600)
+    app.connect("build-finished", sweep, priority=950)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -17,7 +17,7 @@ INLINE = re.compile(
     r"<script\b(?![^>]*\bsrc=)(?![^>]*\btype=\"(?!module|text/javascript))[^>]*>(.*?)</script>",
     re.DOTALL,
 )
-# The theme's handlers, which no hash can name: _static/buttons.js acts for them.
+# The theme's handlers, which no hash can name: _static/page.js acts for them.
 HANDLERS = {
     'onclick="window.print()"': 'data-press="print"',
     'onclick="toggleFullScreen()"': 'data-press="toggleFullScreen"',
@@ -55,6 +55,5 @@ def protect_all(app, error):
 
 def setup(app):
     """Register with Sphinx."""
-    app.add_js_file("buttons.js", loading_method="defer")
     app.connect("build-finished", protect_all, priority=990)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
