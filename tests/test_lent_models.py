@@ -130,7 +130,13 @@ def test_evaluating():
 
 
 def test_only_owners_change_a_model_s_mode():
-    owners = {"model.py", "reader.py", "training.py", "tools/export.py", "widgets/weights.py"}  # of a copy, or of a model they made
+    owners = {
+        "model.py",
+        "reader.py",
+        "training.py",
+        "tools/export.py",
+        "widgets/weights.py",
+    }  # of a copy, or of a model they made
     folder = Path(model.__file__).parent
     found = {p.relative_to(folder).as_posix() for p in folder.rglob("*.py") if ".eval()" in p.read_text("utf-8")}
     assert found == owners

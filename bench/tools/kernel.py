@@ -1,6 +1,6 @@
 """The page's kernel, assembled: crnn_lib/widgets/page/kernel.wat -> kernel.js, as tests compare them.
 
-    python bench/tools/kernel.py
+python bench/tools/kernel.py
 """
 
 import base64
