@@ -1,13 +1,16 @@
-"""A reading in the browser: the page's own engine beside onnxruntime-web, interleaved in one run of headless Chromium.
+"""A reading in the browser: the page's engine beside onnxruntime-web, interleaved in one run of headless Chromium.
 
     npm pack onnxruntime-web@1.30.0 && tar xzf onnxruntime-web-1.30.0.tgz
-    python bench/speed/page_speed.py --ort package/dist [--count 100]
+    python bench/speed/page_speed.py --ort package/dist [--count 200]
 
-Both read the eight samples, one at a time, on one thread, from the same standardised image to log-probabilities; the
-page's engine is plain JavaScript, onnxruntime-web is WebAssembly with SIMD on the exported graph. What each sends over
-the wire is compressed by gzip. Writes data/results/page_speed.json.
+Each reads the eight samples, one at a time, on one thread, from the same standardised image to log-probabilities, with
+both models: the page's engine by WebAssembly, the same by plain JavaScript, that of version 1 from git's history, and
+onnxruntime-web, which is WebAssembly with SIMD, on the exported graph of the same stored weights. Who begins changes
+from reading to reading. What ours and onnxruntime-web send over the wire is compressed by gzip: script and weights, here
+the engine's modules alone and beside them the script of all widgets. Writes data/results/page_speed.json.
 """
 
+import base64
 import gzip
 import json
 import statistics
@@ -17,81 +20,122 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 
-from bench.common import RESULTS, chromium, options, record, served
+from bench.common import ALONE, RESULTS, SimpleHTTPRequestHandler, chromium, options, record, served
+from bench.speed.where_time_goes import PRESENT, script_at, script_of
 from crnn_lib import assets, images, reader
 from crnn_lib.tools.export import to_onnx
 from crnn_lib.widgets import bundle, weights
 
+VERSION_1 = "aa74857"
+MODELS = ("captcha", "pen")
 RUNTIME = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-PAGE = """<!doctype html><meta charset="utf-8"><script src="ort.wasm.min.js"></script>
-<script src="crnn-weights-captcha.js"></script><script src="widgets.js"></script>"""
-MEASURE = """async ([samples, count]) => {
+PAGE = '<!doctype html><meta charset="utf-8"><script src="ort.wasm.min.js"></script>'
+MEASURE = """async ([name, samples, scripts, weights, count]) => {
     ort.env.wasm.numThreads = 1;
-    const session = await ort.InferenceSession.create('model.onnx', {executionProviders: ['wasm']});
-    const reader = crnn['page/engine.js'].createReader(crnn['page/engine.js'].fromBase64(crnnWeights.captcha));
+    const session = await ort.InferenceSession.create(`${name}.onnx`, {executionProviders: ['wasm']});
+    const made = (script, options) => {
+        const { createReader, fromBase64 } = new Function(`${script}; return { createReader, fromBase64 };`)();
+        const reader = createReader(fromBase64(weights), options);
+        return async (image) => reader.infer(image, 32, 128).log_probs.data;
+    };
     const readers = {
-        page: async (image) => reader.infer(image, 32, 128).log_probs.data,
-        ort: async (image) => {
+        page: made(scripts.now),
+        page_without_webassembly: made(scripts.now, { fast: false }),
+        version_1: made(scripts.version_1),
+        onnxruntime_web: async (image) => {
             const feed = {[session.inputNames[0]]: new ort.Tensor('float32', image, [1, 1, 32, 128])};
             return (await session.run(feed, ['log_probs'])).log_probs.data;
         },
     };
-    const times = {page: [], ort: []};
+    const names = Object.keys(readers);
+    const times = Object.fromEntries(names.map((name) => [name, []]));
     let apart = 0;
     for (let i = 0; i < count; i++) {
         const image = Float32Array.from(samples[i % samples.length]);
         const found = {};
-        for (const name of i % 2 ? ['page', 'ort'] : ['ort', 'page']) {
+        for (let j = 0; j < names.length; j++) {
+            const name = names[(i + j) % names.length];
             const start = performance.now();
             found[name] = await readers[name](image);
             times[name].push(performance.now() - start);
         }
-        found.page.forEach((v, j) => { apart = Math.max(apart, Math.abs(Math.exp(v) - Math.exp(found.ort[j]))); });
+        for (const name of ["page", "page_without_webassembly"]) {
+            found[name].forEach((v, j) => {
+                apart = Math.max(apart, Math.abs(Math.exp(v) - Math.exp(found.onnxruntime_web[j])));
+            });
+        }
     }
     return {times, apart};
 }"""
 
 
-def wire(paths) -> int:
-    """The files' bytes, compressed."""
-    return sum(len(gzip.compress(path.read_bytes(), 9)) for path in paths)
+class Alone(SimpleHTTPRequestHandler):
+    """No other page shares the process: the clock is finer."""
+
+    def end_headers(self):
+        for name, value in ALONE.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, *_):
+        pass
 
 
-def prepare(folder: Path, runtime: Path) -> None:
-    """Everything that the page loads, in `folder`."""
-    network = reader.load("captcha")
-    for name in RUNTIME:
-        (folder / name).write_bytes((runtime / name).read_bytes())
-    (folder / "widgets.js").write_text(bundle.script(["captcha"]), encoding="utf-8")
-    (folder / "crnn-weights-captcha.js").write_text(weights.to_script(network, "captcha"), encoding="utf-8")
-    (folder / "index.html").write_text(PAGE, encoding="utf-8")
-    to_onnx(network, folder / "model.onnx")
+def wire(*contents: bytes) -> int:
+    """Bytes, compressed."""
+    return sum(len(gzip.compress(content, 9)) for content in contents)
 
 
-def measure(folder: Path, count: int) -> tuple[dict, str]:
-    """The times of both in milliseconds, and the browser's version."""
+def measure(folder: Path, name: str, count: int) -> tuple[dict, str]:
+    """The times of all four in milliseconds, the largest difference in probability, and the browser's version."""
     samples = [images.load(path).flatten().tolist() for path in assets.SAMPLES.values()]
-    with served(folder) as address, chromium() as browser:
+    scripts = {"version_1": script_at(VERSION_1), "now": script_of(PRESENT)}
+    packed = base64.b64encode((folder / f"{name}.bytes").read_bytes()).decode()
+    with served(folder, Alone) as address, chromium() as browser:
         page = browser.new_page()
         page.goto(f"{address}/index.html")
-        return page.evaluate(MEASURE, [samples, count]), browser.version
+        return page.evaluate(MEASURE, [name, samples, scripts, packed, count]), browser.version
+
+
+def sizes(folder: Path, name: str) -> dict[str, int]:
+    """What each sends, compressed; of ours the engine alone, and all widgets' script and style."""
+    ours = weights.to_script(reader.load(name), name).encode()
+    engine = bundle.joined("page/engine.js").encode()
+    runtime = [(folder / file).read_bytes() for file in (*RUNTIME, f"{name}.onnx")]
+    everything = bundle.script(MODELS).encode()
+    return {
+        "page": wire(ours, engine),
+        "page_with_all_widgets": wire(ours, everything, bundle.style().encode()),
+        "onnxruntime_web": wire(*runtime),
+    }
 
 
 def main() -> None:
-    parser = options(__doc__, count=100, out=RESULTS / "page_speed.json")
+    parser = options(__doc__, count=200, out=RESULTS / "page_speed.json")
     parser.add_argument("--ort", type=Path, required=True, help="the folder dist of the package onnxruntime-web")
     a = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        prepare(folder, a.ort)
-        found, version = measure(folder, a.count)
-        files = {"page": ["widgets.js", "crnn-weights-captcha.js"], "ort": [*RUNTIME, "model.onnx"]}
-        sizes = {kind: wire(folder / file for file in names) for kind, names in files.items()}
-    summary = {
-        kind: {"median_ms": round(statistics.median(t), 1), "fastest_ms": round(min(t), 1), "wire_bytes": sizes[kind]}
-        for kind, t in found["times"].items()
-    }
-    result = {"readings": a.count, "largest_difference_in_probability": round(found["apart"], 5), **summary}
+    result = {"readings": a.count, "models": {}}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for file in RUNTIME:
+            (folder / file).write_bytes((a.ort / file).read_bytes())
+        (folder / "index.html").write_text(PAGE, encoding="utf-8")
+        for name in MODELS:
+            content = weights.to_bytes(reader.load(name))
+            (folder / f"{name}.bytes").write_bytes(content)
+            to_onnx(weights.from_bytes(content), folder / f"{name}.onnx")
+            found, version = measure(folder, name, a.count)
+            medians = {who: statistics.median(times) for who, times in found["times"].items()}
+            result["models"][name] = {
+                "median_ms": {who: round(ms, 2) for who, ms in medians.items()},
+                "fastest_ms": {who: round(min(times), 2) for who, times in found["times"].items()},
+                "over_onnxruntime_web": round(medians["page"] / medians["onnxruntime_web"], 2),
+                "without_webassembly_over_version_1": round(
+                    medians["page_without_webassembly"] / medians["version_1"], 2
+                ),
+                "wire_bytes": sizes(folder, name),
+                "largest_difference_in_probability": round(found["apart"], 7),
+            }
     record(a.out, result, "--ort package/dist", **{"chromium": version, "onnxruntime-web": "1.30.0"})
     print(json.dumps(result, indent=1))
 

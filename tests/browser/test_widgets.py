@@ -285,7 +285,12 @@ def test_missing_weights_are_told(chromium, address):
     context.close()
 
 
-def test_small(site):
+def test_small_and_in_webassembly(visit, site, address):
     sizes = {path.name: len(gzip.compress(path.read_bytes(), 9)) for path in (site / "_static").glob("crnn-*")}
     print(f"over the wire: {sizes}, together {sum(sizes.values())} bytes")
     assert sum(sizes.values()) <= 1_000_000, sizes
+    with visit(address, "index.html") as v:
+        Pad(v).press("Clear")
+        v.page.wait_for_function("() => crnnData['weights-pen']")
+        made = "crnn['page/engine.js'].createReader(crnn['page/base64.js'].fromBase64(crnnData['weights-pen']))"
+        assert v.page.evaluate(f"() => {made}.simd")  # the policy lets WebAssembly run

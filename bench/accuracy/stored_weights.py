@@ -1,0 +1,93 @@
+"""What the page's 8-bit weights cost, and whether the page reads as Python does with the same stored ones.
+
+    python bench/accuracy/stored_weights.py --captchas DIR --ink INK
+
+Each model reads its images with its own float32 weights, and with those that the page stores (`weights.from_bytes`);
+then the page reads them in headless Chromium, by WebAssembly and by plain JavaScript. `captcha`: the real images in DIR,
+as labelled; of them, `test` are those that it was not trained on. `pen`: strings put together from the test writers' ink
+in INK, as `bench/training/stroke_reader.py` does, of which the shipped model has learnt too: here it is compared with
+itself alone. Writes data/results/stored_weights.json.
+"""
+
+import base64
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import RESULTS, blank_page, options, record
+from bench.training import stroke_reader
+from crnn_lib import metrics, reader
+from crnn_lib.data import LabelledImages, load_folder, split
+from crnn_lib.drawing.skeletons import SYMBOLS
+from crnn_lib.widgets import bundle, weights
+
+READ = """([packed, fast, images]) => {
+    const reader = createReader(fromBase64(packed), { fast });
+    if (reader.simd !== fast) throw new Error("this is not the engine that was asked for");
+    const { height, width, alphabet } = reader.config;
+    return images.map((text) => {
+        const { log_probs } = reader.infer(new Float32Array(fromBase64(text).buffer), height, width);
+        return greedyDecode(log_probs.data, log_probs.dims.at(-1)).map((c) => [...alphabet][c - 1]).join("");
+    });
+}"""
+KEPT = ("images", "exact", "exact_accuracy", "edits", "characters", "cer")
+
+
+def pen_strings(ink: Path) -> LabelledImages:
+    """The test writers' strings, at the size and in the place that they gave each letter."""
+    glyphs = [glyph for glyph in stroke_reader.read_ink(ink) if glyph[0] in stroke_reader.TEST]
+    strings = stroke_reader.test_strings(glyphs, SYMBOLS, 1, seed=7)
+    return stroke_reader.draw(strings, stroke_reader.writer_scale(glyphs), "line")
+
+
+def readings(page, name: str, data: LabelledImages) -> dict[str, list[str]]:
+    """The texts of `data` by what reads them."""
+    network = reader.load(name)
+    content = weights.to_bytes(network)
+    packed = base64.b64encode(content).decode()
+    images = [base64.b64encode(image.numpy().tobytes()).decode() for image in data.images]
+    return {
+        "float32": reader.read(network, data.images).texts,
+        "stored": reader.read(weights.from_bytes(content), data.images).texts,
+        "page": page.evaluate(READ, [packed, True, images]),
+        "page_without_webassembly": page.evaluate(READ, [packed, False, images]),
+    }
+
+
+def compared(texts: dict[str, list[str]], labels: list[str], chosen: list[int]) -> dict:
+    """Scores with the float32 and with the stored weights, and how often the page reads as Python does."""
+    mine = {who: [found[i] for i in chosen] for who, found in texts.items()}
+    of = [labels[i] for i in chosen]
+    scores = {who: metrics.scores(of, mine[who]) for who in ("float32", "stored")}
+    result = {who: {key: found[key] for key in KEPT} for who, found in scores.items()}
+    for who in ("page", "page_without_webassembly"):
+        result[f"{who}_as_stored"] = sum(a == b for a, b in zip(mine[who], mine["stored"], strict=True))
+    return result
+
+
+def main() -> None:
+    parser = options(__doc__, captchas=True, out=RESULTS / "stored_weights.json")
+    parser.add_argument("--ink", type=Path, required=True, metavar="INK", help="the folder of public pen ink")
+    a = parser.parse_args()
+    data, strings = load_folder(a.captchas), pen_strings(a.ink)
+    _, test = split(data.labels, seed=reader.load("captcha").provenance["split_seed"])
+    with blank_page() as (page, chromium):
+        page.add_script_tag(content=bundle.flat())
+        captcha, pen = readings(page, "captcha", data), readings(page, "pen", strings)
+    result = {
+        "captcha": compared(captcha, data.labels, list(range(len(data)))),
+        "captcha, test": compared(captcha, data.labels, test),
+        "pen": compared(pen, strings.labels, list(range(len(strings)))),
+        "bytes_a_parameter": {
+            name: round(len(weights.to_bytes(network)) / network.parameter_count(), 3)
+            for name, network in ((name, reader.load(name)) for name in ("captcha", "pen"))
+        },
+    }
+    record(a.out, result, "--captchas DIR --ink INK", chromium=chromium)
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
