@@ -5,6 +5,7 @@ browsers need to know beside the MathML, and brings the face, made by `bench/too
 of its own, it would come after the text, which would move. Both licences lie beside the files.
 """
 
+import atexit
 import base64
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,7 @@ class FormulaError(SphinxError):
 def temml() -> MiniRacer:
     """The program that sets formulas."""
     racer = MiniRacer()
+    atexit.register(racer.close)  # later than that, after an error, it waits for ever
     racer.eval((HERE / "temml.min.js").read_text("utf-8") + ";0")
     return racer
 
