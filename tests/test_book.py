@@ -154,7 +154,6 @@ def test_pages_load_only_the_scripts_that_they_need(pages):
         names = " ".join(a["src"] for a in scripts)
         assert all("defer" in a for a in scripts), path.name
         assert not re.search("fontawesome|togglebutton|design-tabs|searchindex", names), path.name
-        assert ("mathjax" in names) == ('class="math' in page.text), path.name
         assert ("crnn-widgets" in names) == ("<crnn-widget" in page.text), path.name
     assert "searchindex.js" in (HTML / "search.html").read_text(encoding="utf-8")
 
@@ -182,7 +181,7 @@ def test_trimmed(tmp_path):
         '<img width="100" height="40" alt="" src="a.svg" /><img loading="lazy" src="no.png">'
     )
     assert lean.trim(trimmed, tmp_path) == trimmed
-    assert lean.needed('<div class="math">', "mathjax/tex-svg.js") and not lean.needed("<p>", "mathjax/tex-svg.js")
+    assert lean.needed("<p><math>", "_static/formulas.css") and not lean.needed("<p>", "_static/formulas.css")
 
 
 def test_a_policy_names_scripts_that_stand_in_the_page_and_no_data():

@@ -5,6 +5,7 @@ browsers need to know beside the MathML, and brings the face, made by `bench/too
 of its own, it would come after the text, which would move. Both licences lie beside the files.
 """
 
+import atexit
 import base64
 from functools import cache
 from pathlib import Path
@@ -15,10 +16,15 @@ from sphinx.errors import SphinxError
 from sphinx.util.math import get_node_equation_number
 
 HERE = Path(__file__).parent / "mathml"
+TEMML = {
+    "version": "0.13.5",
+    "sha256": "1ab19148afe0dbc836b7a74f344071b3f3a70a7a8259ae4049e76894fcdf8d95",
+}
 MENDS = {
-    # \big( is no operator between two operands, round which Chromium would leave room.
-    ' symmetric="true" minsize': ' lspace="0" rspace="0" symmetric="true" minsize',
-    # Firefox takes it for a large one, like a sum.
+    # \big( asks for a bracket grown to one size, round which Chromium leaves the room of the largest there is.
+    ' symmetric="true" minsize="1.2em" maxsize="1.2em"': ' stretchy="false" lspace="0" rspace="0" '
+    'style="font-size: 1.2em"',
+    # Firefox takes it for a large operator, like a sum.
     "<mo>⊙</mo>": '<mo largeop="false">⊙</mo>',
 }
 
@@ -33,6 +39,7 @@ class FormulaError(SphinxError):
 def temml() -> MiniRacer:
     """The program that sets formulas."""
     racer = MiniRacer()
+    atexit.register(racer.close)  # later than that, after an error, it waits for ever
     racer.eval((HERE / "temml.min.js").read_text("utf-8") + ";0")
     return racer
 
@@ -94,9 +101,7 @@ def write_style(app):
 
 def setup(app):
     """Register with Sphinx."""
-    app.add_html_math_renderer(
-        "formulas", (visit_math, None), (visit_displayed, None)
-    )
+    app.add_html_math_renderer("formulas", (visit_math, None), (visit_displayed, None))
     app.config.html_math_renderer = "formulas"
     app.add_css_file("formulas.css")
     app.connect("builder-inited", write_style)

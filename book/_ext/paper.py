@@ -3,7 +3,7 @@
     python book/_ext/paper.py FOLDER BOOK.pdf
 
 That builder writes every address as if the page lay at the root, so it is laid there first. Contents come from the
-page, and its headings become the PDF's outline. Printed when every formula is set.
+page, and its headings become the PDF's outline.
 """
 
 import sys
@@ -18,7 +18,7 @@ FOOT = (
     '<div style="font: 8pt sans-serif; width: 100%; text-align: center">'
     '<span class="pageNumber"></span></div>'
 )
-PATIENCE = 600_000  # milliseconds: hundreds of formulas
+PATIENCE = 600_000  # milliseconds: a whole book
 
 
 def at_root(page: Path, root: Path) -> Path:
@@ -39,7 +39,6 @@ def print_page(page: Path, out: Path) -> None:
         sheet = browser.new_page(color_scheme="light")
         sheet.set_default_timeout(PATIENCE)
         sheet.goto(page.resolve().as_uri())
-        sheet.evaluate("window.MathJax?.startup.promise.then(() => null)")
         sheet.pdf(
             path=temporary,
             prefer_css_page_size=True,

@@ -58,9 +58,6 @@ class Visit:
         self.page.on("response", lambda r: self.problems.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
         self.page.goto(f"{base}/{page}")
         self.page.wait_for_load_state("load")
-        if self.page.locator("script#MathJax-script, script[src*=mathjax]").count():
-            self.page.wait_for_function("() => window.MathJax?.startup?.promise")
-            self.page.evaluate("MathJax.startup.promise.then(() => null)")
 
     def _gate(self, route):
         url = route.request.url
