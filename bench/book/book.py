@@ -9,7 +9,8 @@
   (pictures, widgets and weights come as they come near), first contentful paint, and the time to interactive: the end
   of the last long task (over 50 ms of the main thread) before two seconds without one, not before that paint or the
   document's DOMContentLoaded. No network is imitated: what is measured is the page's own work. Medians of interleaved
-  visits, each with an empty cache.
+  visits, each with an empty cache. Then once on a screen of 390 x 844: all bytes before a touch, and the sum of all
+  layout shifts, from the top to the bottom of the page, each widget awaited.
 - lighthouse: its four scores for a page of each type, on its imitated desktop and telephone, and the audits that fail.
   Needs Node and `npm install lighthouse@13.5.0` in a folder outside the project.
 
@@ -68,6 +69,22 @@ SCROLL = """async () => {
     for (let y = 0; y < document.documentElement.scrollHeight; y += 500) {
         window.scrollTo(0, y);
         await new Promise((done) => setTimeout(done, 50));
+    }
+}"""
+
+SHIFTS = """globalThis.shifts = [];
+new PerformanceObserver((list) => shifts.push(...list.getEntries().map((entry) => entry.value)))
+    .observe({type: "layout-shift", buffered: true});"""
+WALK = """async () => {
+    const pause = (time) => new Promise((done) => setTimeout(done, time));
+    const asleep = () => [...document.querySelectorAll("crnn-widget:not([live])")].some((widget) => {
+        const { top, bottom } = widget.getBoundingClientRect();
+        return bottom > 0 && top < innerHeight;
+    });
+    for (let y = 0; y < document.documentElement.scrollHeight; y += 400) {
+        window.scrollTo({ top: y, behavior: "instant" });
+        await pause(50);
+        for (const start = performance.now(); asleep() && performance.now() < start + 20_000;) await pause(50);
     }
 }"""
 
@@ -140,6 +157,24 @@ def visit(browser, url: str) -> dict:
     return found | {"scrolled_requests": len(received), "scrolled_bytes": int(sum(received))}
 
 
+def walk(browser, url: str) -> dict:
+    """From the top to the bottom on a telephone's screen, without a touch: what was sent, and the sum of all shifts."""
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    context.set_default_timeout(120_000)
+    page, received = context.new_page(), []
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
+    page.add_init_script(SHIFTS)
+    page.goto(url)
+    page.evaluate(WALK)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)
+    shift = page.evaluate("shifts.reduce((sum, value) => sum + value, 0)")
+    context.close()
+    return {"untouched_bytes": int(sum(received)), "shift": round(shift, 4)}
+
+
 def pages(a: argparse.Namespace) -> dict:
     """Each page's medians."""
     runs: dict[str, list[dict]] = {name: [] for name in PAGES}
@@ -149,10 +184,11 @@ def pages(a: argparse.Namespace) -> dict:
             for name in runs:
                 runs[name].append(visit(browser, f"{address}/{name}"))
                 print(name, runs[name][-1], file=sys.stderr, flush=True)
+        walks = {name: walk(browser, f"{address}/{name}") for name in runs}
         version = browser.version
     medians = {
         name: {f"{key}_ms" if key in ("paint", "interactive") else key: round(statistics.median(v[key] for v in found))
-               for key in found[0]}
+               for key in found[0]} | walks[name]
         for name, found in runs.items()
     }  # fmt: skip
     return {"chromium": version, "repeats": a.repeats, "medians": medians}

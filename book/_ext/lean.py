@@ -50,6 +50,8 @@ REPAIRS = [
     # Options for searching while one types and for versions of a book: there are none, and the script is not there yet.
     (r"<script>DOCUMENTATION_OPTIONS\.\w+ = [^<]*</script>\s*", ""),
     (r"<script (?=[^>]*\bsrc=)(?![^>]*\b(?:defer|async)\b)", "<script defer "),
+    # Names, brackets and spaces in code have the colour of all code: thousands of elements that nobody sees.
+    (r'<span class="(?:n|nn|p|w)">([^<]*)</span>', r"\1"),
     # Sphinx and the theme say the same of it three times.
     (r'<meta name="viewport" content="width=device-width, initial-scale=1" ?/>\s*', ""),
 ]

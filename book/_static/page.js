@@ -51,7 +51,8 @@ function toggleSidebar(name) {
 function rememberSidebar() {
   const bar = one(".bd-sidebar-primary");
   if (!bar) return;
-  bar.scrollTop = Number(store("sessionStorage").sidebar ?? 0);
+  const last = Number(store("sessionStorage").sidebar ?? 0);
+  if (last) bar.scrollTop = last;
   addEventListener("pagehide", () => store("sessionStorage").sidebar = bar.scrollTop);
 }
 
@@ -123,15 +124,19 @@ const COPY =
 const DONE =
   '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true"><path d="M5 12l5 5L20 7"/></svg>';
 
+/** A button to each piece of code as it comes near: all at once would lay out the whole page again. */
 function addCopyButtons() {
-  if (!navigator.clipboard) return;
-  for (const code of all("div.highlight > pre")) {
-    const button = document.createElement("button");
-    button.className = "copybtn";
-    button.title = "Copy";
-    button.innerHTML = COPY;
-    code.after(button);
-  }
+  const near = new IntersectionObserver((entries) => {
+    for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
+      near.unobserve(target);
+      const button = document.createElement("button");
+      button.className = "copybtn";
+      button.title = "Copy";
+      button.innerHTML = COPY;
+      target.after(button);
+    }
+  }, { rootMargin: "100% 0px" });
+  if (navigator.clipboard) for (const code of all("div.highlight > pre")) near.observe(code);
 }
 
 async function copy(button) {
@@ -149,7 +154,10 @@ async function copy(button) {
 /** What scrolls in a box of its own can be reached with the Tab key, and scrolled with the arrows. */
 function reachScrollers() {
   const sizes = new ResizeObserver((entries) => {
-    for (const { target } of entries) target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
   });
   for (const box of all("pre, .cell_output > .output, .pst-scrollable-table-container")) sizes.observe(box);
 }
