@@ -206,12 +206,20 @@ document.createTextNode = (text) => new Text_(text);
 // --- what a model answers ---
 const toBase64 = (array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength).toBase64();
 
-/** A stage's numbers as they are kept: log-probabilities whole, for they decide on texts; others as 16-bit fractions. */
+/**
+ * A stage's numbers as they are kept: log-probabilities whole, for they decide on texts; others as fractions of the
+ * largest, of 16 bits or, where none is below zero, of 8, in which whatever is above zero stays so.
+ */
 function packed(name, { dims, data }, used) {
   if (!used) return { dims };
   if (name === "log_probs") return { dims, type: "F32", data: toBase64(data) };
-  const scale = data.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9) / 32767;
-  return { dims, type: "I16", scale, data: toBase64(Int16Array.from(data, (v) => Math.round(v / scale))) };
+  const largest = data.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9);
+  const [type, kind, most, round] = data.some((v) => v < 0)
+    ? ["I16", Int16Array, 32767, Math.round]
+    : ["U8", Uint8Array, 255, Math.ceil];
+  const scale = largest / most;
+  const whole = (v) => Math.min(round(v / scale), most);
+  return { dims, type, scale, data: toBase64(kind.from(data, whole)) };
 }
 
 /** All elements below `node`. */

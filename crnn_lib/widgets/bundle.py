@@ -19,6 +19,8 @@ from crnn_lib.widgets import WIDGETS
 FOLDER = Path(__file__).parent
 IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|const|class) (\w+))", re.MULTILINE)
+# Comments on lines of their own, and indentation: no page needs them.
+COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:(?!\*/).)*\*/[ \t]*\n|//[^\n]*\n)|^[ \t]+", re.MULTILINE | re.DOTALL)
 TOP = re.compile(r"^(?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
 KIND = re.compile(r'^export const kind = "([\w-]+)";', re.MULTILINE)
 MAIN = "page/main.js"
@@ -129,7 +131,7 @@ def _chunk(paths: Sequence[str], registered: Sequence[str] = ()) -> str:
 
 
 def _closed(text: str) -> str:
-    return f'(() => {{\n"use strict";\n{text}}})();\n'
+    return COMMENT.sub("", f'(() => {{\n"use strict";\n{text}}})();\n')
 
 
 def _register(paths: Sequence[str]) -> str:

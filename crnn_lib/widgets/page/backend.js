@@ -8,12 +8,13 @@ import { createReader } from "./engine.js";
  *   a reader, or what was recorded of it */
 /** @typedef {ReturnType<typeof createBackend>} Backend */
 /**
- * @typedef {{dims: number[], type?: string, data?: string, scale?: number}} Kept a stage; data: base64 of numbers of that
+ * @typedef {{dims: number[], type?: keyof typeof ARRAYS, data?: string, scale?: number}} Kept a stage; data: base64 of numbers of that
  *   type, each times the scale; absent where the widget does not start with it
  * @typedef {{config: import("./engine.js").Config, readings: {mark: number[], stages: Object<string, Kept>}[]}} Record
  *   what was recorded of a reader; mark: of the image
  */
 
+const ARRAYS = { F32: Float32Array, I16: Int16Array, U8: Uint8Array };
 const MARKS = 8; // numbers that tell images apart
 const SAME = 1e-3; // browsers differ in the last digits of a rotated picture
 
@@ -24,13 +25,10 @@ export function markOf(image) {
 }
 
 /** A recorded stage; where its numbers were not kept, they are null. @param {Kept} kept @returns {any} */
-function restored({ dims, type, data, scale = 1 }) {
+function restored({ dims, type = "F32", data, scale = 1 }) {
   if (!data) return { dims, data: null };
   const { buffer } = fromBase64(data);
-  return {
-    dims,
-    data: type === "F32" ? new Float32Array(buffer) : Float32Array.from(new Int16Array(buffer), (v) => v * scale),
-  };
+  return { dims, data: Float32Array.from(new ARRAYS[type](buffer), (v) => v * scale) };
 }
 
 /** A reader that knows the recorded readings, and asks the real one for any other. @param {Record} record @param {() => Promise<Reader>} real @returns {Asked} */
