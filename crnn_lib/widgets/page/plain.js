@@ -52,6 +52,7 @@ function affine(weight, bias, x, xAt, output, outAt) {
 }
 
 const sigmoid = (/** @type {number} */ z) => 1 / (1 + Math.exp(-z));
+const tanh = (/** @type {number} */ z) => 2 / (1 + Math.exp(-2 * z)) - 1; // sooner than Math.tanh
 
 /**
  * One direction of the LSTM over T columns of F features, into its half of `states` (T, 2 * hidden).
@@ -66,8 +67,8 @@ function lstm(features, T, F, hidden, weight, bias, backwards, states) {
     seen.set(features.subarray(t * F, t * F + F));
     affine(weight, bias, seen, 0, gates, 0);
     for (let i = 0; i < hidden; i++) {
-      cell[i] = sigmoid(gates[hidden + i]) * cell[i] + sigmoid(gates[i]) * Math.tanh(gates[2 * hidden + i]);
-      seen[F + i] = sigmoid(gates[3 * hidden + i]) * Math.tanh(cell[i]);
+      cell[i] = sigmoid(gates[hidden + i]) * cell[i] + sigmoid(gates[i]) * tanh(gates[2 * hidden + i]);
+      seen[F + i] = sigmoid(gates[3 * hidden + i]) * tanh(cell[i]);
     }
     states.set(seen.subarray(F), t * 2 * hidden + (backwards ? hidden : 0));
   }
