@@ -261,6 +261,33 @@ def test_the_profile_is_whole_and_what_was_acted_on_is_faster():
     assert found["largest_difference_in_log_probability"] < 1e-4
 
 
+def test_the_page_s_engine_keeps_up_with_onnxruntime_web_at_a_fifth_of_its_weight():
+    models = result("page_speed")["models"]
+    assert list(models) == ["captcha", "pen"]
+    for found in models.values():
+        ms, sent = found["median_ms"], found["wire_bytes"]
+        assert ms["page"] <= 1.5 * ms["onnxruntime_web"]
+        assert ms["page_without_webassembly"] <= ms["version_1"]
+        assert (
+            5 * sent["page_with_all_widgets"] <= sent["onnxruntime_web"]
+            and sent["page"] < sent["page_with_all_widgets"]
+        )
+        assert found["largest_difference_in_probability"] < 1e-5
+
+
+def test_the_page_reads_as_python_and_8_bit_weights_cost_one_string():
+    found = result("stored_weights")
+    cost = {name: found[name]["float32"]["exact"] - found[name]["stored"]["exact"] for name in ("captcha", "pen")}
+    assert cost == {"captcha": 0, "pen": 1}
+    for name in ("captcha", "captcha, test", "pen"):
+        row = found[name]
+        images = row["stored"]["images"]
+        assert row["page_as_stored"] == row["page_without_webassembly_as_stored"] == images
+        assert images == row["float32"]["images"]
+    assert found["captcha"]["stored"]["images"] >= 300
+    assert max(found["bytes_a_parameter"].values()) <= 1.02
+
+
 def test_the_pages_are_open_to_everybody():
     scores = result("book")["lighthouse"]["scores"]
     assert len(scores) >= 11

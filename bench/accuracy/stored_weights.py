@@ -3,10 +3,10 @@
     python bench/accuracy/stored_weights.py --captchas DIR --ink INK
 
 Each model reads its images with its own float32 weights, and with those that the page stores (`weights.from_bytes`);
-then the page reads them in headless Chromium, by WebAssembly and by plain JavaScript. `captcha`: the real images in DIR,
-as labelled; of them, `test` are those that it was not trained on. `pen`: strings put together from the test writers' ink
-in INK, as `bench/training/stroke_reader.py` does, of which the shipped model has learnt too: here it is compared with
-itself alone. Writes data/results/stored_weights.json.
+then the page reads them in headless Chromium, by WebAssembly and by plain JavaScript. `captcha`: the real images in
+DIR, as labelled; of them, `test` are those that it was not trained on. `pen`: strings put together from the test
+writers' ink in INK, as `bench/training/stroke_reader.py` does; the shipped model has learnt from these writers too, so
+its scores compare it with itself alone. Writes data/results/stored_weights.json.
 """
 
 import base64

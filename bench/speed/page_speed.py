@@ -6,8 +6,9 @@
 Each reads the eight samples, one at a time, on one thread, from the same standardised image to log-probabilities, with
 both models: the page's engine by WebAssembly, the same by plain JavaScript, that of version 1 from git's history, and
 onnxruntime-web, which is WebAssembly with SIMD, on the exported graph of the same stored weights. Who begins changes
-from reading to reading. What ours and onnxruntime-web send over the wire is compressed by gzip: script and weights, here
-the engine's modules alone and beside them the script of all widgets. Writes data/results/page_speed.json.
+from reading to reading. What ours and onnxruntime-web send over the wire, script and weights, is compressed by gzip: of
+ours the engine's modules alone, and the script of all widgets. Writes
+data/results/page_speed.json and page_speed.csv.
 """
 
 import base64
@@ -23,11 +24,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 from bench.common import ALONE, RESULTS, SimpleHTTPRequestHandler, chromium, options, record, served
 from bench.speed.where_time_goes import PRESENT, script_at, script_of
 from crnn_lib import assets, images, reader
+from crnn_lib.files import csv_text, write_text
 from crnn_lib.tools.export import to_onnx
 from crnn_lib.widgets import bundle, weights
 
 VERSION_1 = "aa74857"
 MODELS = ("captcha", "pen")
+TOLD = {
+    "page": "ours, WebAssembly",
+    "page_without_webassembly": "ours, JavaScript alone",
+    "version_1": "ours in version 1, JavaScript",
+    "onnxruntime_web": "onnxruntime-web, WebAssembly",
+}
 RUNTIME = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 PAGE = '<!doctype html><meta charset="utf-8"><script src="ort.wasm.min.js"></script>'
 MEASURE = """async ([name, samples, scripts, weights, count]) => {
@@ -110,6 +118,16 @@ def sizes(folder: Path, name: str) -> dict[str, int]:
     }
 
 
+def table(models: dict) -> list[dict]:
+    """Rows for the page: each engine with its median for each model, and what it sends for the first."""
+    rows = []
+    for who, told in TOLD.items():
+        ms = {f"{name}, ms": f"{found['median_ms'][who]:.1f}" for name, found in models.items()}
+        sent = models[MODELS[0]]["wire_bytes"].get(who.removesuffix("_without_webassembly"))
+        rows.append({"engine": told} | ms | {"kB over the wire": f"{sent / 1000:.0f}" if sent else ""})
+    return rows
+
+
 def main() -> None:
     parser = options(__doc__, count=200, out=RESULTS / "page_speed.json")
     parser.add_argument("--ort", type=Path, required=True, help="the folder dist of the package onnxruntime-web")
@@ -136,6 +154,7 @@ def main() -> None:
                 "wire_bytes": sizes(folder, name),
                 "largest_difference_in_probability": round(found["apart"], 7),
             }
+    write_text(a.out.with_suffix(".csv"), csv_text(table(result["models"])))
     record(a.out, result, "--ort package/dist", **{"chromium": version, "onnxruntime-web": "1.30.0"})
     print(json.dumps(result, indent=1))
 

@@ -4,13 +4,12 @@
 
 Version 1 is checked out of git's history into a worktree of its own, and both do the same work on this machine, one
 after the other: two epochs of training on the embedded set, straight and stopped after the first epoch; `predict` on
-the sample images; the logits of every model on them, by onnxruntime and by the page's engine in V8. With --crossval,
-also the 5-fold readings of the images in DIR, which take about 20 minutes. A line for each, and exit code 1 if any two
-differ. No digest is stored: other processors round differently.
+the sample images; the logits of every model on them, by onnxruntime. With --crossval, also the 5-fold readings of the
+images in DIR, which take about 20 minutes. A line for each, and exit code 1 if any two differ. No digest is stored:
+other processors round differently.
 """
 
 import argparse
-import base64
 import hashlib
 import importlib
 import json
@@ -27,15 +26,6 @@ ROOT = Path(__file__).resolve().parents[2]
 VERSION_1 = "aa74857ece23794e503aad72f5a25a70f021e170"
 SAMPLES = ROOT / "crnn_lib" / "assets" / "samples"
 MODELS = {"captcha": ("captcha", "captcha"), "pen": ("strokes", "pen")}  # name in version 1, and now
-V8 = """
-let reader;
-function load(text) { reader = createReader(fromBase64(text)); return true; }
-function logits(text, h, w) {
-  const { height, width } = reader.config;
-  const grey = { data: Float32Array.from(fromBase64(text)), height: h, width: w };
-  return Array.from(reader.infer(standardise(grey, height, width), height, width).logits.data);
-}
-"""
 
 
 @contextmanager
@@ -128,21 +118,6 @@ def by_onnx(name: str, folder: Path) -> str:
     return digest(*(session.run(["logits"], {"image": image})[0].tobytes() for image in inputs))
 
 
-def by_page(name: str) -> str:
-    import numpy as np
-    import py_mini_racer
-
-    from crnn_lib import images
-    from crnn_lib.widgets import weights
-
-    source, racer = either("crnn_lib.widgets.bundle", "crnn_lib.widgets.source"), py_mini_racer.MiniRacer()
-    racer.eval(getattr(source, "flat", source.joined)() + V8 + "0")
-    racer.call("load", base64.b64encode(weights.to_bytes(load(name))).decode())
-    greys = [images.load_grey(path).round().astype("uint8") for path in sorted(SAMPLES.glob("*.png"))]
-    found = [racer.call("logits", base64.b64encode(grey.tobytes()).decode(), *grey.shape) for grey in greys]
-    return digest(np.array(found, dtype=np.float64).tobytes())
-
-
 def crossvalidated(captchas: str, folder: Path) -> str:
     out = folder / "crossval.csv"
     subprocess.run(command("crossval", "--data", captchas, "--out", str(out)), check=True, stdout=sys.stderr)
@@ -155,7 +130,6 @@ def probe(captchas: str | None) -> dict[str, str]:
         folder = Path(name)
         found = {"predict": predicted()}
         found |= {f"logits of {model}, onnxruntime": by_onnx(model, folder) for model in MODELS}
-        found |= {f"logits of {model}, page": by_page(model) for model in MODELS}
         found |= {"two epochs, straight": straight(folder), "two epochs, resumed": resumed(folder)}
         if captchas:
             found["5-fold readings"] = crossvalidated(captchas, folder)

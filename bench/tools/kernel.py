@@ -21,7 +21,7 @@ def assembled() -> str:
     """The text of kernel.js."""
     encoded = base64.b64encode(wat2wasm(SOURCE.read_text(encoding="utf-8"))).decode("ascii")
     return (
-        "// kernel.wat, assembled by `python bench/tools/kernel.py`, as base64: a file that was double-clicked cannot fetch.\n"
+        "// kernel.wat, assembled by `python bench/tools/kernel.py`, in base64: a page from a file cannot fetch.\n"
         f'export const KERNEL =\n  "{encoded}";\n'
     )
 

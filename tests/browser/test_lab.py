@@ -114,7 +114,7 @@ def test_the_reader_s_numbers_too(lab):
     image = images.standardise(images.load_grey(assets.SAMPLES["gxxw6"]), 32, 128)
     with torch.no_grad():
         loss = ctc.ctc_loss(reader(image[None])[0], reader.alphabet.encode("gxxw6"))
-    assert float(lab.part("loss")) == pytest.approx(loss, abs=0.05)  # the page's weights are 16-bit numbers
+    assert float(lab.part("loss")) == pytest.approx(loss, abs=0.05)  # the page's weights are 8-bit numbers
 
 
 def test_the_guide_is_true_step_by_step(lab):

@@ -34,7 +34,9 @@ def test_what_is_slipped_in_is_blocked(visit, base):
 def test_webassembly_may_be_compiled_and_no_text(visit, base):
     """Tried later than the driver's own call, which the browser lets evaluate text."""
     tries = """() => new Promise((resolve) => setTimeout(() => resolve([
-        () => new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)), () => eval("1"), () => new Function("1"),
+        () => new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)),
+        () => eval("1"),
+        () => new Function("1"),
     ].map((act) => { try { act(); return "ran"; } catch (error) { return error.name; } }))))"""
     with visit(base, "book/appendix_timings.html") as v:
         assert v.page.evaluate(tries) == ["ran", "EvalError", "EvalError"]
