@@ -268,10 +268,7 @@ def test_the_page_s_engine_keeps_up_with_onnxruntime_web_at_a_fifth_of_its_weigh
         ms, sent = found["median_ms"], found["wire_bytes"]
         assert ms["page"] <= 1.5 * ms["onnxruntime_web"]
         assert ms["page_without_webassembly"] <= ms["version_1"]
-        assert (
-            5 * sent["page_with_all_widgets"] <= sent["onnxruntime_web"]
-            and sent["page"] < sent["page_with_all_widgets"]
-        )
+        assert sent["page"] < sent["page_with_all_widgets"] <= sent["onnxruntime_web"] / 5
         assert found["largest_difference_in_probability"] < 1e-5
 
 
