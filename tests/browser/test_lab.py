@@ -410,7 +410,7 @@ def test_accessible(visit, address, scheme, width):
 
 
 def test_without_javascript_there_is_a_sentence(without_scripts):
-    assert "15 alignments" in without_scripts.locator("crnn-widget p").inner_text()
+    assert "15 alignments" in without_scripts.locator("crnn-widget .crnn-baked p").inner_text()
     state = json.loads(without_scripts.locator("crnn-widget").get_attribute("state"))
     assert (state["label"], state["source"], state["steps"]) == ("ab", "uniform", 4)
 

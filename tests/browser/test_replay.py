@@ -227,4 +227,4 @@ def test_accessible(visit, address, scheme, width):
 
 
 def test_without_javascript_there_is_a_sentence(without_scripts):
-    assert "55dne at step 432" in without_scripts.locator("crnn-widget p").inner_text()
+    assert "55dne at step 432" in without_scripts.locator("crnn-widget .crnn-baked p").inner_text()

@@ -69,8 +69,9 @@ class Visit:
             route.abort()
 
     def _failed(self, request):
-        # The icon comes when the browser has time: whoever leaves the page before breaks it off.
-        if not (request.failure == "net::ERR_ABORTED" and request.url.endswith("favicon.svg")):
+        # Icon and widgets come when the browser has time: whoever leaves the page before breaks them off.
+        late = request.url.endswith("favicon.svg") or "/crnn-" in request.url
+        if not (late and request.failure == "net::ERR_ABORTED"):
             self.problems.append(f"failed: {request.url} ({request.failure})")
 
     def __enter__(self):
