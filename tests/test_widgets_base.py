@@ -147,9 +147,10 @@ def test_a_parameter_takes_little_more_than_a_byte(captcha, penman):
         assert len(weights.to_bytes(network)) < 1.021 * network.parameter_count()
 
 
-def test_weights_too_large_for_the_page_are_refused():
+@pytest.mark.parametrize("name, number", [("weight", 1e7), ("bias", 1e5), ("bias", float("nan"))])
+def test_weights_too_large_for_the_page_are_refused(name, number):
     network = worn()
     with torch.no_grad():
-        network.classify.weight[0, 0] = 1e6
+        getattr(network.classify, name)[0] = number
     with pytest.raises(UserError, match="too large"):
         weights.to_bytes(network)

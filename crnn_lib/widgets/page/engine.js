@@ -1,5 +1,5 @@
 // The page's engine: a reader from its weights, which arrive with BatchNorm folded away. No library. The forward pass is
-// written out twice, with the same results: plain.js is the one to read, simd.js is five times as fast where the browser
+// written out twice, with the same results: plain.js is the one to read, simd.js is three times as fast where the browser
 // has WebAssembly and the page's policy lets it run.
 import { plain } from "./plain.js";
 import { simd } from "./simd.js";
