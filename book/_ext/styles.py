@@ -23,7 +23,6 @@ LINK = re.compile(
 )
 IMPORT = re.compile(r"""@import\s+(?:url\()?["']([^"']+)["']\)?\s*;""")
 ADDRESS = re.compile(r"""url\(\s*["']?(?![a-z]+:|[#/])([^"')]+)["']?\s*\)""")
-STRING = re.compile(r"""(["'`])((?:\\.|(?!\1)[^\\])*)\1""", re.DOTALL)
 WORD = re.compile(r"[A-Za-z_][\w-]*")
 VARIABLE = re.compile(r"--[\w-]+")
 GROUPS = {"media", "supports", "layer", "container"}  # at-rules that hold rules
@@ -51,13 +50,11 @@ class Names(HTMLParser):
 
 
 def names_of(pages: list[str], scripts: list[str]) -> set[str]:
-    """What pages have, and what their scripts may give them: any word of a string in them may be any kind of name."""
+    """What pages have, and what their scripts may give them: any word in them may be any kind of name."""
     reader = Names()
     for page in pages:
         reader.feed(page)
-    words = {
-        w for text in scripts for m in STRING.finditer(text) for w in WORD.findall(m[2])
-    }
+    words = {word for text in scripts for word in WORD.findall(text)}
     marks = ("", ".", "#", "[")
     return reader.names | {mark + word for word in words for mark in marks}
 
@@ -97,8 +94,9 @@ def possible(selector: list[Node], names: set[str]) -> bool:
 
 
 def text_of(nodes: list[Node]) -> str:
-    """CSS of these nodes, with no more white space than they need."""
-    return re.sub(r"\s+", " ", tinycss2.serialize(nodes)).strip()
+    """CSS of these nodes, without comments and with no more white space than they need."""
+    said = [node for node in nodes if node.type != "comment"]
+    return re.sub(r"\s+", " ", tinycss2.serialize(said)).strip()
 
 
 # --- rules: each a pair of its head and what it holds, declarations or rules ---
@@ -207,7 +205,7 @@ def written(kept: list) -> str:
 # --- files ---
 def read(path: Path, home: Path) -> str:
     """A style sheet, with those that it imports; its addresses lead from the folder `home`."""
-    text = re.sub(r"/\*.*?\*/", "", path.read_text("utf-8"), flags=re.DOTALL)
+    text = path.read_text("utf-8")
 
     def moved(found: re.Match) -> str:
         return (
