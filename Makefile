@@ -36,7 +36,7 @@ NOTEBOOKS ?= book/*.ipynb
 BUILD     := $(VENV)/bin/jupyter-book build --all -W -n --keep-going --quiet
 # The page's JavaScript: deno asks the network for nothing, and keeps what it remembers under the environment.
 DENO      := DENO_DIR=$(VENV)/deno DENO_NO_UPDATE_CHECK=1 $(PY) -m deno
-JS        := $(DENO) fmt --check && $(DENO) lint --quiet && $(DENO) check --quiet crnn_lib/widgets/*/*.js
+JS        := $(DENO) fmt --check && $(DENO) lint --quiet && $(DENO) check --quiet crnn_lib/widgets/*/*.js book/_static/page.js
 # Also what is unsafe in the workflows, as far as that can be said without asking GitHub.
 STYLE     := $(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m codespell_lib && $(VENV)/bin/zizmor --offline --quiet .github && $(JS)
 NBVAL     := -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg

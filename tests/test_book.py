@@ -4,12 +4,16 @@ import base64
 import hashlib
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 import house
+import icons
 import lean
 import policy
 import pytest
+import styles
+from PIL import Image
 from places import HTML, PAGES, ROOT, text_of
 
 pytestmark = pytest.mark.skipif(not PAGES, reason="the book is not built: make book")
@@ -153,9 +157,82 @@ def test_pages_load_only_the_scripts_that_they_need(pages):
         scripts = [a for tag, a in page.tags if tag == "script" and a.get("src")]
         names = " ".join(a["src"] for a in scripts)
         assert all("defer" in a for a in scripts), path.name
-        assert not re.search("fontawesome|togglebutton|design-tabs|searchindex", names), path.name
+        assert not re.search("fontawesome|bootstrap|theme|doctools|togglebutton|design-tabs|search", names), path.name
+        styles = [a["href"] for tag, a in page.tags if tag == "link" and a.get("rel") == "stylesheet"]
+        assert sum("/_static/theme.css?v=" in href for href in styles) == 1, path.name
+        assert all(re.search(r"/_static/(theme|formulas|crnn-[\w-]+)\.css", href) for href in styles), path.name
         assert ("crnn-widgets" in names) == ("<crnn-widget" in page.text), path.name
     assert "searchindex.js" in (HTML / "search.html").read_text(encoding="utf-8")
+
+
+def test_nothing_stays_in_the_build_that_no_page_asks_for():
+    texts = "".join(path.read_text(encoding="utf-8") for path in HTML.rglob("*.html"))
+    texts += (HTML / "_static" / "theme.css").read_text(encoding="utf-8")
+    own = {path.name for path in (ROOT / "book" / "_static").rglob("*")}
+    files = [*HTML.glob("_images/*"), *(HTML / "_static").rglob("*")]
+    left = {path.name for path in files if path.is_file() and path.name not in texts}
+    assert {name for name in left - own if not name.startswith("crnn-")} == set()
+
+
+def test_icons_are_drawn():
+    page = (
+        '<i class="fa-solid fa-bars"></i><span class="fas fa-list fa-lg">\n</span><i class="fas fa-nosuch"></i><i>x</i>'
+    )
+    drawn = icons.draw(page)
+    assert re.findall(r'<(i|span) class="[^"]*"><svg viewBox="[\d ]+" aria-hidden="true"><path d="M', drawn) == [
+        "i",
+        "span",
+    ]
+    assert drawn.endswith('<i class="fas fa-nosuch"></i><i>x</i>') and icons.draw(drawn) == drawn
+
+
+SHEET = """@import "other.css";
+/* a comment */ @charset "utf-8";
+@font-face { font-family: Used; src: url(used.woff2) } @font-face { font-family: Unused; src: url(no.woff2) }
+@keyframes turn { to { rotate: 1turn } } @keyframes unused { to { rotate: 2turn } }
+:root { --a: var(--b); --b: 1px; --c: 2px }
+p.there, p.gone { margin: var(--a); font-family: Used }
+p.there:not(.gone):hover::before { content: "a  b"; animation: turn 1s }
+:is(.gone, p) > [title], :is(.gone, #lost) { color: red !important }
+.opened > p { background: url("data:image/png;base64,AA/*B") } /* so */
+@media print { .gone { top: 0 } .there { top: 0 } } @media screen { .gone { top: 0 } }
+.fa::before { content: var(--fa) } .tip::before { content: "\\f0c9"; top: 1px }"""
+
+
+def test_a_style_sheet_keeps_what_some_page_can_use(tmp_path):
+    (tmp_path / "_static" / "sub").mkdir(parents=True)
+    (tmp_path / "_static" / "sub" / "a.css").write_text(SHEET, "utf-8")
+    (tmp_path / "_static" / "sub" / "other.css").write_text("p { inset: 0 }", "utf-8")
+    (tmp_path / "_static" / "b.css").write_text("p { color: blue }", "utf-8")
+    (tmp_path / "_static" / "crnn-c.css").write_text("p { top: var(--c) }", "utf-8")
+    (tmp_path / "_static" / "x.js").write_text("it.classList.toggle('opened')", "utf-8")
+    links = "".join(f'<link href="_static/{n}.css?v=1" rel="stylesheet">' for n in ("sub/a", "crnn-c"))
+    links += '<link rel="stylesheet" media="print" href="_static/b.css"><script src="_static/x.js"></script>'
+    (tmp_path / "a.html").write_text(f'{links}<p class="there tip" title="t">', "utf-8")
+    styles.merge(tmp_path)
+    assert (tmp_path / "_static" / "theme.css").read_text("utf-8").split("\n", 1)[1].splitlines() == [
+        "p{inset:0}",
+        '@font-face{font-family:Used;src:url("sub/used.woff2")}',
+        "@keyframes turn{to { rotate: 1turn }}",
+        ":root{--a:var(--b);--b:1px;--c:2px}",
+        "p.there{margin:var(--a);font-family:Used}",
+        'p.there:not(.gone):hover::before{content:"a b";animation:turn 1s}',
+        ":is(.gone, p) > [title]{color:red!important}",
+        '.opened > p{background:url("data:image/png;base64,AA/*B")}',
+        "@media print{.there{top:0}}",
+        ".tip::before{top:1px}",
+        "@media print{p{color:blue}}",
+    ]
+    page = (tmp_path / "a.html").read_text("utf-8")
+    assert re.findall(r'href="_static/([^"?]+)', page) == ["theme.css", "crnn-c.css"]
+    styles.merge(tmp_path)
+    assert (tmp_path / "a.html").read_text("utf-8") == page
+
+
+def test_a_style_sheet_that_cannot_be_read_is_not_half_read():
+    for css in ("p { top: 0; & > a { top: 1px } }", "p { top: 0 } }"):
+        with pytest.raises(ValueError, match="a style sheet"):
+            styles.rules(css, {"p"})
 
 
 def test_no_page_asks_a_browser_to_fetch_another_ahead(pages):
@@ -170,16 +247,24 @@ def test_pictures_keep_their_place_and_wait_their_turn(pages):
         own = [image for image in page.images if image["src"].startswith("../_images/")]
         assert all(int(image["width"]) > 0 and int(image["height"]) > 0 for image in own), path.name
         assert [image.get("loading") for image in own[1:]] == ["lazy"] * (len(own) - 1) if own else True, path.name
+        assert {Path(image["src"]).suffix for image in own} <= {".svg", ".webp"}, path.name
 
 
 def test_trimmed(tmp_path):
     (tmp_path / "a.svg").write_text('<?xml version="1.0"?>\n<svg width="75pt" height="30.3pt" viewBox="0 0 75 30.3">')
+    (tmp_path / "_images").mkdir()
+    picture = Image.effect_noise((30, 20), 60)
+    picture.save(tmp_path / "_images" / "b.png")
     page = '<script src="x.js"></script><script defer src="y.js"></script><img alt="" src="a.svg" /><img src="no.png">'
+    page += '<img src="_images/b.png"><pre><span class="n">a</span><span class="o">=</span></pre>'
     trimmed = lean.trim(page, tmp_path)
     assert trimmed == (
         '<script defer src="x.js"></script><script defer src="y.js"></script>'
         '<img width="100" height="40" alt="" src="a.svg" /><img loading="lazy" src="no.png">'
+        '<img width="30" height="20" loading="lazy" src="_images/b.webp"><pre>a<span class="o">=</span></pre>'
     )
+    with Image.open(tmp_path / "_images" / "b.webp") as copy:
+        assert copy.convert("L").tobytes() == picture.tobytes()
     assert lean.trim(trimmed, tmp_path) == trimmed
     assert lean.needed("<p><math>", "_static/formulas.css") and not lean.needed("<p>", "_static/formulas.css")
 

@@ -136,7 +136,7 @@ def test_every_built_page_can_be_shared_and_printed():
     for path in PAGES:
         text = path.read_text(encoding="utf-8")
         assert len(re.findall('property="og:title"', text)) == 1, path.name
-        assert len(re.findall('<meta name="description"', text)) <= 1, path.name
+        assert len(re.findall('<meta name="description"', text)) == 1, path.name
         assert "Project name not set" not in text, path.name
     assert "@page{size:A4" in (HTML / "_static" / "theme.css").read_text(encoding="utf-8")
     assert "search-offline.js" in (HTML / "search.html").read_text(encoding="utf-8")

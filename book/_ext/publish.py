@@ -109,7 +109,7 @@ def add_to_page(app, page, template, context, doctree):
     if page == "search":
         app.add_js_file("search-offline.js")
     title = re.sub(r"<[^>]*>", "", context.get("title") or "")
-    text = description(doctree)
+    text = description(doctree) or f"{html.unescape(title)}: {app.config.html_title}"
     context["metatags"] = context.get("metatags", "") + tags(
         html.unescape(title),
         text,

@@ -2,7 +2,7 @@
 
 A rule goes when it asks for a class, id, element or attribute that no page has and no script names. What a variable,
 a font or an animation is for goes after its last use. Selectors are not matched against pages: what opens, closes or is
-hovered keeps its rules. The sheets of the widgets stay apart (crnn_widgets.py): few pages need them.
+hovered keeps its rules. The sheets of widgets (crnn_widgets.py) and formulas stay apart.
 """
 
 import hashlib
@@ -16,14 +16,13 @@ import tinycss2
 from tinycss2.ast import Node
 
 SHEET = "_static/theme.css"
-APART = "crnn-"
+APART = ("crnn-", "formulas.")  # few pages need these
 NOTICE = "/* Made by book/_ext/styles.py of the styles of Sphinx, Bootstrap and the book's themes; MIT and BSD. */\n"
 LINK = re.compile(
     r'<link\b(?=[^>]*\brel="stylesheet")[^>]*?\bhref="([^"?]+)[^"]*"[^>]*>\s*'
 )
 IMPORT = re.compile(r"""@import\s+(?:url\()?["']([^"']+)["']\)?\s*;""")
 ADDRESS = re.compile(r"""url\(\s*["']?(?![a-z]+:|[#/])([^"')]+)["']?\s*\)""")
-STRING = re.compile(r"""(["'`])((?:\\.|(?!\1)[^\\])*)\1""", re.DOTALL)
 WORD = re.compile(r"[A-Za-z_][\w-]*")
 VARIABLE = re.compile(r"--[\w-]+")
 GROUPS = {"media", "supports", "layer", "container"}  # at-rules that hold rules
@@ -51,13 +50,11 @@ class Names(HTMLParser):
 
 
 def names_of(pages: list[str], scripts: list[str]) -> set[str]:
-    """What pages have, and what their scripts may give them: any word of a string in them may be any kind of name."""
+    """What pages have, and what their scripts may give them: any word in them may be any kind of name."""
     reader = Names()
     for page in pages:
         reader.feed(page)
-    words = {
-        w for text in scripts for m in STRING.finditer(text) for w in WORD.findall(m[2])
-    }
+    words = {word for text in scripts for word in WORD.findall(text)}
     marks = ("", ".", "#", "[")
     return reader.names | {mark + word for word in words for mark in marks}
 
@@ -97,8 +94,9 @@ def possible(selector: list[Node], names: set[str]) -> bool:
 
 
 def text_of(nodes: list[Node]) -> str:
-    """CSS of these nodes, with no more white space than they need."""
-    return re.sub(r"\s+", " ", tinycss2.serialize(nodes)).strip()
+    """CSS of these nodes, without comments and with no more white space than they need."""
+    said = [node for node in nodes if node.type != "comment"]
+    return re.sub(r"\s+", " ", tinycss2.serialize(said)).strip()
 
 
 # --- rules: each a pair of its head and what it holds, declarations or rules ---
@@ -207,7 +205,7 @@ def written(kept: list) -> str:
 # --- files ---
 def read(path: Path, home: Path) -> str:
     """A style sheet, with those that it imports; its addresses lead from the folder `home`."""
-    text = re.sub(r"/\*.*?\*/", "", path.read_text("utf-8"), flags=re.DOTALL)
+    text = path.read_text("utf-8")
 
     def moved(found: re.Match) -> str:
         return (
@@ -245,7 +243,11 @@ def merge(out: Path) -> None:
         for p in home.parent.rglob("*.js")
         if p.name.startswith(APART) or p.name in together
     ]
-    apart = [p.read_text("utf-8") for p in home.parent.glob(f"{APART}*.css")]
+    apart = [
+        p.read_text("utf-8")
+        for p in home.parent.glob("*.css")
+        if p.name.startswith(APART)
+    ]
     kept = rules(css, names_of(list(texts.values()), scripts))
     kept = without_unused(kept, "\n".join([together, *scripts, *apart]))
     home.write_text(NOTICE + written(kept), "utf-8")

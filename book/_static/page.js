@@ -23,7 +23,7 @@ function showMode(mode) {
 
 function nextMode() {
   const modes = dark.matches ? ["auto", "light", "dark"] : ["auto", "dark", "light"]; // the first press changes something
-  const mode = modes[(modes.indexOf(root.dataset.mode) + 1) % 3];
+  const mode = modes[(modes.indexOf(root.dataset.mode ?? "auto") + 1) % 3];
   store("localStorage").mode = mode;
   showMode(mode);
 }
@@ -74,7 +74,7 @@ function markWords() {
   delete memory.sphinx_highlight_terms;
   const ranges = [];
   for (const walk = document.createTreeWalker(one("main"), NodeFilter.SHOW_TEXT); walk.nextNode();) {
-    const text = walk.currentNode.nodeValue.toLowerCase();
+    const text = (walk.currentNode.nodeValue ?? "").toLowerCase();
     for (const word of words) {
       for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) {
         const range = new Range();
@@ -136,7 +136,7 @@ function addCopyButtons() {
       target.after(button);
     }
   }, { rootMargin: "100% 0px" });
-  if (navigator.clipboard) for (const code of all("div.highlight > pre")) near.observe(code);
+  if (navigator.clipboard) { for (const code of all("div.highlight > pre")) near.observe(code); }
 }
 
 async function copy(button) {
@@ -155,7 +155,7 @@ async function copy(button) {
 function reachScrollers() {
   const sizes = new ResizeObserver((entries) => {
     for (const { target } of entries) {
-      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      if (target.scrollWidth > target.clientWidth) target.setAttribute("tabindex", "0");
       else target.removeAttribute("tabindex");
     }
   });
@@ -173,7 +173,7 @@ function toggleMenu(button) {
 
 function toggleFullScreen() {
   if (document.fullscreenElement) document.exitFullscreen();
-  else root.requestFullscreen();
+  else root.requestFullscreen?.(); // a small telephone has none
 }
 
 const PRESSED = {
@@ -187,16 +187,18 @@ const PRESSED = {
 };
 
 document.addEventListener("click", (event) => {
-  toggleMenu(event.target.closest(".dropdown-toggle")); // what is pressed elsewhere closes the menus
+  const target = /** @type {Element} */ (event.target);
+  toggleMenu(target.closest(".dropdown-toggle")); // what is pressed elsewhere closes the menus
   for (const [selector, act] of Object.entries(PRESSED)) {
-    const button = event.target.closest(selector);
+    const button = target.closest(selector);
     if (button) act(button);
   }
-  const dialog = event.target.closest("dialog");
-  const box = dialog?.getBoundingClientRect();
+  const dialog = target.closest("dialog");
+  if (!dialog) return;
+  const box = dialog.getBoundingClientRect();
   const { clientX: x, clientY: y } = event;
-  const beside = event.target === dialog && (x < box.left || x > box.right || y < box.top || y > box.bottom);
-  if (beside || event.target.closest("dialog a[href*='#']")) dialog.close();
+  const beside = target === dialog && (x < box.left || x > box.right || y < box.top || y > box.bottom);
+  if (beside || target.closest("a[href*='#']")) dialog.close(); // a link may lead to a place on this page
 });
 
 document.addEventListener("keydown", (event) => {
