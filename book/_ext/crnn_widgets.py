@@ -18,6 +18,8 @@ from pathlib import Path
 import prerender
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
+from py_mini_racer import JSPromiseError
+from sphinx.errors import ExtensionError
 
 from crnn_lib import widgets
 from crnn_lib.drawing import skeletons
@@ -99,13 +101,19 @@ def complete(app, page, template, context, doctree):
     app.add_js_file("crnn-widgets.js", loading_method="defer")
     app.add_css_file("crnn-widgets.css")
     if app.builder.name == "html":
-        context["body"] = ELEMENT.sub(lambda found: started(app, found), body)
+        context["body"] = ELEMENT.sub(lambda found: started(app, page, found), body)
 
 
-def started(app, found):
+def started(app, page, found):
     """An element with the box that its widget will fill, and the name of what was recorded of its start."""
     kind, state, inside = found.groups()
-    box, records = app.crnn_stage.start(kind, json.loads(html.unescape(state)))
+    try:
+        box, records = app.crnn_stage.start(kind, json.loads(html.unescape(state)))
+    except JSPromiseError as error:
+        reason = str(error).splitlines()[0]
+        raise ExtensionError(
+            f"{page}: the widget {kind} does not start: {reason}"
+        ) from None
     recorded = ""
     if records:
         name = hashlib.sha256(json.dumps(records).encode()).hexdigest()[:12]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' HASHES; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'"
+    "img-src 'self' data:; font-src data:; connect-src 'self'; form-action 'self'; base-uri 'none'"
 )
 INLINE = re.compile(
     r"<script\b(?![^>]*\bsrc=)(?![^>]*\btype=\"(?!module|text/javascript))[^>]*>(.*?)</script>",

@@ -5,6 +5,7 @@ HTML, keeps its place on the page, so that nothing moves when the widget wakes; 
 lets it show all that without their weights.
 """
 
+import atexit
 import base64
 import json
 import zlib
@@ -22,6 +23,7 @@ class Stage:
 
     def __init__(self, models):
         self.racer = MiniRacer()
+        atexit.register(self.racer.close)  # as in formulas.py
         program = Path(__file__).with_name("prerender.js").read_text("utf-8")
         recordings = {
             n: json.loads(path.read_text("utf-8"))
@@ -40,7 +42,7 @@ class Stage:
     def start(self, kind, state):
         """The box of a widget as HTML, and its records by model.
 
-        Raises JSEvalException where it does not start.
+        Raises JSPromiseError where it does not start.
         """
         call = f"prerender({json.dumps(kind)}, {json.dumps(state)})"
         found = self.racer.eval(f"{call}.then(JSON.stringify)").get(timeout=PATIENCE)
