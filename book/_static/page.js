@@ -5,13 +5,10 @@
 const root = document.documentElement;
 const one = (selector) => document.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
-const store = (kind) => {
-  try {
-    return globalThis[kind];
-  } catch { // forbidden by the browser: then nothing is remembered
-    return {};
-  }
-};
+let memory = /** @type {Record<string, string>} */ ({}); // of this visit alone, where the browser forbids another
+try {
+  memory = localStorage;
+} catch { /* so be it */ }
 
 // --- light, dark, or as the system has it ---
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -24,7 +21,7 @@ function showMode(mode) {
 function nextMode() {
   const modes = dark.matches ? ["auto", "light", "dark"] : ["auto", "dark", "light"]; // the first press changes something
   const mode = modes[(modes.indexOf(root.dataset.mode ?? "auto") + 1) % 3];
-  store("localStorage").mode = mode;
+  memory.mode = mode;
   showMode(mode);
 }
 dark.addEventListener("change", () => showMode(root.dataset.mode));
@@ -48,12 +45,16 @@ function toggleSidebar(name) {
   dialog.addEventListener("close", () => move(dialog, bar), { once: true });
 }
 
-function rememberSidebar() {
+/** In a low window, the sidebar shows where in the book this page is. */
+function showPlace() {
   const bar = one(".bd-sidebar-primary");
-  if (!bar) return;
-  const last = Number(store("sessionStorage").sidebar ?? 0);
-  if (last) bar.scrollTop = last;
-  addEventListener("pagehide", () => store("sessionStorage").sidebar = bar.scrollTop);
+  const here = one(".bd-docs-nav .current.active");
+  if (!bar || !here) return;
+  new IntersectionObserver(([seen], observer) => {
+    observer.disconnect();
+    const { top } = seen.boundingClientRect;
+    if (top > bar.clientHeight / 2) bar.scrollTop = top - bar.clientHeight / 4;
+  }).observe(here);
 }
 
 // --- search ---
@@ -67,7 +68,6 @@ function openSearch() {
 
 /** Marks what was searched for, on the page that a result led to; Escape takes the marks away. */
 function markWords() {
-  const memory = store("localStorage");
   const given = memory.sphinx_highlight_terms || new URLSearchParams(location.search).get("highlight") || "";
   const words = given.toLowerCase().split(/\s+/).filter(Boolean);
   if (one("#search-results") || !words.length || !CSS.highlights) return;
@@ -215,7 +215,7 @@ document.addEventListener("keydown", (event) => {
 
 new IntersectionObserver(([top]) => document.body.classList.toggle("scrolled", !top.isIntersecting))
   .observe(one(".sbt-scroll-pixel-helper"));
-rememberSidebar();
+showPlace();
 followSections();
 reachScrollers();
 addCopyButtons();
