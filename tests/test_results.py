@@ -285,13 +285,18 @@ def test_the_page_reads_as_python_and_8_bit_weights_cost_one_string():
     assert max(found["bytes_a_parameter"].values()) <= 1.02
 
 
-def test_the_pages_are_open_to_everybody():
-    scores = result("book")["lighthouse"]["scores"]
-    assert len(scores) >= 11
-    for kind, presets in scores.items():
-        assert set(presets) == {"desktop", "mobile"}
-        for preset, found in presets.items():
-            assert min(found["accessibility"], found["best-practices"]) >= 95, f"{kind}, {preset}: {found}"
+def test_every_page_is_light_on_a_telephone_and_open_to_everybody():
+    """Pages that carry a number are chapters, which may be slower."""
+    recorded = result("book")
+    for name, found in recorded["lighthouse"]["scores"].items():
+        chapter = bool(re.match(r"book/\d", name))
+        assert found["performance"] >= (90 if chapter else 95) and found["blocking_ms"] <= 150, f"{name}: {found}"
+        assert found["accessibility"] == found["best-practices"] == 100, f"{name}: {found}"
+        assert found["seo"] == 100 or name == "404.html", f"{name}: {found}"  # which no search may list
+    for name, page in recorded["pages"]["medians"].items():
+        assert page["untouched_bytes"] <= (400_000 if re.match(r"book/\d", name) else 250_000), name
+        assert page["shift"] <= 0.02, name
+    assert set(recorded["lighthouse"]["scores"]) == set(recorded["pages"]["medians"])
 
 
 def test_every_page_was_weighed():

@@ -11,7 +11,7 @@
   document's DOMContentLoaded. No network is imitated: what is measured is the page's own work. Medians of interleaved
   visits, each with an empty cache. Then once on a screen of 390 x 844: all bytes before a touch, and the sum of all
   layout shifts, from the top to the bottom of the page, each widget awaited.
-- lighthouse: its four scores for a page of each type, on its imitated desktop and telephone, and the audits that fail.
+- lighthouse: its four scores for each page on its imitated telephone, the blocking time there, and which audits fail.
   Needs Node and `npm install lighthouse@13.5.0` in a folder outside the project.
 
 Parts that are not asked for stay as they were recorded. Writes data/results/book.json, and book.csv, the table of pages
@@ -42,19 +42,6 @@ HTML = ROOT / "_build" / "html"
 PAGES = sorted(f"book/{path.stem}.html" for path in (ROOT / "book").iterdir() if path.suffix in (".ipynb", ".md"))
 PAGES += ["search.html", "genindex.html", "404.html"]
 PARTS = ["build", "pages", "lighthouse"]
-TYPES = {
-    "introduction": "book/intro.html",
-    "chapter with figures": "book/02_images_and_labels.html",
-    "chapter with widgets": "book/06_ctc_alignment.html",
-    "playground": "book/12_playground.html",
-    "laboratory": "book/laboratory.html",
-    "appendix": "book/appendix_notation.html",
-    "glossary": "book/appendix_glossary.html",
-    "library": "book/appendix_api.html",
-    "search": "search.html",
-    "index": "genindex.html",
-    "404": "404.html",
-}
 QUIET = 2000  # milliseconds without a long task
 WATCH = """globalThis.tasks = [];
 new PerformanceObserver((list) => tasks.push(...list.getEntries().map((e) => e.startTime + e.duration)))
@@ -195,31 +182,31 @@ def pages(a: argparse.Namespace) -> dict:
 
 
 # --- Lighthouse ---
-def audit(program: Path, url: str, preset: str) -> dict:
-    """Scores of one page, 0 to 100, and the audits that cost some of them."""
-    command = ["node", str(program / "cli" / "index.js"), url, "--quiet", "--output=json"]
-    command += ["--preset=desktop"] if preset == "desktop" else []
-    command.append(f"--chrome-flags=--headless {' '.join(FLAGS)}")
+def audit(program: Path, url: str) -> dict:
+    """Scores of one page on the imitated telephone, 0 to 100, its blocking time, and the audits that cost points."""
+    flags = f"--chrome-flags=--headless {' '.join(FLAGS)}"
+    command = ["node", str(program / "cli" / "index.js"), url, "--quiet", "--output=json", flags]
     chrome = {"CHROME_PATH": str(find_chromium())}
     done = subprocess.run(command, env=os.environ | chrome, capture_output=True, text=True, check=True)
     report = json.loads(done.stdout)
-    kinds = report["categories"]
+    kinds, audits = report["categories"], report["audits"]
     failing = {ref["id"] for kind in kinds.values() for ref in kind["auditRefs"] if ref["weight"]}
-    failing = {name for name in failing if (report["audits"][name]["score"] or 0) < 0.9
-               and report["audits"][name]["scoreDisplayMode"] in ("binary", "numeric", "metricSavings")}  # fmt: skip
-    return {name: round(100 * kind["score"]) for name, kind in kinds.items()} | {"failing": sorted(failing)}
+    failing = {name for name in failing if (audits[name]["score"] or 0) < 0.9
+               and audits[name]["scoreDisplayMode"] in ("binary", "numeric", "metricSavings")}  # fmt: skip
+    scores = {name: round(100 * kind["score"]) for name, kind in kinds.items()}
+    blocking = round(audits["total-blocking-time"]["numericValue"])
+    return scores | {"blocking_ms": blocking, "failing": sorted(failing)}
 
 
 def lighthouse(a: argparse.Namespace) -> dict:
-    """Scores by type of page and preset."""
+    """What it says of each page."""
     version = json.loads((a.lighthouse / "package.json").read_text(encoding="utf-8"))["version"]
-    found: dict = {}
+    found = {}
     with served(HTML, Compressing) as address:
-        for preset in ("desktop", "mobile"):
-            for kind, name in TYPES.items():
-                found.setdefault(kind, {})[preset] = audit(a.lighthouse, f"{address}/{name}", preset)
-                print(kind, preset, found[kind][preset], file=sys.stderr, flush=True)
-    return {"lighthouse": version, "pages": TYPES, "scores": found}
+        for name in PAGES:
+            found[name] = audit(a.lighthouse, f"{address}/{name}")
+            print(name, found[name], file=sys.stderr, flush=True)
+    return {"lighthouse": version, "scores": found}
 
 
 def rows(medians: dict) -> list[dict]:
