@@ -10,6 +10,13 @@ LIVE = "application/vnd.jupyter.widget-view+json"
 # Of one output JupyterLab shows the live view alone, and an error where its kernel is gone. So the view follows its
 # picture as an output of its own, and hides it by a style sheet: selectors of JupyterLab and VS Code.
 OUTPUT = ":is(.jp-OutputArea-child, .output_container)"
+# JupyterLab tells a widget nothing of a kernel that was shut down or has died; its toolbar shows it by this attribute.
+GONE = ", ".join(f'[data-status="{status}"]' for status in ("unknown", "disconnected", "dead"))
+NEEDS_KERNEL = "crnn-needs-kernel"  # the class of a widget that answers through Python alone
+WITHOUT_KERNEL = (
+    f".jp-NotebookPanel:has(.jp-Notebook-ExecutionIndicator:is({GONE})) .{NEEDS_KERNEL}::after "
+    '{ content: "The kernel is gone, and nothing here answers without it. Run the notebook again."; display: block; }'
+)
 
 
 def show(data: dict[str, Any], kind: str) -> None:
@@ -22,9 +29,9 @@ class Pictured(ipywidgets.VBox):
     """A box of controls that is stored with a PNG: the page, GitHub and print show that one."""
 
     def __init__(self, children: list[ipywidgets.Widget]) -> None:
-        style = f"<style>{OUTPUT}:has(+ * .crnn-pictured) img {{ display: none; }}</style>"
+        style = f"<style>{OUTPUT}:has(+ * .crnn-pictured) img {{ display: none; }} {WITHOUT_KERNEL}</style>"
         super().__init__([*children, ipywidgets.HTML(style, layout={"display": "none"})])
-        self.add_class("crnn-pictured")
+        self.add_class("crnn-pictured").add_class(NEEDS_KERNEL)
 
     def picture(self) -> bytes:
         """The widget's present state as a PNG file. Each kind draws its own."""

@@ -12,6 +12,7 @@ import pytest
 from visits import draw
 
 from crnn_lib.drawing import pen, skeletons
+from crnn_lib.widgets import WIDGETS
 
 pytest.importorskip("jupyterlab")
 pytestmark = pytest.mark.slow
@@ -36,6 +37,19 @@ NOTEBOOKS = {
     ],
 }
 NOTEBOOKS["other"] = NOTEBOOKS["leak"]
+OPTIONS = {"Pad": "sample='2b7xy'", "Quiz": "'count'", "TrainingMonitor": "*what", "Replay.follow": "*what"}
+NOTEBOOKS["all"] = [
+    """
+from crnn_lib import widgets
+from crnn_lib.drawing import captchas
+from crnn_lib.model import Config
+from crnn_lib.training import Recipe
+shape = {"alphabet": "2bx", "height": 32, "width": 32, "channels": (4, 6), "pools": ((4, 2), (4, 2))}
+images = captchas.dataset(count=12, alphabet="2bx", lengths=(2, 3), height=32, width=32)
+what = Config(**shape, features=12, hidden=6), images, Recipe(epochs=2, batch_size=4, validation_fraction=0.25)
+""",
+    *(f"widgets.{name}({OPTIONS.get(name, '')})" for name in (*WIDGETS, "Replay.follow")),
+]
 HEADERS = "{'X-XSRFToken': (document.cookie.match(/_xsrf=([^;]*)/) || [])[1]}"
 END = f"""async () => {{
     for (const {{id}} of await (await fetch('/api/sessions')).json())
@@ -125,8 +139,11 @@ class Notebook:
         return self.cells.nth(number).locator(".jp-OutputArea-output").all_inner_texts()
 
     def run_all(self):
-        self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_text("Run All Cells", exact=True).click()
+        self.menu("Run", "Run All Cells")
+
+    def menu(self, name, item):
+        self.page.get_by_role("menuitem", name=name, exact=True).click()
+        self.page.locator(".lm-Menu-itemLabel").get_by_text(item, exact=True).click()
 
     def prompt(self, number):
         return self.cells.nth(number).locator(".jp-InputPrompt").inner_text()
@@ -229,3 +246,89 @@ def test_a_picture_stays_in_its_notebook(opened):
     notebook.root("microscope").locator("strong").get_by_text("n7x").wait_for()
     read = page.locator('[data-crnn-widget="microscope"] [data-crnn="text"]').all_text_contents()
     assert sorted(read) == ["2b7xy", "n7x"]
+
+
+# --- every widget ---
+
+# What JupyterLab itself complains about: its kernel restarts; a view changes its model, whose kernel is gone.
+RESTARTED, UNSENT = "Connection lost, reconnecting in 0 seconds.", "Could not send widget sync message Error: Cannot send"
+WORDS = """root => root.textContent + [...root.querySelectorAll("input, select")].map((field) => field.value) +
+    [...root.querySelectorAll("img")].map((image) => image.src)"""
+
+
+def press(name):
+    return lambda root, round: root.get_by_role("button", name=name).click()
+
+
+def slide(root, round):
+    """By the keyboard: the first slider, of the page's kind or of ipywidgets'."""
+    root.get_by_role("slider").first.press("ArrowRight")
+
+
+def write(root, round):
+    """A text of its own each time."""
+    root.get_by_label("Type").fill(["n7x", "c3f8n", "w4"][round])
+
+
+ACTS = dict.fromkeys(WIDGETS, slide) | {
+    "Pad": write,
+    "ProbeConvolution": press("Step"),
+    "ProbePooling": press("Step"),
+    "Lab": press("Next cell"),
+    "Replay": press("Forward"),
+    "Quiz": press("Another one"),
+    "TrainingMonitor": press("Start"),
+    "Replay.follow": press("Start training"),
+}
+NEED_KERNEL = ["GeneratorKnobs", "TrainingMonitor", "Replay.follow"]
+
+
+def test_every_widget_answers_also_after_a_restart_and_after_a_shutdown(opened):
+    """A page computes without its kernel; what answers through Python alone says that the kernel is gone."""
+    notebook, problems = opened("all"), []
+    page = notebook.page
+    page.on("console", lambda m: problems.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+
+    def root(name):
+        cell = notebook.cells.nth(1 + list(ACTS).index(name))
+        cell.scroll_into_view_if_needed()
+        return cell.locator("[data-crnn-widget], .crnn-pictured")
+
+    def answers(name, round):
+        there = root(name)
+        there.wait_for(timeout=60_000)
+        there.scroll_into_view_if_needed()
+        before = there.evaluate(WORDS)
+        ACTS[name](there, round)
+        for _ in range(600):
+            if there.evaluate(WORDS) != before:
+                return
+            page.wait_for_timeout(100)
+        raise AssertionError(f"{name} does not answer")
+
+    def trains(name, words):
+        root(name).get_by_text(words).wait_for(timeout=60_000)
+
+    notebook.run_all()
+    for round in (0, 1):
+        for name in ACTS:
+            answers(name, round)
+        trains("TrainingMonitor", "Finished after 2 epochs")
+        trains("Replay.follow", "Finished after 2 epochs")
+        assert problems == [RESTARTED] * len(problems[:round])
+        if round == 0:
+            root(list(ACTS)[-1]).evaluate("root => root.closest('.jp-OutputArea').classList.add('before')")
+            notebook.menu("Kernel", "Restart Kernel and Run All Cells…")
+            page.locator(".jp-Dialog .jp-mod-accept").click()
+            page.locator(".before [data-crnn-widget]").wait_for(state="detached", timeout=60_000)
+
+    notebook.menu("Kernel", "Shut Down Kernel")
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="unknown"]').wait_for(state="attached")
+    for name in ACTS:
+        if name in NEED_KERNEL:
+            said = "root => getComputedStyle(root.closest('.crnn-needs-kernel'), '::after').content"
+            assert root(name).evaluate(said).startswith('"The kernel is gone'), name
+        else:
+            answers(name, 2)
+    assert [problem for problem in problems if not problem.startswith((RESTARTED, UNSENT))] == []

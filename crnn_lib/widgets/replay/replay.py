@@ -17,6 +17,7 @@ from crnn_lib.model import Config
 from crnn_lib.training import Recipe, Run, begin
 from crnn_lib.widgets import fields, host
 from crnn_lib.widgets.background import Background
+from crnn_lib.widgets.picture import NEEDS_KERNEL, WITHOUT_KERNEL
 from crnn_lib.widgets.replay.film import Film, named, picture_of
 
 EXAMPLES = 3  # samples of one's own run that are filmed
@@ -77,6 +78,8 @@ class Replay(host.Widget):
 class Live(Background, Replay):
     """See `Replay.follow`. `start` and `stop` are the page's button; `fit` is the result when it has stopped."""
 
+    _css = Replay._css + WITHOUT_KERNEL
+
     def __init__(
         self,
         what: tuple[Config, LabelledImages, Recipe],
@@ -93,6 +96,7 @@ class Live(Background, Replay):
         facts = {"variant": "yours", "what": name, "floors": _floors(floors)}
         self._film = Film(filmed, pictures={label: picture_of(image) for label, image in filmed.items()}, **facts)
         super().__init__()
+        self.add_class(NEEDS_KERNEL)
         self.trainable, self.status = True, "Nothing runs yet."
         self.observe(self._switched, "running")
 
