@@ -71,7 +71,7 @@ def drop_unneeded(app, page, template, context, doctree):
 
 
 def trim(html: str, folder: Path) -> str:
-    """The finished page `html`, which lies in `folder`, without what delays it."""
+    """The finished page `html`, whose addresses lead from `folder`, without what delays it."""
     repairs = REPAIRS
     if 'id="search-results"' not in html:
         script = rf'<script [^>]*src="[^"]*\b(?:{SPHINX})\.js[^"]*"[^>]*></script>\s*'
@@ -84,8 +84,8 @@ def trim(html: str, folder: Path) -> str:
 def trim_all(app, error):
     """Trim every page of a finished HTML build."""
     if error is None and app.builder.format == "html":
-        for path in styles.pages(Path(app.outdir)):
-            path.write_text(trim(path.read_text("utf-8"), path.parent), "utf-8")
+        for path, folder in styles.pages(Path(app.outdir), app.builder.name).items():
+            path.write_text(trim(path.read_text("utf-8"), folder), "utf-8")
 
 
 def sweep(app, error):
@@ -93,7 +93,7 @@ def sweep(app, error):
     if error is not None or app.builder.format != "html":
         return
     out, kept = Path(app.outdir), set()
-    styles.merge(out)
+    styles.merge(out, app.builder.name)
     texts = [p.read_text("utf-8") for p in [*styles.pages(out), out / styles.SHEET]]
     for name in app.config.html_static_path:  # extensions add theirs, by absolute paths
         folder = Path(app.confdir, name)

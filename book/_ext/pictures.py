@@ -34,7 +34,7 @@ def webp(path: Path) -> Path:
 
 
 def place(html: str, folder: Path) -> str:
-    """The page `html`, which lies in `folder`, with those of its pictures that are there told and loaded so."""
+    """The page `html`, whose addresses lead from `folder`, with those of its pictures that are there told and loaded so."""
     count = 0
 
     def told(tag: re.Match) -> str:

@@ -216,19 +216,21 @@ def read(path: Path, home: Path) -> str:
     return IMPORT.sub(lambda found: read(path.parent / found[1], home), text)
 
 
-def pages(out: Path) -> list[Path]:
-    """The pages of a build."""
-    return [p for p in sorted(out.rglob("*.html")) if "_static" not in p.parts]
+def pages(out: Path, builder: str = "html") -> dict[Path, Path]:
+    """The pages of a build, each with the folder that its addresses lead from: singlehtml writes all from the root."""
+    found = [p for p in sorted(out.rglob("*.html")) if "_static" not in p.parts]
+    return {p: out if builder == "singlehtml" else p.parent for p in found}
 
 
-def merge(out: Path) -> None:
+def merge(out: Path, builder: str = "html") -> None:
     """Put one sheet in the place of all that the pages in `out` link to."""
-    texts = {p: p.read_text("utf-8") for p in pages(out)}
+    places = pages(out, builder)
+    texts = {p: p.read_text("utf-8") for p in places}
     together, home = "\n".join(texts.values()), (out / SHEET).resolve()
     sheets: dict[Path, str] = {}  # in the order of their links, each with its medium
     for page, html in texts.items():
         for link in LINK.finditer(html):
-            path = (page.parent / link[1]).resolve()
+            path = (places[page] / link[1]).resolve()
             if path != home and not path.name.startswith(APART):
                 media = re.search(r'\bmedia="([^"]+)"', link[0])
                 sheets[path] = media[1] if media else ""
@@ -252,18 +254,18 @@ def merge(out: Path) -> None:
     kept = without_unused(kept, "\n".join([together, *scripts, *apart]))
     home.write_text(NOTICE + written(kept), "utf-8")
     for page, html in texts.items():
-        page.write_text(linked(html, page, sheets, home), "utf-8")
+        page.write_text(linked(html, places[page], sheets, home), "utf-8")
 
 
-def linked(html: str, page: Path, sheets: dict, home: Path) -> str:
-    """The `page` with a link to the one sheet at `home` where the first of those `sheets` was."""
-    to = Path(os.path.relpath(home, page.parent.resolve())).as_posix()
+def linked(html: str, folder: Path, sheets: dict, home: Path) -> str:
+    """The page `html`, whose addresses lead from `folder`, with a link to the one sheet at `home` where the first of those `sheets` was."""
+    to = Path(os.path.relpath(home, folder.resolve())).as_posix()
     version = hashlib.sha256(home.read_bytes()).hexdigest()[:8]
     new = f'<link rel="stylesheet" href="{to}?v={version}">\n'
 
     def replaced(link: re.Match) -> str:
         nonlocal new
-        if (page.parent / link[1]).resolve() not in sheets:
+        if (folder / link[1]).resolve() not in sheets:
             return link[0]
         text, new = new, ""
         return text

@@ -38,7 +38,7 @@ def test_contents_lead_on_and_close(visit, server):
         v.page.get_by_role("button", name="Toggle secondary sidebar").click()
         v.page.locator("#pst-secondary-sidebar-modal").get_by_role("link", name="Summary").click()
         assert not v.page.locator("#pst-secondary-sidebar-modal").is_visible()
-        v.page.wait_for_function("Math.abs(document.querySelector('#summary').getBoundingClientRect().top) < 90")
+        v.page.wait_for_function("() => Math.abs(document.querySelector('#summary').getBoundingClientRect().top) < 90")
 
 
 def test_on_a_wide_screen_the_sidebar_makes_room(visit, server):
@@ -55,13 +55,13 @@ def test_on_a_wide_screen_the_sidebar_makes_room(visit, server):
 
 def test_contents_mark_the_section_in_view(visit, server):
     with visit(server, f"{PAGE}#summary") as v:
-        v.page.wait_for_function(f"{ACTIVE} === '#summary'")
+        v.page.wait_for_function(f"() => {ACTIVE} === '#summary'")
         assert v.page.locator("#pst-page-toc-nav a[aria-current='true']").inner_text().endswith("Summary")
         v.page.wait_for_timeout(1100)  # a chosen link stays marked while the page scrolls
         v.page.evaluate(
             "document.querySelector('#from-letters-to-classes, section section:nth-of-type(4)').scrollIntoView()"
         )
-        v.page.wait_for_function(f"{ACTIVE} !== '#summary'")
+        v.page.wait_for_function(f"() => {ACTIVE} !== '#summary'")
 
 
 def test_search_by_keyboard_marks_what_it_found(visit, base):
@@ -75,7 +75,7 @@ def test_search_by_keyboard_marks_what_it_found(visit, base):
         v.page.keyboard.type("alphabet")
         v.page.keyboard.press("Enter")
         v.page.locator("#search-results a").first.click()
-        v.page.wait_for_function("CSS.highlights.get('searched')?.size > 0")
+        v.page.wait_for_function("() => CSS.highlights.get('searched')?.size > 0")
         words = v.page.evaluate("[...CSS.highlights.get('searched')].map((range) => range.toString().toLowerCase())")
         assert set(words) == {"alphabet"}
         v.page.keyboard.press("Escape")
@@ -110,7 +110,7 @@ def test_code_is_copied(visit, server):
 def test_light_or_dark_is_settled_in_the_head_and_follows_the_system(visit, server):
     with visit(server, PAGE, scheme="dark") as v:
         v.page.emulate_media(color_scheme="light")
-        v.page.wait_for_function("document.documentElement.dataset.theme === 'light'")
+        v.page.wait_for_function("() => document.documentElement.dataset.theme === 'light'")
         v.page.emulate_media(color_scheme="dark")
         v.page.route("**/page.js*", lambda route: route.fulfill(body="", content_type="text/javascript"))
         v.page.reload()
