@@ -56,7 +56,7 @@ SMALL_TORCH := { test "$$(uname -s)" = Linux && ! command -v nvidia-smi >/dev/nu
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install book test everything notebooks quick fuzz lab serve data train bench profile execute pages colab launch links allowed kills clean print FORCE
+.PHONY: help install book test browsers everything notebooks quick fuzz lab serve data train bench profile execute pages colab launch links allowed kills clean print FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -123,11 +123,13 @@ execute: $(INSTALLED) ## run the notebooks again and store their outputs (NOTEBO
 # --- the checks ---
 test: $(BOOK) ## style, library with coverage, built pages in Chromium, every notebook compared (a quarter of an hour)
 	$(STYLE)
-	$(PY) -m pytest -n $(JOBS) --dist worksteal tests -m "not everything" --cov --cov-fail-under=95
+	$(PY) -m pytest -n $(JOBS) --dist worksteal tests --cov --cov-fail-under=95
 	$(MAKE) --no-print-directory notebooks
 
-everything: $(BOOK) ## what `make test` leaves out: the book in Firefox and WebKit, notebooks with another CPU's arithmetic
-	$(PY) -m pytest -n $(JOBS) --dist worksteal tests -m everything
+browsers: $(BOOK) ## the built pages in Firefox and WebKit (some minutes)
+	$(PY) -m pytest -n $(JOBS) --dist worksteal -m browsers tests/browser
+
+everything: browsers ## what `make test` leaves out: other browsers, and the notebooks with the arithmetic of another CPU
 	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 $(MAKE) --no-print-directory notebooks
 
 # On the real images, where no output can be compared, tests/test_exercises.py runs them, with the solutions put in.

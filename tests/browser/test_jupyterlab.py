@@ -251,7 +251,10 @@ def test_a_picture_stays_in_its_notebook(opened):
 # --- every widget ---
 
 # What JupyterLab itself complains about: its kernel restarts; a view changes its model, whose kernel is gone.
-RESTARTED, UNSENT = "Connection lost, reconnecting in 0 seconds.", "Could not send widget sync message Error: Cannot send"
+RESTARTED, UNSENT = (
+    "Connection lost, reconnecting in 0 seconds.",
+    "Could not send widget sync message Error: Cannot send",
+)
 WORDS = """root => root.textContent + [...root.querySelectorAll("input, select")].map((field) => field.value) +
     [...root.querySelectorAll("img")].map((image) => image.src)"""
 

@@ -1,4 +1,4 @@
-"""The built book in Firefox and in WebKit, as it is seen in Chromium by the other modules: `make everything` runs this.
+"""The built book in Firefox and in WebKit, as it is seen in Chromium by the other modules: `make browsers` runs this.
 
 From a server and from the files themselves, on a wide window and on one as narrow as a telephone.
 """
@@ -14,7 +14,7 @@ from visits import PAGES, served
 
 from crnn_lib.drawing import skeletons
 
-pytestmark = pytest.mark.everything
+pytestmark = pytest.mark.browsers
 LOOK = os.environ.get("CRNN_LOOK")  # a folder for screenshots, to be looked at
 WIDTHS = {1300: 900, 390: 844}
 # WebDriver tells nothing of what a page complains about: the page notes it itself, by the first script of each page.
@@ -214,7 +214,10 @@ def test_every_page_is_quiet_and_every_widget_answers(opened, name):
         if LOOK:
             width = window.js("return innerWidth")
             Path(LOOK, f"{window.name}-{width}-{Path(name).stem}-{number}-{kind}.png").write_bytes(window.picture())
-    assert window.js("return document.documentElement.scrollWidth - innerWidth") <= 0, "the page scrolls sideways"
+    assert (
+        window.js("const { scrollWidth, clientWidth } = document.documentElement; return scrollWidth - clientWidth")
+        <= 0
+    ), "sideways"
     assert window.js("return problems") == []
 
 
@@ -228,6 +231,8 @@ PENS = [
 def test_no_canvas_moves_under_a_pen(sized, bases, name, number):
     """From before the first stroke to the end of the readings, of which other widgets of the page take over."""
     sized.go(f"{bases['file']}/{name}")
+    for above in range(number):
+        Widget(sized, above)  # as who scrolls down passes it, and it comes to life
     widget = Widget(sized, number)
     if widgets_of(name)[number] == "microscope":
         widget.click(widget.find("summary"))
