@@ -11,8 +11,8 @@
   document's DOMContentLoaded. No network is imitated: what is measured is the page's own work. Medians of interleaved
   visits, each with an empty cache. Then once on a screen of 390 x 844: all bytes before a touch, and the sum of all
   layout shifts, from the top to the bottom of the page, each widget awaited.
-- lighthouse: its four scores for a page of each type, on its imitated desktop and telephone, and the audits that fail.
-  Needs Node and `npm install lighthouse@13.5.0` in a folder outside the project.
+- lighthouse: its scores and total blocking time for a page of each type, on its imitated desktop and telephone, and the
+  audits that fail. Needs Node and `npm install lighthouse@13.5.0` in a folder outside the project.
 
 Parts that are not asked for stay as they were recorded. Writes data/results/book.json, and book.csv, the table of pages
 that the book shows.
@@ -196,7 +196,7 @@ def pages(a: argparse.Namespace) -> dict:
 
 # --- Lighthouse ---
 def audit(program: Path, url: str, preset: str) -> dict:
-    """Scores of one page, 0 to 100, and the audits that cost some of them."""
+    """Scores of one page, 0 to 100, its total blocking time, and the audits that cost some of them."""
     command = ["node", str(program / "cli" / "index.js"), url, "--quiet", "--output=json"]
     command += ["--preset=desktop"] if preset == "desktop" else []
     command.append(f"--chrome-flags=--headless {' '.join(FLAGS)}")
@@ -207,7 +207,9 @@ def audit(program: Path, url: str, preset: str) -> dict:
     failing = {ref["id"] for kind in kinds.values() for ref in kind["auditRefs"] if ref["weight"]}
     failing = {name for name in failing if (report["audits"][name]["score"] or 0) < 0.9
                and report["audits"][name]["scoreDisplayMode"] in ("binary", "numeric", "metricSavings")}  # fmt: skip
-    return {name: round(100 * kind["score"]) for name, kind in kinds.items()} | {"failing": sorted(failing)}
+    blocked = round(report["audits"]["total-blocking-time"]["numericValue"])
+    scores = {name: round(100 * kind["score"]) for name, kind in kinds.items()}
+    return scores | {"blocked_ms": blocked, "failing": sorted(failing)}
 
 
 def lighthouse(a: argparse.Namespace) -> dict:
