@@ -21,7 +21,7 @@ PINS = assets.DATA.parent / "requirements.txt"  # of a checkout
 PYTHONS = ((3, 11), (3, 14))  # the first and the last version that the pins were resolved for
 # Where a package's module is not called like the package; a program alone has none.
 MODULES = {"pillow": "PIL", "pytest-xdist": "xdist", "mini-racer": "py_mini_racer", "codespell": "codespell_lib"}
-MODULES |= {"zizmor": ""}
+MODULES |= {"websocket-client": "websocket", "zizmor": ""}
 NEEDED_BYTES = 1_000_000_000  # a build, a fetched set and a few trainings
 INSTALL = "run `make install`, or `pip install` with the name and version"
 

@@ -285,6 +285,18 @@ def test_missing_weights_are_told(chromium, address):
     context.close()
 
 
+def test_what_the_browser_cannot_do_is_told_beside_the_picture(chromium, address):
+    context = chromium.new_context()
+    context.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page = context.new_page()
+    page.goto(f"{address}/index.html")
+    alert = page.locator("crnn-widget").get_by_role("alert")
+    alert.wait_for()
+    assert alert.inner_text() == "The widget did not start: this browser gives no canvas to paint on"
+    assert page.locator("crnn-widget img").is_visible()
+    context.close()
+
+
 def test_small_and_in_webassembly(visit, site, address):
     sizes = {path.name: len(gzip.compress(path.read_bytes(), 9)) for path in (site / "_static").glob("crnn-*")}
     print(f"over the wire: {sizes}, together {sum(sizes.values())} bytes")
