@@ -185,7 +185,8 @@ def use_lab(widget):
     for name in ("Next cell", "One gradient step", "Play forward"):
         widget.changes(lambda name=name: widget.click(widget.button(name)))
     widget.click(widget.button("Pause"))
-    cut = f"[...{widget.here}.querySelectorAll('.lab-plane')].some((plane) => plane.scrollWidth > plane.clientWidth + 1)"
+    planes = f"[...{widget.here}.querySelectorAll('.lab-plane')]"
+    cut = f"{planes}.some((plane) => plane.scrollWidth > plane.clientWidth + 1)"
     assert widget.window.js(f"return {cut}") is False, "a column of the lattice is cut off"
 
 
