@@ -110,7 +110,7 @@ def sizes(folder: Path, name: str) -> dict[str, int]:
     ours = weights.to_script(reader.load(name), name).encode()
     engine = bundle.joined("page/engine.js").encode()
     runtime = [(folder / file).read_bytes() for file in (*RUNTIME, f"{name}.onnx")]
-    everything = bundle.script(MODELS).encode()
+    everything = "".join(bundle.scripts(MODELS).values()).encode()
     return {
         "page": wire(ours, engine),
         "page_with_all_widgets": wire(ours, everything, bundle.style().encode()),

@@ -244,7 +244,8 @@ def test_no_canvas_moves_under_a_pen(sized, bases, name, number):
     widget.draw(lambda: places.append(place(sized, canvas)))
     wait(lambda: widget.text() != text, what="a reading")
     places.append(at_rest(sized, canvas))
-    assert places == places[:1] * len(places)
+    for later in places:
+        assert later == pytest.approx(places[0], abs=1)  # WebKit scrolls by whole pixels
 
 
 LAND = """const node = document.getElementById(arguments[0]);
