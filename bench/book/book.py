@@ -19,6 +19,7 @@ that the book shows.
 """
 
 import argparse
+import contextlib
 import functools
 import gzip
 import json
@@ -28,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
@@ -125,40 +127,42 @@ def build(_) -> dict:
 
 
 # --- sending and opening ---
-def visit(browser, url: str) -> dict:
-    """One visit with an empty cache: what was sent and how long it took, then what scrolling brought."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+@contextlib.contextmanager
+def opened(browser, url: str, script: str, width: int, height: int) -> Iterator[tuple]:
+    """A page visited with an empty cache, `script` run before its own; and the bytes of each answer, as they come."""
+    context = browser.new_context(viewport={"width": width, "height": height})
     context.set_default_timeout(120_000)
     page, received = context.new_page(), []
     session = context.new_cdp_session(page)
     session.send("Network.enable")
     session.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
-    page.add_init_script(WATCH)
+    page.add_init_script(script)
     page.goto(url)
-    page.wait_for_function(CALM)
-    found = {"requests": len(received), "bytes": int(sum(received)), **page.evaluate(TIMES)}
-    page.evaluate(SCROLL)
+    yield page, received
+    context.close()
+
+
+def at_end(page, script: str) -> None:
+    """Scroll to the end by `script`, and wait until all has come."""
+    page.evaluate(script)
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(500)
-    context.close()
+
+
+def visit(browser, url: str) -> dict:
+    """One visit: what was sent and how long it took, then what scrolling brought."""
+    with opened(browser, url, WATCH, 1280, 900) as (page, received):
+        page.wait_for_function(CALM)
+        found = {"requests": len(received), "bytes": int(sum(received)), **page.evaluate(TIMES)}
+        at_end(page, SCROLL)
     return found | {"scrolled_requests": len(received), "scrolled_bytes": int(sum(received))}
 
 
 def walk(browser, url: str) -> dict:
     """From the top to the bottom on a telephone's screen, without a touch: what was sent, and the sum of all shifts."""
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    context.set_default_timeout(120_000)
-    page, received = context.new_page(), []
-    session = context.new_cdp_session(page)
-    session.send("Network.enable")
-    session.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
-    page.add_init_script(SHIFTS)
-    page.goto(url)
-    page.evaluate(WALK)
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(500)
-    shift = page.evaluate("shifts.reduce((sum, value) => sum + value, 0)")
-    context.close()
+    with opened(browser, url, SHIFTS, 390, 844) as (page, received):
+        at_end(page, WALK)
+        shift = page.evaluate("shifts.reduce((sum, value) => sum + value, 0)")
     return {"untouched_bytes": int(sum(received)), "shift": round(shift, 4)}
 
 
