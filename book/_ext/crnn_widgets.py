@@ -72,25 +72,19 @@ def write_scripts(app):
         return
     models = {name: weights.to_bytes(m) for name, m in host.readers().items()}
     app.crnn_stage = prerender.Stage(models)
-    for name, text in bundle.scripts(list(models)).items():
-        write(app, name, text)
-    write(app, "crnn-widgets.css", bundle.style())
+    write(app, bundle.scripts(list(models)) | {"crnn-widgets.css": bundle.style()})
     for name, content in models.items():
-        write_data(app, f"weights-{name}", prerender.encoded(content))
+        write(app, bundle.data(f"weights-{name}", prerender.encoded(content)))
     for name, path in host.RECORDINGS.items():
-        write_data(app, name, json.loads(path.read_text(encoding="utf-8")))
+        write(app, bundle.data(name, json.loads(path.read_text(encoding="utf-8"))))
 
 
-def write(app, name, text):
-    """A file of the build's `_static`."""
-    path = Path(app.outdir) / "_static" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
-
-
-def write_data(app, name, value):
-    """What a page's scripts find as `crnnData[name]` when they have loaded that script."""
-    write(app, f"crnn-{name}.js", f"crnnData[{name!r}] = {json.dumps(value)};\n")
+def write(app, files):
+    """Texts by file name, into the build's `_static`."""
+    folder = Path(app.outdir) / "_static"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
 
 
 def complete(app, page, template, context, doctree):
@@ -117,7 +111,7 @@ def started(app, page, found):
     recorded = ""
     if records:
         name = hashlib.sha256(json.dumps(records).encode()).hexdigest()[:12]
-        write_data(app, f"recorded-{name}", records)
+        write(app, bundle.data(f"recorded-{name}", records))
         recorded = f' recorded="{name}"'
     room = f'<div class="crnn-widget crnn-room crnn-{kind}" inert aria-hidden="true">{box}</div>'
     return f'<crnn-widget kind="{kind}" state="{state}"{recorded}>{inside}{room}</crnn-widget>'

@@ -9,8 +9,10 @@ import json
 import posixpath
 import re
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from crnn_lib import assets, images
 from crnn_lib.drawing import skeletons
@@ -114,15 +116,19 @@ def scripts(readers: Sequence[str]) -> dict[str, str]:
     widgets need, `crnn-widget-KIND.js` those of one.
     """
     needs = {path: order(path) for path in widgets()}
-    common = order(MAIN, *(m for own in needs.values() for m in own if sum(m in other for other in needs.values()) > 1))
-    files = {
-        "crnn-widgets.js": _closed(f"{joined(ELEMENT)}modules[{ELEMENT!r}].defineElement({json.dumps(readers)});\n")
-    }
-    files["crnn-shared.js"] = _chunk(common)
+    users = Counter(module for own in needs.values() for module in own)
+    common = order(MAIN, *(module for module, count in users.items() if count > 1))
+    element = f"{joined(ELEMENT)}modules[{ELEMENT!r}].defineElement({json.dumps(readers)});\n"
+    files = {"crnn-widgets.js": _closed(element), "crnn-shared.js": _chunk(common)}
     for path, own in needs.items():
         name = f"crnn-widget-{KIND.search(_text(path))[1]}.js"
         files[name] = _chunk([m for m in own if m not in common], [path])
     return files
+
+
+def data(name: str, value: Any) -> dict[str, str]:
+    """The script, by file name, that leaves `value` in `crnnData[name]`: weights are `weights-NAME`, as base64."""
+    return {f"crnn-{name}.js": f"crnnData[{json.dumps(name)}] = {json.dumps(value)};\n"}
 
 
 def _chunk(paths: Sequence[str], registered: Sequence[str] = ()) -> str:

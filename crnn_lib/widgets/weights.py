@@ -4,7 +4,6 @@ Each row of a weight is stored as whole numbers from -127 to 127 and one scale, 
 Jacob et al. 2018 (arXiv 1712.05877, section 2), by row; scales and biases are float16.
 """
 
-import base64
 import json
 from dataclasses import asdict
 
@@ -98,9 +97,3 @@ def _unfold(layer: nn.Module, norm: nn.BatchNorm1d | nn.BatchNorm2d, weight: Ten
     layer.weight.copy_(weight)
     norm.bias.copy_(bias)
     norm.eps = 0.0  # a new norm's mean is 0, its variance and its weight are 1
-
-
-def to_script(model: CRNN, name: str) -> str:
-    """The same as a classic script, which loads from a file too: it leaves base64 in `crnnData`."""
-    encoded = base64.b64encode(to_bytes(model)).decode("ascii")
-    return f"crnnData[{json.dumps(f'weights-{name}')}] = {json.dumps(encoded)};\n"

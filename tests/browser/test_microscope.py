@@ -1,5 +1,6 @@
 """The microscope and the probes in a real browser, from http and from files, with no network: what they say is so."""
 
+import base64
 import re
 
 import numpy as np
@@ -34,10 +35,11 @@ KINDS = {
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("microscope")
     readers = host.readers()
-    for name, text in bundle.scripts(list(readers)).items():
-        (folder / name).write_text(text)
+    files = bundle.scripts(list(readers))
     for name, network in readers.items():
-        (folder / f"crnn-weights-{name}.js").write_text(weights.to_script(network, name))
+        files |= bundle.data(f"weights-{name}", base64.b64encode(weights.to_bytes(network)).decode())
+    for name, text in files.items():
+        (folder / name).write_text(text)
     for kind, make in KINDS.items():
         (folder / f"{kind}.html").write_text(PAGE.format(style=bundle.style(), widgets=make().baked()))
     return folder
