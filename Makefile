@@ -82,7 +82,7 @@ install: $(INSTALLED) ## .venv with everything in requirements.txt
 
 # --- the book ---
 # make itself never reads the name of a source: it may hold spaces and colons.
-MADE_OF := _config.yml _toc.yml book crnn_lib examples data/results data/label_audit.csv
+MADE_OF := _config.yml _toc.yml book crnn_lib data/results data/label_audit.csv
 ifneq ($(shell test -f $(BOOK) && find $(MADE_OF) -name '.*' -prune -o -name __pycache__ -prune -o -newer $(BOOK) -exec echo changed \; -quit),)
 $(BOOK): FORCE
 endif
@@ -98,7 +98,7 @@ else
 book: $(INSTALLED)
 	$(PY) -m crnn_lib data verify "$$DATA"
 	@rm -rf $(OWN) && mkdir -p $(OWN)/data
-	cp -r _config.yml _toc.yml book examples $(OWN)
+	cp -r _config.yml _toc.yml book $(OWN)
 	cp -r data/results $(OWN)/data
 	CRNN_CAPTCHA_DIR="$$(cd "$$DATA" && pwd)" $(PY) bench/tools/execute.py $(addprefix $(OWN)/,$(NOTEBOOKS))
 	$(PY) $(BUILD) $(OWN)
@@ -157,6 +157,7 @@ bench: $(BOOK) ## the cost of everything; with the real images, reading and trai
 	$(PY) bench/speed/synth_speed.py
 	$(PY) bench/speed/decoders.py
 	$(PY) bench/speed/lab_speed.py
+	$(PY) bench/speed/machine_speed.py
 	$(MAKE) --no-print-directory profile
 	$(PY) bench/book/book.py --parts build pages
 	$(if $(LIGHTHOUSE),$(PY) bench/book/book.py --parts lighthouse --lighthouse "$(LIGHTHOUSE)",@echo "Left out: Lighthouse, which needs LIGHTHOUSE=folder")

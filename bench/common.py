@@ -14,6 +14,7 @@ from threading import Thread
 from crnn_lib import assets
 from crnn_lib.data import LabelledImages, split
 from crnn_lib.files import environment, write_text
+from crnn_lib.images import HEIGHT, WIDTH
 from crnn_lib.tools.browser import FLAGS, find_chromium
 from crnn_lib.training import Run
 
@@ -54,11 +55,14 @@ def again(*given: str) -> None:
     subprocess.run([sys.executable, *sys.argv, *given], check=True)
 
 
-def peak_megabytes() -> int:
-    """The most memory that this process has had resident, in megabytes (2**20 bytes). POSIX only."""
+def peak_megabytes(children: bool = False) -> int:
+    """The most memory that this process has had resident, in megabytes (2**20 bytes). POSIX only.
+
+    Of its `children`: the most that one of those has had that have ended.
+    """
     import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10))  # macOS counts bytes, the others kilobytes
 
 
@@ -74,6 +78,11 @@ def chromium() -> Iterator:
             yield browser
         finally:
             browser.close()
+
+
+def to_pad(page, box: dict, x: float, y: float) -> None:
+    """Move the mouse to pixel (x, y) of the image that a pad, seen in `box`, is drawn on."""
+    page.mouse.move(box["x"] + x / WIDTH * box["width"], box["y"] + y / HEIGHT * box["height"])
 
 
 @contextlib.contextmanager

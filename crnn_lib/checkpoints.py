@@ -13,7 +13,7 @@ from crnn_lib.errors import UserError
 from crnn_lib.files import atomic_path
 
 RECORD = {"epoch", "learning_rate", "train_loss", "cpu_seconds", "validation_ctc_loss", "validation_exact",
-          "validation_images", "validation_cer"}  # fmt: skip
+          "validation_images", "validation_cer", "processes"}  # fmt: skip
 
 
 def write(path: str | Path, state: dict[str, Any]) -> None:

@@ -7,32 +7,36 @@ import os
 import random
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-import numpy as np
 import torch
+from tqdm.auto import tqdm
 
 from crnn_lib import images
-from crnn_lib.errors import UserError
+from crnn_lib.errors import UserError, plain
+from crnn_lib.shards import find_shards, list_shards
+from crnn_lib.stored import EXTENSIONS, LabelledFile, StoredImages, Texts, ahead, labelled, tidy
 
-EXTENSIONS = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"}
 LABELS_CSV = "labels.csv"
+IN_MEMORY = 256_000_000  # bytes: where its images take more, a set is decoded as it is needed
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledImages:
-    """Images (N, 1, H, W) float32, standardised, with the label and the file name of each.
+    """Standardised images, (N, 1, H, W) float32 or a list of (1, H, W_i), with the label and the file name of each.
 
+    Those of a set that is large are StoredImages, decoded when they are asked for, and its strings Texts.
     `digests` has a hash of each image's pixels as they were before resizing; without it the tensors are hashed.
     """
 
-    images: torch.Tensor
-    labels: tuple[str, ...]
-    names: tuple[str, ...]
-    digests: tuple[str, ...] = ()
+    images: torch.Tensor | Sequence[torch.Tensor]
+    labels: Sequence[str]
+    names: Sequence[str]
+    digests: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.labels) == len(self.names):
@@ -43,11 +47,17 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def widths(self) -> Sequence[int]:
+        """The width of each image, in columns."""
+        if isinstance(self.images, StoredImages):
+            return self.images.widths
+        return [image.shape[-1] for image in self.images]
+
     def subset(self, indices: Iterable[int]) -> "LabelledImages":
         """The images at `indices`, in that order."""
         at = list(indices)
-        parts = (self.labels, self.names, self.digests)
-        return LabelledImages(self.images[at], *(tuple(part[i] for i in at) if part else () for part in parts))
+        return LabelledImages(*(_take(part, at) for part in (self.images, self.labels, self.names, self.digests)))
 
     def fingerprint(self) -> str:
         """Which data this is, in whatever order: "2:" and the SHA-256 in hex of all names, labels and pixels."""
@@ -62,18 +72,22 @@ class LabelledImages:
         return self.digests or [hashlib.sha256(image.cpu().numpy().tobytes()).hexdigest() for image in self.images]
 
 
-def _hash(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+def _take(column: Any, at: list[int]) -> Any:
+    """The items at `at` of whatever LabelledImages hold, as the same kind of thing."""
+    if isinstance(column, (StoredImages, Texts)):
+        return column.take(at)
+    if isinstance(column, torch.Tensor):
+        return column[at]
+    return (list if isinstance(column, list) else tuple)(column[i] for i in at if len(column))
 
 
-@dataclass(frozen=True)
-class LabelledFile:
-    """An image file, its name relative to its folder (with /), its label, and the label before it was trimmed."""
-
-    path: Path
-    name: str
-    label: str
-    written: str
+def _hash(rows: Iterable[Any]) -> str:
+    """The SHA-256 of the rows as one list in JSON, which is never held as a whole."""
+    found = hashlib.sha256(b"[")
+    for i, row in enumerate(rows):
+        found.update((", " if i else "").encode() + json.dumps(row).encode())
+    found.update(b"]")
+    return found.hexdigest()
 
 
 def read_labels(path: str | Path, fold_spaces: bool = False) -> dict[str, str]:
@@ -118,12 +132,6 @@ def _not_empty(label: str, where: str) -> str:
     return label
 
 
-def tidy(label: str, fold_spaces: bool = True) -> str:
-    """A label without white space at its ends, in composed characters; each run of it within folded to one space."""
-    label = " ".join(label.split()) if fold_spaces else label.strip()
-    return unicodedata.normalize("NFC", label)  # macOS writes file names decomposed
-
-
 def _relative_name(text: str, where: str) -> str:
     path = PureWindowsPath(text.strip())  # takes / and \ alike
     if not path.parts or path.drive or path.root or ".." in path.parts:
@@ -165,10 +173,37 @@ def list_folder(folder: str | Path, label_until: str | None = None, fold_spaces:
             name: _not_empty(stem.partition(label_until)[0] if label_until else stem, repr(str(folder / name)))
             for name, stem in stems.items()
         }
-    return [
-        LabelledFile(folder / name, name, label := tidy(text, fold_spaces), label if fold_spaces else text)
-        for name, text in sorted(written.items())
-    ]
+    return [labelled(folder, name, text, fold_spaces) for name, text in sorted(written.items())]
+
+
+def list_set(
+    where: str | Path, label_until: str | None = None, fold_spaces: bool = False, skip_bad: bool = False
+) -> list[LabelledFile]:
+    """The labelled images of a folder, see `list_folder`, or of tar shards, see `shards`, sorted by name.
+
+    Shards are one .tar file, a folder of them, or a pattern `train-{000..019}.tar`. Their faults are reported together
+    in one UserError; with `skip_bad` they are named on stderr and left out, unless nothing is left.
+    """
+    shards = find_shards(where)
+    if not shards or os.path.exists(Path(where) / LABELS_CSV):
+        return list_folder(where, label_until, fold_spaces)
+    if label_until:
+        raise UserError("a shard has a label for each image beside it, not in file names: omit --label-until")
+    if os.path.isdir(where) and (images := [p for p in Path(where).iterdir() if p.suffix.lower() in EXTENSIONS]):
+        raise UserError(f"{str(where)!r} holds shards and images ({images[0].name!r}): give a folder with one of them")
+    files, faults = list_shards(shards, fold_spaces)
+    _report(f"what is wrong in the shards ({len(faults)})", faults, skip_bad and bool(files))
+    return files
+
+
+def _report(count: str, faults: Sequence[str], skip: bool) -> None:
+    """Raise UserError for `faults` that are not to be skipped; name them on stderr if they are."""
+    if faults:
+        more = f"; and {len(faults) - 10} more" if len(faults) > 10 else ""
+        report = f"{count}: {'; '.join(faults[:10])}{more}"
+        if not skip:
+            raise UserError(report)
+        print(f"warning: skipped {plain(report)}", file=sys.stderr)
 
 
 def shorten(items: Sequence[str], limit: int = 10) -> str:
@@ -180,52 +215,78 @@ def shorten(items: Sequence[str], limit: int = 10) -> str:
 def load_folder(
     folder: str | Path,
     height: int = images.HEIGHT,
-    width: int = images.WIDTH,
+    width: int | None = None,
+    stretch: float = 1.0,
     skip_bad: bool = False,
     label_until: str | None = None,
     fold_spaces: bool = False,
 ) -> LabelledImages:
-    """Read every labelled image of a folder, see `list_folder`, as images (N, 1, height, width).
+    """Every labelled image of a folder or of shards, see `list_set` and `images.standardise`.
 
     Files that are no sound image are reported together in one UserError; with `skip_bad` they are named on stderr and
     left out, unless nothing is left.
     """
-    return sound(*load_files(list_folder(folder, label_until, fold_spaces), height, width), skip_bad)
+    files = list_set(folder, label_until, fold_spaces, skip_bad)
+    return sound(*load_files(files, height, width, stretch), skip_bad)
 
 
 def sound(data: LabelledImages, problems: Mapping[str, str], skip_bad: bool = False) -> LabelledImages:
     """The first of what `load_files` gives, if it is all that was asked for. Raises UserError as `load_folder`."""
-    if problems:
-        bad = list(problems.values())
-        more = f"; and {len(bad) - 10} more" if len(bad) > 10 else ""
-        report = f"{len(bad)} of {len(data) + len(bad)} images cannot be used: {'; '.join(bad[:10])}{more}"
-        if not (skip_bad and len(data)):
-            raise UserError(report)
-        print(f"warning: skipped {report}", file=sys.stderr)
+    bad = list(problems.values())
+    _report(f"{len(bad)} of {len(data) + len(bad)} images cannot be used", bad, skip_bad and len(data) > 0)
     return data
 
 
 def load_files(
-    files: Sequence[LabelledFile], height: int = images.HEIGHT, width: int = images.WIDTH
+    files: Sequence[LabelledFile], height: int = images.HEIGHT, width: int | None = None, stretch: float = 1.0
 ) -> tuple[LabelledImages, dict[str, str]]:
-    """Those of `files` that are sound images, as (N, 1, height, width), and by name what is wrong with the others."""
-    kept, tensors, digests, problems = [], [torch.empty(0, 1, height, width)], [], {}
-    for file in files:
-        try:
-            grey = images.load_grey(file.path)
-            digests.append(_digest(file.path, grey))
-        except UserError as error:
-            problems[file.name] = str(error)
+    """Those of `files` that are sound images, standardised, and by name what is wrong with the others.
+
+    Every image is decoded once here, so that none can turn out to be damaged hours into a training. What was decoded
+    is kept if it all fits into IN_MEMORY bytes; else the images are StoredImages.
+    """
+    stored = StoredImages(files, (height, width, stretch))
+    tensors: list[torch.Tensor] = []
+    good, widths, digests, problems = [], array("i"), [], {}
+    shown = tqdm(_looks(stored), "reading images", len(files), delay=3, disable=None, file=sys.stderr)
+    for i, found in enumerate(shown):
+        if isinstance(found, UserError):
+            problems[files[i].name] = str(found)
             continue
-        tensors.append(images.standardise(grey, height, width)[None])
-        kept.append(file)
-    labels, names = tuple(file.label for file in kept), tuple(file.name for file in kept)
-    return LabelledImages(torch.cat(tensors), labels, names, tuple(digests)), problems
+        image, digest = found
+        if isinstance(image, torch.Tensor):
+            tensors.append(image)
+        else:
+            tensors.clear()
+        good.append(i)
+        digests.append(digest)
+        widths.append(image.shape[-1] if isinstance(image, torch.Tensor) else image)
+    labels, names = (files[i].label for i in good), (files[i].name for i in good)
+    if len(tensors) < len(good):
+        kept = LabelledImages(stored.take(good, widths), Texts(labels), Texts(names), Texts(digests))
+    else:
+        alike = torch.stack(tensors) if len(set(widths)) == 1 else tensors
+        kept = LabelledImages(alike, tuple(labels), tuple(names), tuple(digests))
+    return kept, problems
 
 
-def _digest(path: Path, grey: np.ndarray) -> str:
-    """A hash of an image's pixels that every machine finds: decoders of lossy formats differ, so there the file's."""
-    return images.digest(grey) if path.suffix.lower() == ".png" else hashlib.sha256(path.read_bytes()).hexdigest()
+def _looks(stored: StoredImages) -> Iterator[tuple[torch.Tensor | int, str] | UserError]:
+    """Each image and the hash of its pixels, or what is wrong with it; its width alone, from where memory is full.
+
+    From there on several processes decode, since it may take long; at once in a set that seems many times too large.
+    """
+    held = count = 0
+    while count < len(stored) and held <= IN_MEMORY and held * len(stored) <= 4 * IN_MEMORY * (count + 64):
+        try:
+            found = stored.look(count)
+            held += found[0].nbytes
+            yield found
+        except UserError as error:
+            yield error
+        count += 1
+    rest = range(count, len(stored))
+    for batch in ahead(stored.measure, (rest[i : i + 64] for i in range(0, len(rest), 64))) if rest else ():
+        yield from batch
 
 
 def with_labels(data: LabelledImages, mapping: Mapping[str, str]) -> LabelledImages:

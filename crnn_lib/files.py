@@ -8,6 +8,7 @@ import os
 import platform
 import secrets
 import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,18 @@ try:
     import fcntl
 except ImportError:  # Windows: nothing is locked there, and nothing swept
     fcntl = None
+
+
+_held: set[IO] = set()  # the locks of `alone`
+
+
+def _let_go() -> None:
+    for file in _held:
+        file.close()
+
+
+if fcntl:
+    os.register_at_fork(after_in_child=_let_go)  # else a lock would last as long as the longest-lived child
 
 
 @contextmanager
@@ -78,10 +91,11 @@ def _new_part(target: Path) -> IO[bytes]:
 
 @contextmanager
 def alone(path: str | Path) -> Iterator[None]:
-    """Keep other runs from writing `path` meanwhile. Raises UserError at once when one is at it.
+    """Keep other runs from writing `path` meanwhile. Raises UserError within a second when one is at it.
 
-    The lock, on `.NAME.lock`, is the system's: it ends with its process, however that ends. The file goes with the run,
-    or with the next if it was killed. Where files cannot be locked (Windows, some network drives) nobody is kept away.
+    The lock, on `.NAME.lock`, is the system's: it ends with its process, however that ends (a process that the other
+    was just starting may outlive it by a moment, hence the second). The file goes with the run, or with the next if it
+    was killed. Where files cannot be locked (Windows, some network drives) nobody is kept away.
     """
     if not fcntl:
         yield
@@ -90,21 +104,33 @@ def alone(path: str | Path) -> Iterator[None]:
     lock = lock.with_name(f".{lock.name}.lock")
     with writing(path):
         _make_folder(lock.parent)
-        file = open(lock, "ab+", buffering=0)  # noqa: SIM115
+        file = _kept(lock, path)
     with file:
-        try:
-            _lock(file)
-        except BlockingIOError:
-            file.seek(0)
-            who = file.read().decode() or "unknown"
-            raise UserError(f"another run (process {who}) is writing {path}: wait for it, or write elsewhere") from None
+        _held.add(file)
         try:
             with suppress(OSError):  # a full disk: the number is only for the message
                 file.truncate(0)
                 file.write(str(os.getpid()).encode())
             yield
         finally:
+            _held.discard(file)
             lock.unlink(missing_ok=True)  # while it is locked: later it may be another's
+
+
+def _kept(lock: Path, path: str | Path, attempts: int = 10) -> IO[bytes]:
+    """The file `lock`, from now on kept to this process."""
+    file = open(lock, "ab+", buffering=0)  # noqa: SIM115
+    try:
+        _lock(file)
+        return file
+    except BlockingIOError:
+        file.seek(0)
+        who = file.read().decode() or "unknown"
+        file.close()
+    if attempts == 1:
+        raise UserError(f"another run (process {who}) is writing {path}: wait for it, or write elsewhere")
+    time.sleep(0.1)
+    return _kept(lock, path, attempts - 1)
 
 
 def _make_folder(path: Path) -> None:
@@ -141,6 +167,11 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def cpu_seconds() -> float:
+    """CPU time that this process has used, and those that it started and that have ended."""
+    return sum(os.times()[:4])
 
 
 def environment() -> dict[str, str]:

@@ -6,6 +6,7 @@ The only resampler is `resize`, written out here so that another language can re
 import contextlib
 import hashlib
 import io
+import math
 import os
 import warnings
 from functools import lru_cache
@@ -17,7 +18,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from crnn_lib.errors import UserError
 
-HEIGHT, WIDTH = 32, 128  # pixels of the network's input
+HEIGHT, WIDTH = 32, 128  # pixels of the network's input: of every image, and of a typical one
+NARROWEST, WIDEST = 16, 4096  # columns of the network's input: four time steps, and more than 80 wide letters take
+THINNEST = 2  # columns that are widened to NARROWEST: a bar or an l cut out closely has more
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # a closed list: Pillow's rarer decoders are not for untrusted files
 MIN_SIDE = 4  # pixels: less cannot hold a character
 MAX_PIXELS = 40_000_000  # judged from the header, before anything is decoded
@@ -131,19 +134,48 @@ def _grey(image: Image.Image) -> np.ndarray:
     return (luma / 1000).astype(np.float32)
 
 
-def standardise(grey: np.ndarray, height: int = HEIGHT, width: int = WIDTH) -> torch.Tensor:
-    """The network's input (1, height, width) float32 from grey levels (h, w) in 0..255: mean 0, sd 1, ink positive.
+def natural_width(shape: tuple[int, int], height: int = HEIGHT, stretch: float = 1.0) -> int:
+    """Columns of an image of `shape` (h, w) that is brought to `height` with its proportions kept, times `stretch`.
 
-    The picture is resized, inverted (ink = 1 - grey / 255), freed of its mean and divided by its population standard
-    deviation, which counts as no less than SD_FLOOR: so a blank sheet stays near 0, where it would else be noise
-    blown up to full contrast. Mean and deviation are taken in float64. Raises UserError as `resize`.
+    NARROWEST at least. Raises UserError, with the arithmetic, above WIDEST and below THINNEST.
     """
-    ink = 1.0 - resize(grey, height, width).astype(np.float64) / 255
+    h, w = shape
+    exact = w * height / h * stretch
+    columns = math.floor(exact + 0.5)
+    if not THINNEST <= columns <= WIDEST:
+        factor = f" x {stretch:g}" if stretch != 1 else ""
+        what, limit, cure = (
+            ("too long a line", f"at most {WIDEST:,}", "cut it into pieces")
+            if columns > WIDEST
+            else ("too narrow for a line", f"at least {THINNEST}", "turn it, or cut lines out of it")
+        )
+        raise UserError(
+            f"an image {h} pixels high and {w} wide is {what}: at height {height} it has {w} x {height} / {h}{factor} "
+            f"= {f'{columns:,}' if columns > WIDEST else f'{exact:.2g}'} columns, {limit} are read: {cure}"
+        )
+    return max(columns, NARROWEST)
+
+
+def standardise(grey: np.ndarray, height: int = HEIGHT, width: int | None = None, stretch: float = 1.0) -> torch.Tensor:
+    """The network's input (1, H, W) float32 from grey levels (h, w) in 0..255: mean 0, sd 1, ink positive.
+
+    H is `height`, W is `width` or else the `natural_width`. The picture is resized, inverted (ink = 1 - grey / 255),
+    freed of its mean and divided by its population standard deviation, which counts as no less than SD_FLOOR: so a
+    blank sheet stays near 0, where it would else be noise blown up to full contrast. Mean and deviation are taken in
+    float64. Raises UserError as `resize` and `natural_width`.
+    """
+    if width is None and grey.ndim == 2 and grey.size:
+        width = natural_width(grey.shape, height, stretch)
+    ink = 1.0 - resize(grey, height, width or 0).astype(np.float64) / 255
     ink -= ink.mean()
     ink /= max(float(np.sqrt(np.mean(ink * ink))), SD_FLOOR)
     return torch.from_numpy(ink.astype(np.float32)[None])  # (H, W) -> (1, H, W)
 
 
-def load(path: str | Path, height: int = HEIGHT, width: int = WIDTH) -> torch.Tensor:
-    """Read one image file into the network's input (1, height, width). Raises UserError as `load_grey`."""
-    return standardise(load_grey(path), height, width)
+def load(path: str | Path, height: int = HEIGHT, width: int | None = None, stretch: float = 1.0) -> torch.Tensor:
+    """Read one image file into the network's input (1, H, W), see `standardise`. Raises UserError as `load_grey`."""
+    grey = load_grey(path)
+    try:
+        return standardise(grey, height, width, stretch)
+    except UserError as error:
+        raise UserError(f"cannot use {str(path)!r}: {error}") from error

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from crnn_lib.errors import UserError
 from crnn_lib.model import CRNN
-from crnn_lib.reader import Readings, read, sequence_losses
+from crnn_lib.reader import Readings, read
 
 GAP = "∅"  # stands for "no character" in confusions: a deletion's reading, an insertion's truth
 
@@ -80,18 +80,18 @@ def scores(labels: Sequence[str], readings: Sequence[str], losses: Sequence[floa
     return result
 
 
-def evaluate(model: CRNN, images: Tensor, labels: Sequence[str]) -> tuple[dict[str, Any], Readings]:
-    """Read `images` (N, 1, H, W) and score them against `labels`: the figures of `scores`, and the readings.
+def evaluate(model: CRNN, images: Tensor | Sequence[Tensor], labels: Sequence[str]) -> tuple[dict[str, Any], Readings]:
+    """Read `images` as `reader.read` and score them against `labels`: the figures of `scores`, and the readings.
 
     Raises UserError as `read` does, and for another number of labels.
     """
     if isinstance(labels, str):
         raise UserError(f"give a list of labels, not the text {labels[:40]!r}")
-    readings = read(model, images)
-    if len(images) != len(labels):
+    suit = hasattr(images, "__len__") and len(images) == len(labels)
+    readings = read(model, images, labels=labels if suit else None)
+    if not suit:
         raise UserError(f"cannot score {len(images)} images against {len(labels)} labels")
-    losses = sequence_losses(readings.log_probs.double(), labels, model.alphabet)
-    return scores(labels, readings.texts, losses.tolist()), readings
+    return scores(labels, readings.texts, readings.losses), readings
 
 
 def slices(labels: Sequence[str], readings: Sequence[str]) -> dict[str, dict[str, int]]:

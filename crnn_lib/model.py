@@ -5,6 +5,7 @@ Source: Shi, Bai and Yao 2015, "An End-to-End Trainable Neural Network for Image
 W width, T time steps (columns), K classes with the blank at 0.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from crnn_lib import padding
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS, Alphabet
 from crnn_lib.errors import UserError
-from crnn_lib.images import SD_FLOOR
+from crnn_lib.images import SD_FLOOR, natural_width
 
 MOST_NUMBERS = 2**27  # in one stage of one image: half a gigabyte
 
@@ -27,6 +29,8 @@ MOST_NUMBERS = 2**27  # in one stage of one image: half a gigabyte
 class Config:
     """The shape of a CRNN; everything else follows from it.
 
+    An image is brought to `height` with its proportions kept, times `stretch` along the line; `width` is that of a
+    typical image. Where `stretch` is None, every image is brought to `width`.
     `channels[i]` and `pools[i]` (vertical, horizontal) belong to convolution block i; `features` is the size of a
     column after its projection, `hidden` that of one LSTM direction. Any sequences will do; tuples are kept.
     Raises UserError for an impossible shape.
@@ -39,6 +43,7 @@ class Config:
     pools: tuple[tuple[int, int], ...] = ((2, 2), (2, 2), (1, 1), (2, 1), (2, 1))
     features: int = 128
     hidden: int = 64
+    stretch: float | None = 1.0
 
     def __post_init__(self) -> None:
         Alphabet(self.alphabet)
@@ -57,6 +62,8 @@ class Config:
         sizes = [self.height, self.width, self.features, self.hidden, *self.channels, *sum(self.pools, ())]
         if any(not isinstance(size, int) or not 1 <= size <= 65536 for size in sizes):
             raise UserError("every size of the model must be a whole number from 1 to 65536")
+        if self.stretch is not None and not (isinstance(self.stretch, (int, float)) and 0.1 <= self.stretch <= 10):
+            raise UserError(f"the stretch of an image must be a number from 0.1 to 10, or None, not {self.stretch!r}")
         if not self.rows or not self.steps():
             raise UserError(f"an image of {self.height} x {self.width} pixels is pooled away: give it more pixels")
         if self._largest_stage() > MOST_NUMBERS:
@@ -77,8 +84,18 @@ class Config:
         column = max(self.channels[-1] * self.rows, self.features, 8 * self.hidden, len(self.alphabet) + 1)
         return max(*maps, self.steps() * column)
 
+    @property
+    def frame(self) -> tuple[int, int | None, float]:
+        """What `images.standardise` wants besides the image: height, width (None for each image's own) and stretch."""
+        return (self.height, None, self.stretch) if self.stretch is not None else (self.height, self.width, 1.0)
+
+    def columns(self, shape: tuple[int, int]) -> int:
+        """The width W of the network's input for an image of `shape` (h, w). Raises UserError as `natural_width`."""
+        height, width, stretch = self.frame
+        return width or natural_width(shape, height, stretch)
+
     def steps(self, width: int | None = None) -> int:
-        """T, the number of time steps for an image `width` pixels wide (default: the configured width)."""
+        """T, the number of time steps for an input `width` pixels wide (default: that of a typical image)."""
         return _pooled(self.width if width is None else width, [horizontal for _, horizontal in self.pools])
 
     def receptive_field(self, blocks: int | None = None) -> "ReceptiveField":
@@ -92,21 +109,26 @@ class Config:
         first = t * field.stride_x + field.offset_x
         return max(first, 0), min(first + field.width, self.width) - 1
 
-    def check_labels(self, labels: Sequence[str]) -> None:
+    def fits(self, label: str, width: int) -> bool:
+        """Whether an input `width` pixels wide has enough time steps for `label`: T >= U + r."""
+        return steps_needed(label) <= self.steps(width)
+
+    def check_labels(self, labels: Sequence[str], widths: Sequence[int] | None = None) -> None:
         """Refuse labels that cannot be aligned: CTC needs T >= U + r (Graves et al. 2006, section 3.1).
 
-        U is the label's length, r its number of adjacent repeats. Raises UserError with the arithmetic.
+        U is the label's length, r its number of adjacent repeats, T follows from the width of its input, by default
+        that of a typical image. Raises UserError with the arithmetic.
         """
         alphabet = Alphabet(self.alphabet)
-        for label in labels:
+        longer = "an image" if widths and self.stretch is not None else "a width"
+        for label, width in zip(labels, widths or [self.width] * len(labels), strict=True):
             alphabet.encode(label)
-            needed = steps_needed(label)
-            if needed > self.steps():
-                stride = self.receptive_field().stride_x
+            if not self.fits(label, width):
+                needed, stride = steps_needed(label), self.receptive_field().stride_x
                 raise UserError(
                     f"label {label[:40]!r} needs T >= U + r = {len(label)} + {needed - len(label)} = {needed} time "
-                    f"steps, but a width of {self.width} pixels at {stride} pixels a step gives T = {self.steps()}: "
-                    f"use a width of at least {needed * stride}"
+                    f"steps, but a width of {width} pixels at {stride} pixels a step gives T = {self.steps(width)}: "
+                    f"use {longer} of at least {needed * stride}"
                 )
 
 
@@ -146,10 +168,10 @@ def _explaining(stages: Callable[..., Any]) -> Callable[..., Any]:
     """Let `check_images` say what is wrong when the layers fail; only then, so sound images cost and trace no more."""
 
     @wraps(stages)
-    def explained(model: nn.Module, images: Tensor) -> Any:
+    def explained(model: nn.Module, images: Tensor, widths: Tensor | None = None) -> Any:
         try:
-            return stages(model, images)
-        except (RuntimeError, TypeError, ValueError):
+            return stages(model, images, widths)
+        except (AttributeError, RuntimeError, TypeError, ValueError):
             check_images(model, images, next(model.parameters()).dtype)
             raise
 
@@ -175,12 +197,17 @@ class CRNN(nn.Module):
         self.classify = nn.Linear(2 * config.hidden, len(self.alphabet))
 
     @_explaining
-    def stages(self, images: Tensor) -> dict[str, Tensor]:
+    def stages(self, images: Tensor, widths: Tensor | None = None) -> dict[str, Tensor]:
         """Every intermediate by name, in order, for standardised `images` (N, 1, H, W) of any width.
 
         image; conv1.. (N, C, H, W) before and pool1.. after each pooling; columns (N, T, C*H); features (N, T, F);
         states (N, T, 2 * hidden), forward direction first; logits and log_probs (N, T, K).
+
+        Images of mixed widths are padded on the right (`padding.pad`); `widths` (N,) are their own. Padding, whatever
+        it holds, takes part in nothing; what stands beyond `config.steps(width)` time steps is without meaning.
         """
+        if widths is not None:
+            return padding.stages(self, images, widths)
         stages = {"image": images}
         x = images
         for i, (block, pool) in enumerate(zip(self.blocks, self.pools, strict=True), 1):
@@ -194,13 +221,20 @@ class CRNN(nn.Module):
         stages["log_probs"] = x.log_softmax(-1)
         return stages
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Log-probabilities (N, T, K) of standardised `images` (N, 1, H, W)."""
-        return self.stages(images)["log_probs"]
+    def forward(self, images: Tensor, widths: Tensor | None = None) -> Tensor:
+        """Log-probabilities (N, T, K) of standardised `images` (N, 1, H, W), of their own `widths` (N,) if mixed."""
+        return self.stages(images, widths)["log_probs"]
 
     def parameter_count(self) -> int:
         """How many numbers training may change."""
         return sum(p.numel() for p in self.parameters())
+
+    def digest(self) -> str:
+        """SHA-256 of the weights, by which one network is told from another."""
+        found = hashlib.sha256()
+        for name, tensor in self.state_dict().items():
+            found.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()
 
 
 @contextmanager

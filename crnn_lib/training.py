@@ -5,7 +5,6 @@ import ctypes
 import json
 import math
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -17,14 +16,17 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from crnn_lib import checkpoints, metrics
+from crnn_lib import checkpoints, metrics, padding
 from crnn_lib.alphabet import BLANK
 from crnn_lib.augment import Augmentation, augment
 from crnn_lib.data import LabelledImages, split
 from crnn_lib.errors import UserError
+from crnn_lib.files import cpu_seconds
 from crnn_lib.model import CRNN, Config
+from crnn_lib.stored import fetch
 
 OnStep = Callable[["Run"], object]
+WINDOW = 64  # batches whose images are sorted by width together
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}  # both bias-corrected (Kingma and Ba 2015)
 SCHEDULES = {"onecycle": 3e-3, "plateau": 1e-3}  # and the peak or the first learning rate
 
@@ -67,6 +69,9 @@ class Recipe:
             raise UserError("the plateau schedule watches the validation loss: leave a validation part")
 
 
+Batch = tuple[Tensor, Tensor | None, Tensor, Tensor]  # see Run.batch
+
+
 @dataclass
 class Fit:
     """A training run: the model with the weights kept, one record an epoch, and whether it ran to its end."""
@@ -76,17 +81,48 @@ class Fit:
     finished: bool
 
 
-def start_at_prior(model: CRNN, labels: Sequence[str]) -> None:
+def start_at_prior(
+    model: CRNN, labels: Sequence[str], widths: Sequence[int] | None = None, classes: Sequence[int] | None = None
+) -> None:
     """Set the output's biases to the best answer that ignores the image: mostly blank, every symbol equally rare.
 
     Without it the loss starts far above the all-blank plateau, and some runs then stay on the plateau for dozens of
-    epochs; with it training starts on the plateau, and has left it at every seed recorded in `data/results`.
+    epochs; with it training starts on the plateau, and has left it at every seed recorded in `data/results`. Of some
+    `classes` only, the biases of the others stay as they are.
     """
-    share = sum(map(len, labels)) / (len(labels) * model.config.steps())  # of time steps that carry a symbol
+    steps = sum(map(model.config.steps, widths)) if widths else len(labels) * model.config.steps()
+    share = sum(map(len, labels)) / steps  # of time steps that carry a symbol
     share = min(max(share, 0.01), 0.99)
+    prior = torch.full_like(model.classify.bias, math.log(share / (len(model.alphabet) - 1)))
+    prior[BLANK] = math.log(1 - share)
     with torch.no_grad():
-        model.classify.bias.fill_(math.log(share / (len(model.alphabet) - 1)))
-        model.classify.bias[BLANK] = math.log(1 - share)
+        chosen = slice(None) if classes is None else list(classes)
+        model.classify.bias[chosen] = prior[chosen]
+
+
+def carry_over(source: CRNN, model: CRNN) -> list[int]:
+    """Give `model` the weights of `source`, and return the classes that it has none for.
+
+    In the output layer each symbol that both alphabets know keeps its row, and so does the blank; the rows of new
+    symbols stay as they were. Raises UserError, with nothing changed, for networks that differ in more than alphabet,
+    width and stretch.
+    """
+    shapes = {
+        key: [getattr(config, key) for config in (source.config, model.config)]
+        for key in ("height", "channels", "pools", "features", "hidden")
+    }  # fmt: skip
+    other = [f"{key} {theirs} and not {ours}" for key, (theirs, ours) in shapes.items() if theirs != ours]
+    if other:
+        raise UserError(f"these weights are of another shape: {', '.join(other)}")
+    known = [symbol for symbol in model.alphabet.symbols if symbol in source.alphabet.symbols]
+    rows = [[BLANK, *alphabet.encode(known)] for alphabet in (model.alphabet, source.alphabet)]
+    weights = model.state_dict()
+    for name, tensor in source.state_dict().items():
+        if name.startswith("classify."):
+            weights[name][rows[0]] = tensor[rows[1]].to(weights[name])
+        else:
+            weights[name].copy_(tensor)
+    return sorted(set(range(len(model.alphabet))) - set(rows[0]))
 
 
 def _do_nothing(run: "Run") -> None:
@@ -99,27 +135,28 @@ class Run:
     Leave the loop, or call `stop`, to end it early; `on_step(run)` is called before each step. Order and augmentation
     of epoch e come from (seed, e) alone, so the state at the end of an epoch is complete: a run killed at any moment
     and resumed there ends bit for bit like one that was not, on the same machine. It is written to `checkpoint` then.
-    Raises UserError for data that does not suit the model.
+    The weights start as the model's own, or as those that `carry_over` takes from `init`. Raises UserError for data
+    that does not suit the model.
     """
 
     def __init__(
         self, model: CRNN, data: LabelledImages, recipe: Recipe, device: str = "cpu", on_step: OnStep = _do_nothing,
-        checkpoint: str | Path | None = None,
+        checkpoint: str | Path | None = None, init: CRNN | None = None,
     ) -> None:  # fmt: skip
         self.recipe, self.device, self.fingerprint = recipe, device, data.fingerprint()
         self.on_step, self.checkpoint, self._stopping = on_step, checkpoint, False
         self.model = model.to(device).to(memory_format=torch.channels_last)  # about a quarter less time on a CPU
-        size, expected = tuple(data.images.shape[2:]), (model.config.height, model.config.width)
-        if size != expected:
-            raise UserError(f"images of {size[0]} x {size[1]} pixels do not suit a model for {expected}: load them so")
-        model.config.check_labels(data.labels)
+        self.network: nn.Module = self.model  # what a step computes with: the model, or what wraps it (processes.py)
+        self._check(data)
         self.train, self.validation = data, None
         if recipe.validation_fraction:
             kept, held_out = split(data.labels, 1 - recipe.validation_fraction, recipe.seed)
             self.train, self.validation = data.subset(kept), data.subset(held_out)
-        self.targets = [torch.tensor(model.alphabet.encode(label), dtype=torch.long) for label in self.train.labels]
+        self.widths = self.train.widths
+        self.origin = init.digest() if init else None
+        new = carry_over(init, model) if init else None
         if recipe.prior_bias:
-            start_at_prior(model, self.train.labels)
+            start_at_prior(model, self.train.labels, self.widths, new)
         decay = recipe.weight_decay if recipe.optimizer == "adamw" else 0.0
         self.optimizer = OPTIMIZERS[recipe.optimizer](
             model.parameters(), lr=recipe.learning_rate, weight_decay=decay, foreach=True
@@ -128,6 +165,17 @@ class Run:
         self.steps = 0  # taken so far
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Tensor] = {}
+
+    def _check(self, data: LabelledImages) -> None:
+        config, widths = self.model.config, data.widths
+        fixed = config.stretch is None
+        for image in data.images[:1]:
+            if image.shape[-2] != config.height or (fixed and set(widths) != {config.width}):
+                wanted = f"{config.height} x {config.width if fixed else 'any'}"
+                raise UserError(
+                    f"images of {image.shape[-2]} x {widths[0]} pixels do not suit a model for {wanted}: load them so"
+                )
+        config.check_labels(data.labels, widths)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -146,20 +194,46 @@ class Run:
             self.optimizer, recipe.learning_rate, total_steps=total, pct_start=warm_up
         )
 
-    def batch(self, indices: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Images (N, 1, H, W), all targets end to end, and the targets' lengths (N,)."""
-        images = self.train.images[indices]
-        if self.recipe.augmentation:
-            images = augment(images, self.recipe.augmentation, generator)
-        targets = [self.targets[i] for i in indices]
-        return images, torch.cat(targets), torch.tensor([len(target) for target in targets])
+    def batches(self, generator: torch.Generator) -> list[list[int]]:
+        """Which images each step of an epoch trains on: all of them, once, in random order.
 
-    def step(self, images: Tensor, targets: Tensor, lengths: Tensor) -> float:
-        """One update of the weights; the batch's CTC loss before it."""
-        log_probs = self.model(images.to(self.device))
+        Where widths differ, a batch's images are neighbours in width among WINDOW batches' images, so that little is
+        padded, and the batches of a window come in random order.
+        """
+        size = self.recipe.batch_size
+        order = torch.randperm(len(self.train), generator=generator).tolist()
+        if len(set(self.widths)) == 1:
+            return [order[i : i + size] for i in range(0, len(order), size)]
+        dealt = []
+        for start in range(0, len(order), size * WINDOW):
+            window = sorted(order[start : start + size * WINDOW], key=self.widths.__getitem__)
+            groups = [window[i : i + size] for i in range(0, len(window), size)]
+            dealt += [groups[i] for i in torch.randperm(len(groups), generator=generator).tolist()]
+        return dealt
+
+    def batch(
+        self, indices: Sequence[int], generator: torch.Generator, images: Sequence[Tensor] | None = None
+    ) -> Batch:
+        """Images (N, 1, H, W) augmented, their own widths (N,) if mixed, targets end to end, their lengths (N,).
+
+        `images` are those at `indices`, where they have been decoded already.
+        """
+        chosen = images or [self.train.images[i] for i in indices]
+        if self.recipe.augmentation:
+            alike = len({self.widths[i] for i in indices}) == 1
+            parts = [torch.stack(chosen)] if alike else [image[None] for image in chosen]
+            chosen = [image for part in parts for image in augment(part, self.recipe.augmentation, generator)]
+        encode = self.model.alphabet.encode
+        targets = [torch.tensor(encode(self.train.labels[i]), dtype=torch.long) for i in indices]
+        return *padding.pad(chosen), torch.cat(targets), torch.tensor([len(target) for target in targets])
+
+    def step(self, images: Tensor, widths: Tensor | None, targets: Tensor, lengths: Tensor) -> float:
+        """One update of the weights; the batch's CTC loss before it. Takes what `batch` gives."""
+        log_probs = self.network(images.to(self.device), None if widths is None else widths.to(self.device))
         if log_probs.device.type == "mps":  # has no CTC loss of its own
             log_probs = log_probs.cpu()
-        steps = torch.full_like(lengths, log_probs.shape[1])
+        across = [images.shape[-1]] * len(log_probs) if widths is None else widths.tolist()
+        steps = torch.tensor([self.model.config.steps(width) for width in across])
         loss = nn.functional.ctc_loss(log_probs.transpose(0, 1), targets.to(log_probs.device), steps, lengths)
         self.optimizer.zero_grad()
         loss.backward()
@@ -197,28 +271,37 @@ class Run:
 
     def _epoch(self) -> dict[str, Any] | None:
         """Train on every image once, then validate; the record of the epoch, or None when stopped inside."""
-        number, started = len(self.history) + 1, time.process_time()
+        number, started = len(self.history) + 1, cpu_seconds()
         generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + number)
-        order = torch.randperm(len(self.train), generator=generator)
         rate = self.optimizer.param_groups[0]["lr"]
         total = 0.0
         self.model.train()
-        for indices in order.split(self.recipe.batch_size):
+        batches = self.batches(generator)
+        for indices, images in zip(batches, fetch(self.train.images, batches), strict=True):
             self.on_step(self)
             if self._stopping:
                 return None
-            total += self.step(*self.batch(indices, generator)) * len(indices)
+            total += self.step(*self.batch(indices, generator, images)) * len(indices)
             self.steps += 1
-        spent = round(time.process_time() - started, 2)  # on training alone, without validation
+        spent = round(cpu_seconds() - started, 2)  # on training alone, without validation
+        total = self.pooled(total)
         record = {"epoch": number, "learning_rate": rate, "train_loss": total / len(self.train), "cpu_seconds": spent}
         if self.validation:
-            figures, _ = metrics.evaluate(self.model, self.validation.images, self.validation.labels)
+            figures = self.validate()
             record |= {f"validation_{key}": figures[key] for key in ("ctc_loss", "exact", "images", "cer")}
         self._keep_best(record)
         self.history.append(record)
         if self.recipe.schedule == "plateau":
             self.scheduler.step(record["validation_ctc_loss"])
         return record
+
+    def pooled(self, total: float) -> float:
+        """The sum of `total` over the processes that share a run, at the end of an epoch: here there is one."""
+        return total
+
+    def validate(self) -> dict[str, Any]:
+        """The figures of the validation part (`metrics.scores`)."""
+        return metrics.evaluate(self.model, self.validation.images, self.validation.labels)[0]
 
     def _keep_best(self, record: dict[str, Any]) -> None:
         """Keep these weights if the validation loss is the lowest so far (or there is nothing to choose by)."""
@@ -229,9 +312,8 @@ class Run:
 
     def identity(self) -> dict[str, Any]:
         """What must agree for a checkpoint to be this run's."""
-        return json.loads(
-            json.dumps({"recipe": asdict(self.recipe), "config": asdict(self.model.config), "data": self.fingerprint})
-        )
+        asked = {"recipe": asdict(self.recipe), "config": asdict(self.model.config), "data": self.fingerprint}
+        return json.loads(json.dumps(asked | ({"init": self.origin} if self.origin else {})))
 
     def state(self) -> dict[str, Any]:
         """A copy of all that decides how the run goes on: what `checkpoints.write` keeps.
@@ -298,14 +380,16 @@ class Run:
 
 def begin(
     config: Config, data: LabelledImages, recipe: Recipe, *, checkpoint: str | Path | None = None, device: str = "cpu",
-    on_step: OnStep = _do_nothing,
+    on_step: OnStep = _do_nothing, kind: type[Run] = Run, init: CRNN | None = None,
 ) -> Run:  # fmt: skip
     """A run of a new CRNN of `config` on `data`, or, where `checkpoint` holds the state of that run, its continuation.
 
-    Raises UserError for a checkpoint that is damaged or of another run.
+    With `init` it starts from the weights of that model, which may know another alphabet (`carry_over`). Of the `kind`
+    `processes.SharedRun`, several processes share it. Raises UserError for a checkpoint that is damaged or of another
+    run.
     """
     torch.manual_seed(recipe.seed)
-    run = Run(CRNN(config), data, recipe, device, on_step, checkpoint)
+    run = kind(CRNN(config), data, recipe, device, on_step, checkpoint, init)
     if checkpoint and Path(checkpoint).exists():
         try:
             run.load_state(checkpoints.read(checkpoint))
@@ -316,14 +400,15 @@ def begin(
 
 
 def fit(
-    config: Config, data: LabelledImages, recipe: Recipe, *, checkpoint: str | Path | None = None, device: str = "cpu"
-) -> Fit:
+    config: Config, data: LabelledImages, recipe: Recipe, *, checkpoint: str | Path | None = None, device: str = "cpu",
+    kind: type[Run] = Run, init: CRNN | None = None,
+) -> Fit:  # fmt: skip
     """Train a CRNN of `config` on `data`; keep the weights of the lowest validation loss.
 
     With `checkpoint`, the state is written there after each epoch, and a run that is already there goes on. Ctrl-C
     ends the run early, with the history so far. Progress goes to stderr. Raises UserError as `begin` and `Run.result`.
     """
-    run = begin(config, data, recipe, checkpoint=checkpoint, device=device)
+    run = begin(config, data, recipe, checkpoint=checkpoint, device=device, kind=kind, init=init)
     bar = tqdm(total=recipe.epochs, initial=len(run.history), desc="training", unit="epoch", file=sys.stderr)
     with suppress(KeyboardInterrupt), bar:
         for record in run:

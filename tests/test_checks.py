@@ -12,7 +12,7 @@ from PIL import Image
 from places import ROOT
 
 from crnn_lib import data, images
-from crnn_lib.drawing import captchas
+from crnn_lib.drawing import captchas, faces, lines
 from crnn_lib.errors import UserError
 from crnn_lib.tools import audit, checks, commands
 
@@ -113,14 +113,75 @@ def test_a_label_may_end_before_any_text_of_its_file_name(tmp_path):
         data.list_folder(tmp_path, label_until="(")
 
 
-def test_labels_too_long_for_the_default_width_are_reported_with_a_width_that_does():
-    told = report(CASES / "mixed_widths")
-    assert found(told) == {"too_long"}, "and no single row is taken for two"
-    ((one),) = told["too_long"]
-    assert (one["file"], one["width"]) == ("14.png", 240)  # U + r = 58 + 2 = 60 steps of 4 pixels
-    assert (told["lengths"], told["distinct_labels"]) == ([1, 58], 24)
-    assert set(told["alphabet"]) == set("".join(file.label for file in data.list_folder(CASES / "mixed_widths")))
-    assert any("a --width of 240 is enough" in line for line in checks.sentences(told))
+def test_labels_that_do_not_fit_are_reported_with_the_arithmetic(tmp_path):
+    folder = save(tmp_path, ["=====.png", "hello.png", "ill.png", "xx.png"], (14, 30))  # 16 columns: T = 4
+    told = report(folder)
+    assert found(told) == {"too_long"} and told["narrowest"] == 4
+    rest = {"steps": 4, "columns": 16}
+    assert told["too_long"] == [
+        {"file": "=====.png", "label": "=====", "needed": 9, "width": 36, **rest},
+        {"file": "hello.png", "label": "hello", "needed": 6, "width": 24, **rest},
+    ]
+    (line,) = checks.sentences(told)
+    assert "'hello' needs T >= U + r = 5 + 1 = 6 time steps, its 16 columns give T = 4" in line
+    assert "a training with --width 36 has room for all" in line
+
+
+def test_lines_of_mixed_widths_fit_at_their_natural_width():
+    folder = CASES / "mixed_widths"
+    told, labels = report(folder), [file.label for file in data.list_folder(folder)]
+    assert found(told) == set(), "and no single row is taken for two"
+    assert (told["lengths"], told["median_length"], told["distinct_labels"]) == ([1, 58], 7, 24)
+    assert told["widths"] == [23, 89, 642] and told["narrowest"] == 0
+    assert set(told["alphabet"]) == set("".join(labels)) and told["symbols"]["|"] == 1
+    assert sum(told["symbols"].values()) == len("".join(labels))
+    assert max(told["symbols"], key=told["symbols"].get) == next(iter(told["symbols"]))
+    fixed, _ = data.load_files(data.list_folder(folder), width=128)
+    told = checks.check(data.list_folder(folder), fixed)
+    assert [(one["file"], one["width"]) for one in told["too_long"]] == [("14.png", 240)]  # 58 + 2 steps of 4 columns
+
+
+# --- doubtful labels ---
+
+
+def checked(pictures, labels):
+    """A report on pictures of grey levels in memory."""
+    names = tuple(f"{i:03}.png" for i in range(len(labels)))
+    tensors = [images.standardise(picture) for picture in pictures]
+    return checks.check([], data.LabelledImages(tensors, tuple(labels), names))
+
+
+def test_an_image_much_longer_or_emptier_than_its_label_suggests_is_doubtful():
+    pictures, labels = captchas.generate(60, seed=2)
+    assert checked(pictures, labels)["doubtful"] == []
+    labels[3], labels[7] = labels[3][:2], labels[7] * 2
+    pictures[9] = np.full_like(pictures[9], 200) + np.random.default_rng(0).normal(0, 2, pictures[9].shape)
+    report = checked(pictures, labels)
+    assert [one["file"] for one in report["doubtful"]] == ["003.png", "007.png", "009.png"]
+    for one, usual in zip(report["doubtful"], (2, 10, 5), strict=True):
+        assert one["usual"] == pytest.approx(20 * usual, rel=0.1)
+    assert report["doubtful"][2]["columns"] == 0, "noise is no ink"
+    (line,) = checks.sentences(report, ["doubtful"])
+    assert f"'003.png' labelled {labels[3]!r}: {report['doubtful'][0]['columns']} columns of ink, usual are" in line
+
+
+def test_printed_lines_of_all_kinds_are_hardly_ever_doubtful():
+    pictures, labels = zip(*lines.generate(300, 5, faces.wheels()), strict=True)
+    report = checked(pictures, labels)
+    assert found(report) <= {"two_rows", "duplicates"} and len(report["two_rows"]) <= 1
+
+
+def test_a_few_images_call_no_label_into_question():
+    pictures, labels = captchas.generate(checks.FEWEST, seed=2)
+    labels[0] = labels[0][:1]
+    assert len(checked(pictures, labels)["doubtful"]) == 1
+    assert checked(pictures[:-1], labels[:-1])["doubtful"] == []
+
+
+def test_ink_is_what_differs_from_the_paper_dark_or_light():
+    picture = captchas.render("2b7xy", seed=1).astype(float)
+    dark, light = (checks.ink(images.standardise(one)[0]) for one in (picture, 255 - picture))
+    assert (dark == light).all() and 0.05 < dark.mean() < 0.5
 
 
 # --- pixels ---
@@ -170,7 +231,7 @@ def test_single_rows_are_not_taken_for_two(folder):
 
 
 def test_generated_images_hold_one_row():
-    assert not any(checks.has_two_rows(image[0]) for image in captchas.dataset(300, seed=5).images)
+    assert not any(checks.has_two_rows(checks.ink(image[0])) for image in captchas.dataset(300, seed=5).images)
 
 
 def test_real_images_hold_one_row_and_nothing_is_wrong_with_them(captcha_dir):
@@ -187,7 +248,7 @@ def test_bands_of_ink_count_as_rows_when_they_are_tall_enough(bands, rows):
     for band in bands:
         image[y : y + band, 5:90] = 2.0
         y += band + 2
-    assert checks.has_two_rows(image + 0.1 * torch.sin(torch.arange(128.0))) is rows
+    assert checks.has_two_rows(checks.ink(image + 0.1 * torch.sin(torch.arange(128.0)))) is rows
 
 
 def test_a_colon_is_two_rows_of_ink_but_one_of_text(tmp_path):
@@ -207,12 +268,14 @@ def test_the_command_reports_in_words_and_as_json():
     assert (code, err, out.count("\n")) == (0, "", 1)
     assert json.loads(out) == json.loads(json.dumps(report(CASES / "counters")))
     code, out, err = call(["data", "check", str(CASES / "two_rows")])
-    lines = out.splitlines()
-    assert (code, err, len(lines)) == (0, "", 3)
-    assert lines[0].startswith("3 images; 3 distinct labels of 6 to 34 characters")
+    told = out.splitlines()
+    assert (code, err, len(told)) == (0, "", 5)
+    assert told[0].startswith("3 images; 3 distinct labels of 6 to 34 characters (median 8)")
+    assert told[1].startswith("widths in columns: smallest 43, median 50, largest 121; time steps a character: 0.9 to")
+    assert told[2].startswith("symbols that come less than 10 times (27): 'x' 1, ")
     assert "two rows of text (3): '00.png'; '01.png'; '02.png'" in out
     code, out, _ = call(["data", "check", str(CASES / "double_spaces"), "--fold-spaces"])
-    assert code == 0 and out.splitlines()[1:] == ["no problem found"]
+    assert code == 0 and out.splitlines()[3:] == ["no problem found"]
     code, out, err = call(["data", "check", "nowhere"])
     assert (code, out) == (2, "") and "nowhere" in err
 

@@ -152,10 +152,17 @@ def test_generate_leaves_what_is_there_alone(copy, tmp_path, refused, call):
 
 def test_fetch_passes_its_arguments_on(call, refused, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(fetch, "fetch", lambda source, out: asked.append((source, out)) or "a report")
+    monkeypatch.setattr(fetch, "fetch", lambda *given: asked.append(given) or "a report")
     assert call("data", "fetch") == (0, "a report\n", "")
     assert call("data", "fetch", "--from", "x.zip", "--out", tmp_path)[0] == 0
-    assert asked == [(fetch.PUBLIC_URL, Path("data/captcha_images")), ("x.zip", tmp_path)]
+    assert call("data", "fetch", "plates")[0] == 0
+    plates = fetch.SETS["plates"][1]
+    assert asked == [
+        (fetch.PUBLIC_URL, Path("data/captcha_images"), fetch.MANIFEST),
+        ("x.zip", tmp_path, fetch.MANIFEST),
+        (fetch.PLATES_URL, Path("data/plates"), plates),
+    ]
+    assert "invalid choice: 'cars'" in refused("data", "fetch", "cars")
 
 
 def test_what_cannot_be_fetched_is_an_error(call, copy, tmp_path):
@@ -169,7 +176,7 @@ def test_verify_says_what_a_folder_is(call, refused, copy, monkeypatch):
     assert "another data set" in refused("data", "verify", copy)
     assert "nowhere" in refused("data", "verify", "nowhere")
     sound = fetch.Report("here", "full-1070", 1070, (), (), ())
-    monkeypatch.setattr(fetch, "verify", lambda where: sound)
+    monkeypatch.setattr(fetch, "recognise", lambda where: sound)
     code, out, err = call("data", "verify", copy)
     assert (code, err) == (0, "") and "full-1070" in out
 
@@ -179,8 +186,9 @@ def test_verify_says_what_a_folder_is(call, refused, copy, monkeypatch):
 
 def test_train_writes_a_reader_and_says_how_it_went(folder, tmp_path, say):
     out = tmp_path / "new" / "reader.safetensors"
-    told = say("train", "--data", folder, "--out", out, "--width", 40, "--epochs", 1, "--train-fraction", 0.5,
-               "--split-seed", 4, "--seed", 9, "--optimizer", "adam", "--schedule", "plateau")  # fmt: skip
+    told = say("train", "--data", folder, "--out", out, "--width", 40, "--epochs", 1, "--batch-size", 8,
+               "--train-fraction", 0.5, "--split-seed", 4, "--seed", 9, "--optimizer", "adam",
+               "--schedule", "plateau")  # fmt: skip
     assert os.listdir(out.parent) == [out.name]
     assert {k: told[k] for k in ("weights", "images", "train_images", "split_seed", "train_fraction", "epoch")} == {
         "weights": str(out), "images": 28, "train_images": 14, "split_seed": 4, "train_fraction": 0.5, "epoch": 1
@@ -189,7 +197,8 @@ def test_train_writes_a_reader_and_says_how_it_went(folder, tmp_path, say):
     trained = reader.load(out)
     assert trained.config.width == 40 and set(trained.config.alphabet) == set("".join(load_folder(folder).labels))
     recipe = trained.provenance["recipe"]
-    assert (recipe["seed"], recipe["epochs"], recipe["optimizer"], recipe["schedule"]) == (9, 1, "adam", "plateau")
+    chosen = ("seed", "epochs", "batch_size", "optimizer", "schedule")
+    assert [recipe[name] for name in chosen] == [9, 1, 8, "adam", "plateau"]
     assert trained.provenance["data"] == load_folder(folder).fingerprint()
     assert trained.provenance["environment"]["torch"] == torch.__version__ and len(trained.provenance["history"]) == 1
 
@@ -318,7 +327,8 @@ def test_a_finished_training_is_left_as_it_is(again, folder, tmp_path, say, call
 @pytest.mark.parametrize(
     ("other", "named"),
     [(("--epochs", 1), "recipe"), (("--seed", 1), "recipe"), (("--split-seed", 6), "split_seed"),
-     (("--train-fraction", 0.6), "train_fraction"), (("--width", 48), "config"), (("--no-augmentation",), "recipe")],
+     (("--train-fraction", 0.6), "train_fraction"), (("--width", 48), "config"), (("--no-augmentation",), "recipe"),
+     (("--init", "captcha"), "init")],
 )  # fmt: skip
 def test_the_weights_of_another_training_are_not_overwritten(
     other, named, folder, trained, tmp_path, refused, untrained
@@ -326,6 +336,43 @@ def test_the_weights_of_another_training_are_not_overwritten(
     shutil.copy(trained, tmp_path / "r")
     message = refused("train", "--data", folder, "--out", "r", *QUICK, "--split-seed", 5, *other)
     assert "r exists, of another training" in message and named in message and "--fresh" in message
+
+
+def test_training_and_cross_validation_start_from_a_model(folder, tmp_path, say, refused, monkeypatch):
+    monkeypatch.setattr(training.Run, "step", lambda *_: 1.0)
+    source, begun = reader.load("captcha"), []
+    monkeypatch.setattr(audit, "fit", lambda *a, init, **b: begun.append(init) or training.fit(*a, init=init, **b))
+    told = say("train", "--data", folder, "--epochs", 1, "--init", "captcha", "--out", tmp_path / "r", "--width", 96)
+    network = reader.load(tmp_path / "r")
+    assert told["images"] == 28 and network.config.width == 96 and network.provenance["init"] == source.digest()
+    assert network.lstm.weight_ih_l0.equal(source.lstm.weight_ih_l0)
+    arguments = ("crossval", "--data", folder, "--folds", 2, "--epochs", 1, "--out", tmp_path / "c.csv")
+    assert say(*arguments, "--init", "captcha")["images"] == 28
+    assert [init.digest() for init in begun] == [source.digest()] * 2
+    assert "--fresh" in refused(*arguments)
+
+
+def test_a_reader_of_few_images_may_keep_the_symbols_of_the_model_that_it_starts_from(
+    folder, tmp_path, say, refused, untrained, monkeypatch
+):
+    assert "give --init" in refused("train", "--data", folder, "--out", "r", "--keep-symbols")
+    monkeypatch.setattr(commands, "fit", training.fit)
+    monkeypatch.setattr(training.Run, "step", lambda *_: 1.0)
+    arguments = ("train", "--data", folder, "--epochs", 1, "--init", "pen")
+    say(*arguments, "--out", tmp_path / "r")
+    say(*arguments, "--out", tmp_path / "k", "--keep-symbols")
+    own, kept = (set(reader.load(tmp_path / name).config.alphabet) for name in "rk")
+    assert own == set("".join(load_folder(folder).labels)) and kept == own | set(reader.load("pen").config.alphabet)
+    assert kept > own
+
+
+def test_a_training_has_a_learning_rate(folder, tmp_path, say, monkeypatch):
+    monkeypatch.setattr(training.Run, "step", lambda *_: 1.0)
+    rates = []
+    for name, given in (("a", ()), ("b", ("--learning-rate", 1e-3))):
+        say("train", "--data", folder, "--epochs", 1, "--out", tmp_path / name, *given)
+        rates.append(reader.load(tmp_path / name).provenance["recipe"]["learning_rate"])
+    assert rates == [3e-3, 1e-3]
 
 
 def test_weights_of_other_pixels_or_none_at_all_are_not_overwritten(copy, trained, tmp_path, refused, untrained):
@@ -467,7 +514,7 @@ def test_a_label_that_cannot_fit_costs_an_endless_loss_yet_the_json_is_sound(fol
 
 def test_images_with_unknown_characters_cannot_be_scored(copy, trained, refused):
     (name, _), *rows = read_labels(copy / "labels.csv").items()
-    table(copy / "labels.csv", [(name, "àé"), *rows])
+    table(copy / "labels.csv", [(name, "àéàéà"), *rows])
     assert "not in the alphabet" in refused("evaluate", "--data", copy, "--weights", trained)
 
 
@@ -660,7 +707,7 @@ def test_crossval_reads_every_image_and_goes_on_after_an_interruption(folder, tm
 
 def test_a_cross_validation_has_a_width(folder, tmp_path, say, refused, untrained):
     arguments = ("crossval", "--data", folder, "--folds", 2, "--epochs", 1, "--out", tmp_path / "c.csv", "--width")
-    assert "use a width of at least" in refused(*arguments, 16)  # before it trains anything
+    assert "--width 24 has room for all" in refused(*arguments, 16)  # before it trains anything
     asked = []
 
     def fit(config, part, *_, **__):
@@ -731,10 +778,12 @@ def test_a_table_that_was_removed_is_written_again_from_the_state(validated, tmp
         "data generate --out d --count 0", "data generate --out d --count -1", "data generate --out d --count 1e3",
         "data generate --out d --count 99999999999", "data generate --out d --seed -1",
         "data generate --out d --seed ٣",
-        "train --out r --epochs 0", "train --out r --epochs 1.5", "train --out r --optimizer sgd",
+        "train --out r --epochs 0", "train --out r --epochs 1.5", "train --out r --batch-size 0",
+        "train --out r --optimizer sgd",
         "train --out r --schedule cosine", "train --out r --width 0", "train --out r --width 2000000000",
         "train --out r --width 65537", "crossval --width 0", "train --out r --resume --fresh", "data check",
-        "train --out r --train-fraction x", "crossval --folds 1", "crossval --seed -3",
+        "train --out r --train-fraction x", "train --out r --learning-rate x", "crossval --folds 1",
+        "crossval --seed -3",
     ],
 )  # fmt: skip
 def test_wrong_usage_is_one_line(arguments, refused, embedded, untrained):
@@ -744,8 +793,9 @@ def test_wrong_usage_is_one_line(arguments, refused, embedded, untrained):
 @pytest.mark.parametrize(
     "option, value, message",
     [("--train-fraction", fraction, "fraction") for fraction in ("0", "1", "-0.5", "1.5", "nan", "inf")]
+    + [("--learning-rate", rate, "learning rate") for rate in ("0", "-1", "nan", "inf")]
     + [("--width", 1, "pooled away"), ("--width", 3, "pooled away"), ("--width", 4, "T >= U")]
-    + [("--width", 16, "T >= U + r = 5 + 0 = 5 time steps"), ("--width", 16, "use a width of at least 20")],
+    + [("--width", 16, "T >= U + r = 5 + 1 = 6 time steps"), ("--width", 16, "--width 24 has room for all")],
 )
 def test_an_impossible_number_is_an_error(option, value, message, folder, refused, untrained):
     assert message in refused("train", "--data", folder, "--out", "r", f"{option}={value}")

@@ -56,7 +56,7 @@ def test_labels_csv_says_what_counts(tmp_path):
         ("sub/4.png", "c"),
     ]
     loaded = data.load_folder(folder)
-    assert loaded.names == ("1.png", "2.png", "sub/4.png") and loaded.images.shape == (3, 1, 32, 128)
+    assert loaded.names == ("1.png", "2.png", "sub/4.png") and loaded.images.shape == (3, 1, 32, 107)
 
 
 def test_labels_are_composed_characters(tmp_path):

@@ -78,9 +78,39 @@ def test_small_writing_in_a_corner_is_read_in_javascript(strings, js):
 
 def test_a_model_of_one_s_own_sees_a_drawing_by_the_same_way():
     torch.manual_seed(0)
-    own = CRNN(Config("ab", 16, 40, (4,), ((2, 2),), 8, 4))
+    own = CRNN(Config("ab", 16, 40, (4,), ((2, 2),), 8, 4, stretch=0.625))  # 40 columns of 128
     drawing = in_a_corner(skeletons.place("n7x"))
-    image = images.standardise(pen.image(drawing, 3.0), 16, 40)
+    image = images.standardise(pen.image(drawing, 3.0), *own.config.frame)
     read = reader.read(own, image[None])
     pad = widgets.Pad(own, strokes=drawing, thickness=3)
     assert (pad.text, pad.confidence) == (read.texts[0], pytest.approx(read.confidences[0]))
+
+
+# ---- natural width
+
+
+def test_a_drawing_is_as_wide_as_it_needs():
+    long = skeletons.write("natural1width")
+    grey = pen.image(long, width=None)
+    narrow, wide = (pen.image(long, width=grey.shape[1] + by) for by in (-30, 8))
+    rows = [np.flatnonzero((image < 128).any(axis=1)) for image in (grey, narrow, wide)]
+    assert rows[0][0] == rows[2][0] == 2 and rows[0][-1] == rows[2][-1] == 29  # it fills the height, and no more
+    assert rows[1][0] > 2
+    moved = [[[3 * x + 500, 3 * y - 70] for x, y in stroke] for stroke in long]
+    assert abs(pen.image(moved, width=None).shape[1] - grey.shape[1]) <= 1
+
+
+@pytest.mark.parametrize(
+    ("strokes", "width"),
+    [([], 128), ([[[5, 5]]], 128), ([[[0, 0], [0, 9]]], pen.NARROWEST), ([[[0, 0], [900, 0]]], 128),
+     ([[[0, 0], [4000, 1]]], pen.WIDEST)],
+)  # fmt: skip
+def test_what_is_no_writing_has_a_width_too(strokes, width):
+    assert pen.image(strokes, width=None).shape == (32, width)
+
+
+def test_a_drawing_of_very_many_points_is_drawn_in_parts(monkeypatch):
+    points = np.random.default_rng(0).uniform(0, 128, (300, 2))
+    whole = pen.render([points.tolist()])
+    monkeypatch.setattr(pen, "AT_ONCE", 1)
+    assert np.array_equal(pen.render([points.tolist()]), whole)

@@ -16,7 +16,7 @@ from crnn_lib.tools import export
 from crnn_lib.tools.export import to_onnx
 
 CONFIG = Config(
-    alphabet="ab°", height=16, width=24, channels=(3, 4), pools=((2, 2), (2, 1)), features=6, hidden=5
+    alphabet="ab°", height=16, width=24, channels=(3, 4), pools=((2, 2), (2, 1)), features=6, hidden=5, stretch=1.25
 )  # fmt: skip
 NAMES = ["conv1", "pool1", "conv2", "pool2", "columns", "features", "states", "logits", "log_probs"]
 

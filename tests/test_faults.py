@@ -55,7 +55,7 @@ def place(made, monkeypatch):
         shutil.copy(made / "short.ipynb", folder)
         os.chmod(folder, 0o755)
         monkeypatch.chdir(folder)
-        monkeypatch.setattr(fetch, "fetch", partial(fetch.fetch, manifest=made / "manifest.csv"))
+        monkeypatch.setitem(fetch.SETS, "captcha", ("", made / "manifest.csv", Path("none")))
         monkeypatch.setattr(execute, "run", lambda notebook, *_: nbformat.v4.new_notebook(metadata={"ran": "x" * 999}))
         yield Path(folder)
         os.chmod(folder, 0o755)

@@ -149,6 +149,66 @@ def test_the_real_set_is_as_in_the_manifest(captcha_dir):
     assert fetch.verify(captcha_dir).name in ("full-1070", "keras-1040")
 
 
+# sets whose labels are a table
+
+
+PUBLIC_TABLE = "b.png,al,1G3296B\nc.png,al,0\nd.png,ny,ABC2345\n"  # as where the plates are public
+TABLE = "file,label\nb.png,1G3296B\nd.png,ABC2345\n"
+
+
+@pytest.fixture
+def plates(tmp_path, whole):
+    """The manifest of a set of two images and their labels; c.png has none."""
+    rows = [[name, "", fetch.digest(name, (whole / name).read_bytes())] for name in ("b.png", "d.png")]
+    rows.append(["labels.csv", "labels", fetch.digest("labels.csv", TABLE.encode())])
+    path = tmp_path / "plates_manifest.csv"
+    path.write_bytes(as_csv([["file", "kind", "sha256"], *rows]))
+    return path
+
+
+@pytest.mark.parametrize(("name", "table"), [("groundtruth.csv", PUBLIC_TABLE), ("labels.csv", TABLE)])
+def test_labels_are_made_of_the_table_that_the_source_has(name, table, whole, plates, home):
+    (whole / name).write_text(table)
+    report = fetch.fetch(whole, home / "set", plates)
+    assert report.name == "plates-2" and "plates-2: 2 images" in str(report)
+    assert sorted(os.listdir(home / "set")) == ["b.png", "d.png", "labels.csv"]
+    assert (home / "set" / "labels.csv").read_text() == TABLE
+    assert fetch.fetch(home / "none", home / "set", plates).name == "plates-2"  # it is there: nothing is done
+
+
+@pytest.mark.parametrize("table", ["", PUBLIC_TABLE.replace("ABC", "ABX"), '"', "\xff"])
+def test_other_labels_are_not_those_of_the_set(table, whole, plates, home):
+    (whole / "groundtruth.csv").write_bytes(table.encode("latin-1"))
+    with pytest.raises(UserError, match=r"1 altered \('labels.csv'\)"):
+        fetch.fetch(whole, home / "set", plates)
+    assert not (home / "set").exists()
+
+
+def test_images_that_no_label_names_do_not_matter(whole, plates):
+    assert fetch.verify(whole, plates).missing == ("labels.csv",)
+    (whole / "labels.csv").write_text(TABLE)
+    assert fetch.verify(whole, plates).name == "plates-2"
+
+
+def test_a_folder_is_recognised_as_the_set_that_it_is_or_is_nearest_to(whole, manifest, plates, monkeypatch, tmp_path):
+    monkeypatch.setattr(fetch, "SETS", {"captcha": ("", manifest, None), "plates": ("", plates, None)})
+    assert fetch.recognise(whole).name == "full-8"
+    (whole / "labels.csv").write_text(TABLE)
+    assert fetch.recognise(whole).name == "plates-2"
+    for name in set(NAMES) - {"b.png"}:
+        (whole / name).unlink()
+    assert fetch.recognise(whole).missing == ("d.png",) and fetch.recognise(whole).expected == 2
+    assert "another data set: it holds none of" in str(fetch.recognise(tmp_path))
+
+
+def test_the_committed_manifest_of_the_plates():
+    with open(fetch.SETS["plates"][1], encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 747 and rows[-1]["file"] == "labels.csv"
+    assert all(row["file"].endswith(".png") and row["kind"] == "pixels" for row in rows[:-1])
+    assert len({row["sha256"] for row in rows}) == 747
+
+
 # fetch from a folder or a zip
 
 

@@ -1,5 +1,6 @@
 import os
 import stat
+import threading
 
 import pytest
 
@@ -118,6 +119,16 @@ def test_a_second_run_is_refused_and_a_third_is_not(tmp_path):
     with pytest.raises(KeyError), files.alone(tmp_path / "new" / "x"):
         raise KeyError
     assert names(tmp_path / "new") == []
+
+
+@pytest.mark.skipif(not files.fcntl, reason="needs locks")
+def test_a_lock_that_is_let_go_in_a_moment_is_waited_for(tmp_path):
+    left = open(tmp_path / ".x.lock", "ab+")  # noqa: SIM115 as a process has it that the holder was just starting
+    files._lock(left)
+    timer = threading.Timer(0.3, left.close)
+    timer.start()
+    with files.alone(tmp_path / "x"):
+        assert left.closed and names(tmp_path) == [".x.lock"]
 
 
 @pytest.mark.skipif(not files.fcntl, reason="needs locks")

@@ -10,7 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fuzzing import answer, as_csv, crooked, damaged, fuzz, json_values, picture, sealed_png, tables, texts
+from fuzzing import (
+    answer,
+    as_csv,
+    crooked,
+    damaged,
+    fuzz,
+    json_values,
+    picture,
+    sealed_png,
+    sealed_tar,
+    tables,
+    tarred,
+    texts,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -39,7 +52,9 @@ def test_an_image_is_grey_levels_or_refused(content):
     if grey is not None:
         assert grey.ndim == 2 and min(grey.shape) >= images.MIN_SIDE and grey.size <= images.MAX_PIXELS
         assert grey.dtype == np.float32 and grey.min() >= 0 and grey.max() <= 255
-        assert images.standardise(grey).isfinite().all()
+        image = answer(images.standardise, grey)  # a line, or refused: too long, or too narrow
+        assert image is None or image.isfinite().all()
+        assert images.standardise(grey, width=images.WIDTH).isfinite().all()
 
 
 @fuzz
@@ -90,6 +105,39 @@ def test_a_folder_of_any_file_names_is_read_or_refused(names):
                 continue  # no file can have that name
         found = answer(data.load_folder, folder, 8, 16)
         assert found is None or all(label == label.strip() != "" for label in found.labels)
+
+
+# --- shards ---
+
+PAIRS = {f"{i}.{kind}": text for i in range(3) for kind, text in (("png", PNGS[i]), ("txt", b"ab%d" % i))}
+SHARDS = [tarred(PAIRS), tarred({f"{'long/' * 40}{name}": content for name, content in PAIRS.items()})]
+SHARDS += [tarred({"x.jpg": PICTURES[-2], "x.txt": b"x", "x.json": b"{}"}, pax_headers={"path": "\u00e9/x.png"})]
+
+
+def read_shard(place, content, skip_bad):
+    path = place / "shard.tar"
+    path.write_bytes(content)
+    return answer(data.load_folder, path, 8, 16, skip_bad=skip_bad)
+
+
+@fuzz
+@given(damaged(SHARDS) | damaged(SHARDS).map(sealed_tar) | st.binary(max_size=1500), st.booleans())
+def test_a_shard_is_read_or_refused(place, content, skip_bad):
+    found = read_shard(place, content, skip_bad)
+    if found is not None:
+        assert all(label == label.strip() != "" for label in found.labels)
+        assert len(set(found.names)) == len(found) > 0 and found.images.isfinite().all()
+        assert not any(Path(name).is_absolute() or ".." in Path(name).parts for name in found.names)
+
+
+@fuzz
+@given(st.integers(0, 12 * 512 - 1))
+def test_of_a_shard_that_is_cut_short_anywhere_nothing_is_lost_unsaid(place, end):
+    cut = SHARDS[0][:end]
+    assert read_shard(place, cut, skip_bad=False) is None
+    found = read_shard(place, cut, skip_bad=True)
+    whole = (end + 512 - len(b"ab0")) // (4 * 512)  # an image and its label, a block each after a header
+    assert (0 if found is None else len(found)) == whole
 
 
 # --- weights ---

@@ -5,6 +5,7 @@ What takes long is played: training gives an untrained reader, nothing is downlo
 
 import contextlib
 import shutil
+from argparse import Namespace
 from functools import partial
 
 import pytest
@@ -17,15 +18,16 @@ from crnn_lib import model, reader
 from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError
 from crnn_lib.files import atomic_path
-from crnn_lib.tools import cli, commands, doctor, export, fetch
+from crnn_lib.tools import cli, commands, doctor, export, fetch, generate, sheet
 from crnn_lib.training import Fit
 
 VERBS = [["data", "generate"], ["data", "fetch"], ["data", "verify"], ["data", "check"], ["train"], ["evaluate"],
          ["crossval"], ["predict"], ["export"], ["doctor"], ["data"], []]  # fmt: skip
-FLAGS = ["--json", "--skip-bad", "--fold-spaces", "--resume", "--fresh", "--no-augmentation", "--help", "-h", "--"]
+FLAGS = ["--json", "--skip-bad", "--fold-spaces", "--resume", "--fresh", "--no-augmentation", "--help", "-h", "--",
+         "--held-out"]  # fmt: skip
 OPTIONS = ["--out", "--count", "--seed", "--from", "--data", "--split-seed", "--train-fraction", "--width", "--epochs",
-           "--optimizer", "--schedule", "--device", "--weights", "--split", "--labels", "--folds", "--label-until",
-           "--o"]  # fmt: skip
+           "--batch-size", "--optimizer", "--schedule", "--device", "--weights", "--split", "--labels", "--folds",
+           "--label-until", "--kind", "--faces", "--shards", "--picture", "--o"]  # fmt: skip
 FILES = ["set", "set/labels.csv", "reader", "other", "a.png", "bad.png", "empty", "missing", "out", "new/out", "..",
          "a.png/x", "out.", "x" * 300, "http://127.0.0.1:9/x", "ftp://x", "https://[", "set/\u202e.png"]  # fmt: skip
 VALUES = ["0", "1", "2", "3", "-1", "1e9", "nan", "inf", "0.5", "9" * 5000, str(2**31), "adam", "plateau", "cpu", "all",
@@ -40,10 +42,15 @@ pieces = st.one_of(
     st.tuples(values),
 )
 PLAIN = {  # what each verb needs: most vectors get past the parser by it
-    "generate": ["--out out", "--out new/out --count 2"],
+    "generate": [
+        "--out out",
+        "--out new/out --count 2",
+        "--kind lines --count 3 --out out",
+        "--kind plates --count 3 --out out",
+    ],
     "fetch": ["--out out", "--from set --out out"],
     "verify": ["set", "empty"],
-    "check": ["set", "set --json"],
+    "check": ["set", "set --json", "set --picture out.png"],
     "train": ["--data set --out out", "--data set --out reader --fresh"],
     "evaluate": ["--weights reader --data set", "--weights other --data set --split test"],
     "crossval": ["--data set --folds 2 --out out"],
@@ -81,10 +88,12 @@ def played():
         patch.setattr("crnn_lib.tools.audit.fit", pretended)
         patch.setattr(fetch, "download", download)
         patch.setattr(export, "to_onnx", to_onnx)
+        patch.setattr(sheet, "draw", lambda path, *_: to_onnx(None, path))
         patch.setattr(doctor, "packages", lambda path: iter(()))
         patch.setattr(captchas, "dataset", partial(captchas.dataset, 8))
-        generate = captchas.generate
-        patch.setattr(captchas, "generate", lambda count, *rest: generate(min(count, 3), *rest))
+        drawn = generate.drawn
+        few = lambda a: Namespace(**vars(a) | {"count": min(a.count, 3)})  # noqa: E731
+        patch.setattr(generate, "drawn", lambda a, chosen: drawn(few(a), chosen))
         yield
 
 

@@ -11,7 +11,7 @@ from py_mini_racer import JSPromiseError
 from v8 import Page
 
 from crnn_lib import assets, images
-from crnn_lib.widgets import Microscope, host, weights
+from crnn_lib.widgets import Line, Microscope, host, weights
 
 REPLAY = """
 let seen = {};
@@ -56,6 +56,11 @@ def test_what_a_model_answered_is_known_again_as_far_as_the_widget_looked(stage)
         if name != "log_probs":
             assert ((np.array(numbers) > 0) == (expected > 1e-6)).mean() > 0.999
     assert seen["states"] is None and seen["other"] == "captcha was asked"
+
+
+def test_a_printed_line_is_read_by_the_reader_of_print(stage):
+    box, records = stage.start("line", Line(sample="code")._state())
+    assert list(records) == ["text"] and "Printed there: x7#Qz_9@kL!w2&amp;Rt" in box and "line-says" in box
 
 
 def test_a_widget_that_does_not_start_is_told(stage):

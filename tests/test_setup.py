@@ -121,7 +121,7 @@ def copy(tmp_path):
     """A copy of the Makefile with a Python that only notes what it is asked to do; its folder."""
     for name in ("Makefile", "_config.yml", "_toc.yml", "requirements.txt", "constraints.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    for name in ("book", "crnn_lib", "data/results", "examples", ".venv/bin"):
+    for name in ("book", "crnn_lib", "data/results", ".venv/bin"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "data" / "label_audit.csv").touch()
     (tmp_path / "book" / "1 a.ipynb").touch()

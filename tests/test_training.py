@@ -176,7 +176,7 @@ def test_validation_is_cut_from_the_data_and_never_trained_on(data):
 def test_every_training_image_is_seen_once_an_epoch(data, monkeypatch):
     seen = []
     original = Run.batch
-    monkeypatch.setattr(Run, "batch", lambda self, at, g: seen.extend(at.tolist()) or original(self, at, g))
+    monkeypatch.setattr(Run, "batch", lambda self, at, *more: seen.extend(at) or original(self, at, *more))
     fit(CONFIG, data, replace(RECIPE, epochs=2))
     assert sorted(seen[:9]) == sorted(seen[9:]) == list(range(9)) and seen[:9] != seen[9:]
 
@@ -236,6 +236,39 @@ def test_augmentation_changes_training_but_not_validation(data, monkeypatch):
     assert len(shown) == 3 and same(with_it.model.state_dict(), without.model.state_dict())
 
 
+# --- weights to start from ---
+
+
+def test_weights_are_carried_over_to_another_alphabet_and_stretch():
+    source, model = CRNN(replace(CONFIG, alphabet="2bx")), CRNN(replace(CONFIG, alphabet="xy2", stretch=2.0))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    assert training.carry_over(source, model) == [2]
+    ours, theirs = model.state_dict(), source.state_dict()
+    for name in ("classify.weight", "classify.bias"):
+        blank, x, y, two = ours.pop(name)
+        assert blank.equal(theirs[name][0]) and x.equal(theirs[name][3]) and two.equal(theirs[name][1])
+        assert y.equal(before[name][2])
+    assert all(tensor.equal(theirs[name]) for name, tensor in ours.items())
+
+
+def test_weights_are_not_carried_over_to_another_shape(data):
+    other = CRNN(replace(CONFIG, hidden=7, channels=(4, 9)))
+    with pytest.raises(UserError, match=r"of another shape: channels \(4, 9\) and not .*, hidden 7 and not"):
+        fit(CONFIG, data, RECIPE, init=other)
+
+
+def test_a_run_starts_from_the_weights_given_and_goes_on_only_with_them(data, tmp_path):
+    first = fit(CONFIG, data, RECIPE).model
+    begun = begin(CONFIG, data, RECIPE, init=first, checkpoint=tmp_path / "checkpoint")
+    assert same(begun.model.state_dict(), first.state_dict())  # also the biases
+    next(iter(begun))
+    with pytest.raises(UserError, match="another recipe, model or data"):
+        begin(CONFIG, data, RECIPE, checkpoint=tmp_path / "checkpoint")
+    wider = replace(CONFIG, alphabet=CONFIG.alphabet + "q")
+    bias = begin(wider, data, RECIPE, init=first).model.classify.bias
+    assert bias[:-1].equal(first.classify.bias) and bias[-1] == begin(wider, data, RECIPE).model.classify.bias[-1]
+
+
 # --- data that cannot be trained on ---
 
 
@@ -245,8 +278,11 @@ def test_data_that_does_not_suit_the_model_is_an_error(data):
     narrow = captchas.dataset(count=12, alphabet="2bx", lengths=(2, 3), height=32, width=8)
     with pytest.raises(UserError, match="T >= U"):
         fit(replace(CONFIG, width=8), narrow, RECIPE)
-    for wrong in (replace(CONFIG, width=64), replace(CONFIG, height=64)):
-        with pytest.raises(UserError, match="32 x 32"):
+    for wrong, wanted in (
+        (replace(CONFIG, width=64, stretch=None), "32 x 32 pixels do not suit a model for 32 x 64"),
+        (replace(CONFIG, height=64), "32 x 32 pixels do not suit a model for 64 x any"),
+    ):
+        with pytest.raises(UserError, match=wanted):
             fit(wrong, data, RECIPE)
     with pytest.raises(UserError, match="more images"):
         fit(CONFIG, data.subset([0]), RECIPE)

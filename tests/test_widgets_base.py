@@ -1,6 +1,7 @@
 """The kernel's side of a widget: what it answers, what it remembers, what it leaves on a page."""
 
 import base64
+import html
 import io
 import json
 import re
@@ -154,3 +155,29 @@ def test_weights_too_large_for_the_page_are_refused(name, number):
         getattr(network.classify, name)[0] = number
     with pytest.raises(UserError, match="too large"):
         weights.to_bytes(network)
+
+
+def test_a_picture_of_other_proportions_keeps_them_on_the_pad(pad, captcha):
+    """As the model reads it: at 32 rows, and not squeezed to the pad's 128 columns."""
+    grey = np.tile(images.load_grey(assets.SAMPLES["2b7xy"]), (1, 3))
+    pad.image = grey
+    assert pad.image.shape == (32, 384) and np.abs(pad.image - images.resize(grey, 32, 384)).max() <= 0.5
+    assert pad.text == host.read(captcha, grey).texts[0]
+    pad.set_state({"picture": memoryview(bytes(32 * 50))})
+    assert pad.image.shape == (32, 50)
+    pad.set_state({"picture": memoryview(bytes(33 * 50 + 1))})
+    assert pad.image.shape == (32, 50)
+
+
+def test_a_line_is_read_by_the_reader_of_print_where_there_is_one(captcha, penman, monkeypatch):
+    assert widgets.Line(penman).model is penman
+    monkeypatch.setattr(host, "readers", lambda model=None: {"captcha": captcha, "pen": penman})
+    assert widgets.Line().model is captcha
+    print_reader = worn(Config(alphabet="abc "))
+    monkeypatch.setattr(host, "readers", lambda model=None: {"captcha": captcha, "text": print_reader, "pen": penman})
+    line = widgets.Line(sample="code")
+    grey = images.load_grey(assets.LINES["code"])
+    assert line.model is print_reader
+    assert html.escape(repr(host.read(print_reader, grey).texts[0])) in line.baked()
+    line.set_state({"mark": [1, 2, 30, 8], "reading": "x7", "confidence": 0.5})
+    assert (line.mark, line.reading, line.confidence) == ([1, 2, 30, 8], "x7", 0.5)

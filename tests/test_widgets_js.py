@@ -9,12 +9,14 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from small import speaker, worn
 from v8 import Page, Refusal, encoded, weights_of
 
 from crnn_lib import assets, ctc, images, model, reader, widgets
-from crnn_lib.drawing import captchas, pen, skeletons
+from crnn_lib.drawing import captchas, faces, lines, pen, skeletons
 from crnn_lib.tools import export
 from crnn_lib.widgets import bundle, weights
 
@@ -31,13 +33,15 @@ function stagesOf(name, text, h, w, W) {
   return plain(readers[name].infer(standardise(grey(text, h, w), height, W), height, W));
 }
 function readingOf(name, text, h, w) {
-  const { height, width, alphabet } = readers[name].config;
-  const { logits, log_probs } = readers[name].infer(standardise(grey(text, h, w), height, width), height, width);
+  const { config } = readers[name];
+  const { height, alphabet } = config;
+  const picture = grey(text, h, w);
+  const W = columnsOf(config, picture);
+  const { logits, log_probs } = readers[name].infer(standardise(picture, height, W), height, W);
   const K = alphabet.length + 1;
   const classes = greedyDecode(log_probs.data, K);
-  const best = beamSearch(log_probs.data, K, 8, 3).map((b) => b.classes);
   const reading = classes.map((c) => alphabet[c - 1]).join("");
-  return [Array.from(logits.data), reading, labelLogProb(log_probs.data, K, classes), best];
+  return [Array.from(logits.data), reading, labelLogProb(log_probs.data, K, classes)];
 }
 function decoded(m, K, width, labels) {
   const p = Float32Array.from(m);
@@ -48,6 +52,13 @@ const drawn = (strokes, t, H, W) => [quantise(strokes), Array.from(renderStrokes
 function resized(t, h, w, H, W) {
   const g = grey(t, h, w);
   return [Array.from(resize(g, H, W).data), Array.from(standardise(g, H, W))];
+}
+function natural(h, w, H, stretch) {
+  try {
+    return naturalWidth({ height: h, width: w }, H, stretch);
+  } catch ({ message }) {
+    return message;
+  }
 }
 const typed = (text, h, gap) => [placeText(text), text && writeText(text, h, gap)];
 function spoilt(t, h, w, how) {
@@ -136,14 +147,46 @@ def test_reads_300_pictures_as_torch_does_with_the_same_stored_weights(js, name,
         with torch.no_grad():
             stages = stored.stages(images.standardise(picture.astype(np.uint8).astype(np.float32))[None])
         expected = ctc.greedy_decode(stages["log_probs"][0])
-        logits, text, log_prob, _ = js.call("readingOf", name, encoded(picture), *picture.shape)
+        logits, text, log_prob = js.call("readingOf", name, encoded(picture), *picture.shape)
         assert text == network.alphabet.decode(expected)
         assert np.abs(np.array(logits) - stages["logits"].flatten().numpy()).max() < 1e-3
         assert np.exp(log_prob) == pytest.approx(np.exp(-ctc.ctc_loss(stages["log_probs"][0], expected)), abs=1e-4)
 
 
+def chained(count):
+    """One to six look-alikes side by side: lines of mixed widths and heights."""
+    rng = np.random.default_rng(9)
+    pictures = captchas.generate(4 * count, seed=9)[0]
+    for i in range(count):
+        line = np.concatenate(pictures[4 * i : 4 * i + int(rng.integers(1, 5))], axis=1)
+        yield images.resize(line, int(rng.integers(16, 70)), int(rng.integers(60, 1300))).round()
+
+
+def printed(count):
+    return (picture for picture, _ in lines.generate(count, 9, faces.wheels()))
+
+
+MIXED = {"captcha": chained, "text": printed}
+
+
+@pytest.mark.slow
+@ENGINES
+@pytest.mark.parametrize("name", [name for name in MIXED if name in assets.WEIGHTS])
+def test_reads_300_lines_of_mixed_widths_as_the_library_with_the_same_stored_weights(js, name, fast):
+    network = reader.load(name)
+    add(js, name, network, fast)
+    pictures = list(MIXED[name](300))
+    stored = weights.from_bytes(weights.to_bytes(network))
+    readings = reader.read(stored, [images.standardise(picture, *network.config.frame) for picture in pictures])
+    assert len({len(log_probs) for log_probs in readings.log_probs}) > 100
+    for picture, text, confidence in zip(pictures, readings.texts, readings.confidences, strict=True):
+        _, read, log_prob = js.call("readingOf", name, encoded(picture), *picture.shape)
+        assert read == text and np.exp(log_prob) == pytest.approx(confidence, abs=1e-4)
+
+
 SHAPES = [
     {},
+    {"stretch": 1.25, "channels": (5, 8, 9), "pools": ((2, 2), (2, 2), (2, 1)), "features": 9, "hidden": 6},
     {"alphabet": "ab", "channels": (3, 5), "pools": ((2, 1), (3, 3)), "features": 7, "hidden": 3, "width": 50},
     {"alphabet": "0123456789", "height": 24, "channels": (4, 8, 6), "pools": ((2, 2), (1, 2), (4, 1)), "hidden": 5},
     {"alphabet": "a", "height": 7, "channels": (1,), "pools": ((3, 5),), "features": 1, "hidden": 1, "width": 9},
@@ -280,6 +323,62 @@ def test_resize_gives_the_same_numbers(js):
         assert np.abs(np.array(standard) - images.standardise(picture, H, W).numpy().ravel()).max() < 2e-6
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 3000), st.integers(1, 40_000), st.integers(4, 64), st.sampled_from([0.1, 0.8, 1, 1.25, 1.5, 10]))
+def test_widths_are_natural_in_both(js, h, w, H, stretch):
+    found = js.call("natural", h, w, H, stretch)
+    try:
+        assert found == images.natural_width((h, w), H, stretch)
+    except pen.UserError as error:
+        theirs, ours = (re.sub(r"= [\d.]+ columns", "", words) for words in (str(error), found))  # ties are rounded up
+        assert theirs == ours and ("too long" not in ours or found == str(error))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(4, 90), st.integers(4, 900), st.integers(0, 99), st.sampled_from([None, 0.5, 1, 1.25]))
+def test_pictures_of_any_size_are_standardised_alike(js, h, w, seed, stretch):
+    config = model.Config(alphabet="ab", stretch=stretch)
+    picture = np.random.default_rng(seed).integers(0, 256, (h, w), dtype=np.uint8).astype(np.float32)
+    try:
+        expected = images.standardise(picture, *config.frame)
+    except pen.UserError:
+        return  # too long a line, or too narrow
+    W = js.value(f"columnsOf({{height: 32, width: 128, stretch: {json.dumps(stretch)}}}, {{height: {h}, width: {w}}})")
+    assert W == expected.shape[-1] == config.columns((h, w))
+    _, standard = js.call("resized", encoded(picture), h, w, 32, W)
+    assert np.abs(np.array(standard) - expected.numpy().ravel()).max() < 2e-6
+
+
+WIDE = {"alphabet": "abc", "stretch": 1.25, "channels": (6, 8, 12, 12), "pools": ((2, 2), (2, 2), (1, 1), (2, 1))}
+
+
+@ENGINES
+@settings(max_examples=25, deadline=None)
+@given(st.integers(16, 1200), st.integers(0, 99))
+def test_any_width_is_read_as_torch_reads_it(js, fast, W, seed):
+    """One reader, one width after the other, narrower and wider: nothing is left of what was read before."""
+    name = f"wide {fast}"
+    network = weights.from_bytes(weights.to_bytes(worn(model.Config(**WIDE, features=20, hidden=10))))
+    if not js.value(f"Object.hasOwn(readers, {name!r})"):
+        add(js, name, network, fast)
+    picture = np.random.default_rng(seed).integers(0, 256, (32, W), dtype=np.uint8)
+    logits, dims = js.call("stagesOf", name, encoded(picture), 32, W, W)["logits"]
+    with torch.no_grad():
+        expected = network.stages(images.standardise(picture.astype(np.float32), 32, W)[None])["logits"]
+    assert tuple(dims) == expected.shape
+    assert np.abs(np.reshape(logits, dims) - expected.numpy()).max() < 1e-4 * max(1, float(expected.abs().max()))
+
+
+def test_the_largest_line_is_read_and_a_larger_image_refused(js):
+    """4,096 columns; and a page that asks for more than a stage may hold is told so."""
+    network = worn(model.Config(**WIDE, features=20, hidden=10))
+    add(js, "long", network)
+    line = np.random.default_rng(1).integers(0, 256, (32, 4096), dtype=np.uint8)
+    assert js.call("stagesOf", "long", encoded(line), 32, 4096, 4096)["log_probs"][1] == [1, 1024, 4]
+    with pytest.raises(Refusal, match="too large for this reader"):
+        js.eval("readers.long.infer({ length: 32 * 2 ** 20 }, 32, 2 ** 20)")
+
+
 def test_typed_text_gives_the_same_strokes(js):
     rng = np.random.default_rng(4)
     texts = [*skeletons.SYMBOLS, skeletons.SYMBOLS[:8], "wwwwwwwwwwww", "mm"]
@@ -300,6 +399,16 @@ def test_samples_are_the_files(js):
         grey = images.load_grey(assets.SAMPLES[name])
         pixels = np.frombuffer(zlib.decompress(base64.b64decode(sample["pixels"])), dtype=np.uint8)
         assert np.array_equal(pixels.reshape(sample["height"], sample["width"]), grey)
+
+
+def test_printed_lines_are_the_files(js):
+    held = js.value("LINES")
+    assert list(held) == list(assets.LINES) and "two-rows" in held
+    for name, line in held.items():
+        grey = images.load_grey(assets.LINES[name])
+        pixels = np.frombuffer(zlib.decompress(base64.b64decode(line["pixels"])), dtype=np.uint8)
+        assert np.array_equal(pixels.reshape(line["height"], line["width"]), grey)
+        assert line["text"].isprintable() and line["text"].isascii()
 
 
 def test_turning_and_blurring_leave_the_picture_whole(js):
@@ -331,7 +440,7 @@ ALPHABET = f"a{CLEF}{SMILE}b"
 
 CLEF_READER = """
 const clefBackend = {
-  readers: ["clef"], reader: async () => readers.clef,
+  readers: ["clef"], reader: async () => readers.clef, chosen: () => "",
 };
 const blankPicture = { grey: { data: new Float32Array(4096), height: 32, width: 128 }, drawn: false };
 var inspected = null, kept = null;

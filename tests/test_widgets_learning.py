@@ -181,7 +181,7 @@ def test_samples_with_the_same_label_are_all_filmed(data):
         ({"config": "captcha"}, "give a Config, LabelledImages and a Recipe, not a str"),
         ({"recipe": None}, "not a NoneType"),
         ({"samples": []}, "the samples to film"),
-        ({"samples": captchas.dataset(2, seed=1)}, r"samples of shape \(1, 32, 128\) do not suit a model for 32 x 32"),
+        ({"samples": captchas.dataset(2, seed=1)}, r"a sample of shape \(1, 32, 128\) does not suit a film of 32 x 32"),
         ({"what": 5}, "is text"),
         ({"floors": "ab"}, "floors are numbers"),
         ({"floors": [float("inf")]}, "floors are numbers"),
@@ -209,7 +209,7 @@ def test_what_goes_wrong_is_told(live, monkeypatch):
     live.start()
     wait_for(lambda: live._thread is None)
     assert live.status == "RuntimeError: no memory left" and not live.running
-    with pytest.raises(UserError, match="32 x 32"):
+    with pytest.raises(UserError, match=r"\(1, 32, 32\) does not suit a film of 32 x 128"):
         Replay.follow(Config(), captchas.dataset(count=4, height=32, width=32), RECIPE)
 
 

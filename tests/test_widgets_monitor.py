@@ -190,7 +190,7 @@ def test_an_error_is_told_and_nothing_is_raised(data, monkeypatch, how):
 
 
 def test_what_cannot_be_trained_is_told_when_the_monitor_is_made(data, tmp_path):
-    found = TrainingMonitor(Config(), data, RECIPE)
+    found = TrainingMonitor(Config(stretch=None), data, RECIPE)
     assert "UserError: images of 32 x 32 pixels" in found.message.value and idle(found)
     path = tmp_path / "run"
     TrainingMonitor(CONFIG, data, replace(RECIPE, epochs=1), checkpoint=path).run()

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -80,6 +81,8 @@ def test_on_a_page_the_pen_writes_a_text(page):
 
 FLAT = np.full((32, 128), 200.0)
 BAD = [
+    (widgets.Machine, {"strokes": 5}, "a drawing is a list of strokes"),
+    (widgets.Machine, {"sample": "2b7xy"}, "Machine has no option 'sample': it takes model, strokes"),
     (widgets.Pad, {"thickness": 0.5}, "Pad: thickness must be a number from 1 to 6, not 0.5"),
     (widgets.Pad, {"thickness": float("nan")}, "not nan"),
     (widgets.Pad, {"thickness": "2"}, "not '2'"),
@@ -141,6 +144,9 @@ BAD = [
     (widgets.Microscope, {"image": np.full((32, 128), 256.0)}, "from 0 to 255"),
     (widgets.Microscope, {"image": -np.ones((32, 128))}, "neither ink nor paper"),
     (widgets.Microscope, {"truth": 7}, "truth must be text"),
+    (widgets.Line, {"sample": "2b7xy"}, "sample must be one of address, code, invoice"),
+    (widgets.Line, {"image": np.zeros((3, 32, 128))}, r"shape \(3, 32, 128\) cannot be shown"),
+    (widgets.Line, {"mark": [0, 0, 9, 9]}, "Line has no option 'mark': it takes model, sample, image"),
     (widgets.ProbeConvolution, {"left": 0}, "ProbeConvolution: left must be a whole number from 2 to 116, not 0"),
     (widgets.ProbeConvolution, {"image": FLAT}, "the same grey everywhere"),
     (widgets.ProbePooling, {"left": 127}, "ProbePooling: left must be a whole number from 2 to 116, not 127"),
@@ -179,16 +185,41 @@ def test_a_bad_option_of_a_page_is_an_error_of_its_directive(page, kind, name, t
 def test_limits_are_those_of_the_model():
     tiny = CRNN(TINY)
     seen = widgets.Microscope(tiny)
-    assert (seen.step, widgets.ProbeColumns(tiny).step) == (9, 9)  # the defaults, 12 and 16, would be beyond
+    assert (seen.step, widgets.ProbeColumns(tiny).step) == (12, 15)  # the default 16 would be beyond
     assert_shown(seen)
-    for options in ({"step": 10}, {"stage": "conv3"}, {"map": 2}):
+    for options in ({"step": 16}, {"stage": "conv3"}, {"map": 2}):
         with pytest.raises(UserError):
             widgets.Microscope(tiny, **options)
     assert widgets.Microscope(tiny, map=2, stage="pool2").map == 2
-    with pytest.raises(UserError, match="0 to 39"):
-        widgets.ProbeContext(tiny, left=40)
+    with pytest.raises(UserError, match="0 to 63"):
+        widgets.ProbeContext(tiny, left=64)
+    fixed = CRNN(replace(TINY, stretch=None))
+    assert (widgets.Microscope(fixed).step, widgets.ProbeColumns(fixed).step) == (9, 9)
     letters = widgets.Microscope(CRNN(Config("ÀÉ", 16, 40, (2, 3), ((4, 2), (2, 2)), 3, 2)))
     assert_shown(letters)  # the pen cannot write what it reads
+
+
+def test_limits_are_those_of_the_picture():
+    """A line of 640 columns has 160 time steps; what the page shows may be another."""
+    wide = np.tile(GREY, (1, 5))[:, :1000]
+    seen = widgets.Microscope(image=wide, step=159)
+    assert seen._grey().shape == (32, 640) and assert_shown(seen)
+    for kind, options, words in (
+        (widgets.Microscope, {"step": 160}, "0 to 159"),
+        (widgets.ProbeColumns, {"step": 160}, "0 to 159"),
+        (widgets.ProbeContext, {"left": 640}, "0 to 639"),
+        (widgets.ProbePooling, {"left": 629}, "2 to 628"),
+    ):
+        with pytest.raises(UserError, match=words):
+            kind(image=wide, **options)
+    seen.set_state({"steps": 200, "step": 199})
+    assert seen.step == 199
+    with pytest.raises(
+        UserError, match=r"20480 x 32 / 32 = 20,480 columns, at most 4,096 are read: cut it into pieces"
+    ):
+        widgets.Microscope(image=np.tile(GREY[:32, :160], (1, 128)))
+    tall = widgets.Line(image=np.tile(GREY, (20, 1)))
+    assert tall._grey().shape == (1000, 200) and assert_shown(tall)
 
 
 def test_a_bad_value_set_later_changes_nothing():

@@ -38,7 +38,7 @@ def generated(count: int = COUNT, thicker: float = 1) -> tuple[list[np.ndarray],
 
 
 def row(model: CRNN, name: str, kind: str, unit: str, strength: float, greys: list, labels: list[str]) -> dict:
-    size = model.config.height, model.config.width
+    size = model.config.frame
     readings = reader.read(model, torch.stack([standardise(grey, *size) for grey in greys]))
     figures = metrics.scores(labels, readings.texts)
     low, high = figures["exact_interval"]

@@ -6,7 +6,8 @@ Each model reads its images with its own float32 weights, and with those that th
 then the page reads them in headless Chromium, by WebAssembly and by plain JavaScript. `captcha`: the real images in
 DIR, as labelled; of them, `test` are those that it was not trained on. `pen`: strings put together from the test
 writers' ink in INK, as `bench/training/stroke_reader.py` does; the shipped model has learnt from these writers too, so
-its scores compare it with itself alone. Writes data/results/stored_weights.json.
+its scores compare it with itself alone. `text`: generated lines of mixed widths, in the faces that it was not trained
+on among those of the wheels. Writes data/results/stored_weights.json.
 """
 
 import base64
@@ -16,19 +17,24 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 
+import numpy as np
+
 from bench.common import RESULTS, blank_page, options, record
 from bench.training import stroke_reader
-from crnn_lib import metrics, reader
+from crnn_lib import images, metrics, reader
 from crnn_lib.data import LabelledImages, load_folder, split
+from crnn_lib.drawing import faces
+from crnn_lib.drawing import lines as printing
 from crnn_lib.drawing.skeletons import SYMBOLS
-from crnn_lib.widgets import bundle, weights
+from crnn_lib.widgets import bundle, host, weights
 
 READ = """([packed, fast, images]) => {
     const reader = createReader(fromBase64(packed), { fast });
     if (reader.simd !== fast) throw new Error("this is not the engine that was asked for");
-    const { height, width, alphabet } = reader.config;
+    const { height, alphabet } = reader.config;
     return images.map((text) => {
-        const { log_probs } = reader.infer(new Float32Array(fromBase64(text).buffer), height, width);
+        const image = new Float32Array(fromBase64(text).buffer);
+        const { log_probs } = reader.infer(image, height, image.length / height);
         return greedyDecode(log_probs.data, log_probs.dims.at(-1)).map((c) => [...alphabet][c - 1]).join("");
     });
 }"""
@@ -42,17 +48,28 @@ def pen_strings(ink: Path) -> LabelledImages:
     return stroke_reader.draw(strings, stroke_reader.writer_scale(glyphs), "line")
 
 
+def lines() -> LabelledImages:
+    """300 printed lines, each at its own width."""
+    unseen = [face for face in faces.wheels() if face.held_out]
+    drawn = printing.generate(320, 300, unseen)
+    short = [(grey, label) for grey, label in drawn if grey.shape[1] < 60 * grey.shape[0]]  # else it is not read
+    greys, labels = zip(*short[:300], strict=True)
+    frame = reader.load("text").config.frame
+    tensors = [images.standardise(grey.astype(np.float32), *frame) for grey in greys]
+    return LabelledImages(tensors, labels, tuple(f"{i}" for i in range(len(labels))))
+
+
 def readings(page, name: str, data: LabelledImages) -> dict[str, list[str]]:
     """The texts of `data` by what reads them."""
     network = reader.load(name)
     content = weights.to_bytes(network)
     packed = base64.b64encode(content).decode()
-    images = [base64.b64encode(image.numpy().tobytes()).decode() for image in data.images]
+    sent = [base64.b64encode(image.numpy().tobytes()).decode() for image in data.images]
     return {
         "float32": reader.read(network, data.images).texts,
         "stored": reader.read(weights.from_bytes(content), data.images).texts,
-        "page": page.evaluate(READ, [packed, True, images]),
-        "page_without_webassembly": page.evaluate(READ, [packed, False, images]),
+        "page": page.evaluate(READ, [packed, True, sent]),
+        "page_without_webassembly": page.evaluate(READ, [packed, False, sent]),
     }
 
 
@@ -71,18 +88,20 @@ def main() -> None:
     parser = options(__doc__, captchas=True, out=RESULTS / "stored_weights.json")
     parser.add_argument("--ink", type=Path, required=True, metavar="INK", help="the folder of public pen ink")
     a = parser.parse_args()
-    data, strings = load_folder(a.captchas), pen_strings(a.ink)
+    data, strings, printed = load_folder(a.captchas), pen_strings(a.ink), lines()
     _, test = split(data.labels, seed=reader.load("captcha").provenance["split_seed"])
     with blank_page() as (page, chromium):
         page.add_script_tag(content=bundle.flat())
         captcha, pen = readings(page, "captcha", data), readings(page, "pen", strings)
+        text = readings(page, "text", printed)
     result = {
         "captcha": compared(captcha, data.labels, list(range(len(data)))),
         "captcha, test": compared(captcha, data.labels, test),
         "pen": compared(pen, strings.labels, list(range(len(strings)))),
+        "text": compared(text, printed.labels, list(range(len(printed)))),
         "bytes_a_parameter": {
             name: round(len(weights.to_bytes(network)) / network.parameter_count(), 3)
-            for name, network in ((name, reader.load(name)) for name in ("captcha", "pen"))
+            for name, network in ((name, reader.load(name)) for name in host.READERS)
         },
     }
     record(a.out, result, "--captchas DIR --ink INK", chromium=chromium)

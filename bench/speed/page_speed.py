@@ -3,12 +3,12 @@
     npm pack onnxruntime-web@1.30.0 && tar xzf onnxruntime-web-1.30.0.tgz
     python bench/speed/page_speed.py --ort package/dist [--count 200]
 
-Each reads the eight samples, one at a time, on one thread, from the same standardised image to log-probabilities, with
-both models: the page's engine by WebAssembly, the same by plain JavaScript, that of version 1 from git's history, and
-onnxruntime-web, which is WebAssembly with SIMD, on the exported graph of the same stored weights. Who begins changes
-from reading to reading. What ours and onnxruntime-web send over the wire, script and weights, is compressed by gzip: of
-ours the engine's modules alone, and the script of all widgets. Writes
-data/results/page_speed.json and page_speed.csv.
+Each reads the same pictures, one at a time, on one thread, from the same standardised image to log-probabilities, with
+every model of a page: that of print a sample line of 44 characters, the others the eight samples. Compared are the
+page's engine by WebAssembly, the same by plain JavaScript, that of version 1 from git's history, and onnxruntime-web,
+which is WebAssembly with SIMD, on the exported graph of the same stored weights. Who begins changes from reading to
+reading. What ours and onnxruntime-web send over the wire, script and weights, is compressed by gzip: of ours the
+engine's modules alone, and the script of all widgets. Writes data/results/page_speed.json and page_speed.csv.
 """
 
 import base64
@@ -19,17 +19,20 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 
 from bench.common import ALONE, RESULTS, SimpleHTTPRequestHandler, chromium, options, record, served
 from bench.speed.where_time_goes import PRESENT, script_at, script_of
-from crnn_lib import assets, images, reader
+from crnn_lib import assets, images
 from crnn_lib.files import csv_text, write_text
+from crnn_lib.model import CRNN
 from crnn_lib.tools.export import to_onnx
-from crnn_lib.widgets import bundle, weights
+from crnn_lib.widgets import bundle, host, weights
+from crnn_lib.widgets.line.line import READER
 
 VERSION_1 = "aa74857"
-MODELS = ("captcha", "pen")
 TOLD = {
     "page": "ours, WebAssembly",
     "page_without_webassembly": "ours, JavaScript alone",
@@ -44,14 +47,14 @@ MEASURE = """async ([name, samples, scripts, weights, count]) => {
     const made = (script, options) => {
         const { createReader, fromBase64 } = new Function(`${script}; return { createReader, fromBase64 };`)();
         const reader = createReader(fromBase64(weights), options);
-        return async (image) => reader.infer(image, 32, 128).log_probs.data;
+        return async (image) => reader.infer(image, 32, image.length / 32).log_probs.data;
     };
     const readers = {
         page: made(scripts.now),
         page_without_webassembly: made(scripts.now, { fast: false }),
         version_1: made(scripts.version_1),
         onnxruntime_web: async (image) => {
-            const feed = {[session.inputNames[0]]: new ort.Tensor('float32', image, [1, 1, 32, 128])};
+            const feed = {[session.inputNames[0]]: new ort.Tensor('float32', image, [1, 1, 32, image.length / 32])};
             return (await session.run(feed, ['log_probs'])).log_probs.data;
         },
     };
@@ -94,15 +97,23 @@ def wire(*contents: bytes) -> int:
     return sum(len(gzip.compress(content, 9)) for content in contents)
 
 
-def measure(folder: Path, name: str, count: int) -> tuple[dict, str]:
-    """The times of all four in milliseconds, the largest difference in probability, and the browser's version."""
-    samples = [images.load(path).flatten().tolist() for path in assets.SAMPLES.values()]
+def pictures(name: str) -> list[np.ndarray]:
+    """What a model is given to read."""
+    paths = [assets.LINES["sentence"]] if name == READER else assets.SAMPLES.values()
+    return [images.load_grey(path) for path in paths]
+
+
+def measure(folder: Path, network: CRNN, name: str, count: int) -> tuple[dict, list[int], str]:
+    """The times of all four in milliseconds and how far apart they are, the images' widths, the browser's version."""
+    tensors = [images.standardise(picture, *network.config.frame) for picture in pictures(name)]
+    samples = [tensor.flatten().tolist() for tensor in tensors]
     scripts = {"version_1": script_at(VERSION_1), "now": script_of(PRESENT)}
     packed = base64.b64encode((folder / f"{name}.bytes").read_bytes()).decode()
     with served(folder, Alone) as address, chromium() as browser:
         page = browser.new_page()
         page.goto(f"{address}/index.html")
-        return page.evaluate(MEASURE, [name, samples, scripts, packed, count]), browser.version
+        found = page.evaluate(MEASURE, [name, samples, scripts, packed, count])
+    return found, [tensor.shape[-1] for tensor in tensors], browser.version
 
 
 def sizes(folder: Path, name: str) -> dict[str, int]:
@@ -111,7 +122,7 @@ def sizes(folder: Path, name: str) -> dict[str, int]:
     (ours,) = (text.encode() for text in bundle.data(f"weights-{name}", packed).values())
     engine = bundle.joined("page/engine.js").encode()
     runtime = [(folder / file).read_bytes() for file in (*RUNTIME, f"{name}.onnx")]
-    everything = "".join(bundle.scripts(MODELS).values()).encode()
+    everything = "".join(bundle.scripts(host.READERS).values()).encode()
     return {
         "page": wire(ours, engine),
         "page_with_all_widgets": wire(ours, everything, bundle.style().encode()),
@@ -124,7 +135,7 @@ def table(models: dict) -> list[dict]:
     rows = []
     for who, told in TOLD.items():
         ms = {f"{name}, ms": f"{found['median_ms'][who]:.1f}" for name, found in models.items()}
-        sent = models[MODELS[0]]["wire_bytes"].get(who.removesuffix("_without_webassembly"))
+        sent = models[host.READERS[0]]["wire_bytes"].get(who.removesuffix("_without_webassembly"))
         rows.append({"engine": told} | ms | {"kB over the wire": f"{sent / 1000:.0f}" if sent else ""})
     return rows
 
@@ -139,13 +150,14 @@ def main() -> None:
         for file in RUNTIME:
             (folder / file).write_bytes((a.ort / file).read_bytes())
         (folder / "index.html").write_text(PAGE, encoding="utf-8")
-        for name in MODELS:
-            content = weights.to_bytes(reader.load(name))
+        for name, network in host.readers().items():
+            content = weights.to_bytes(network)
             (folder / f"{name}.bytes").write_bytes(content)
             to_onnx(weights.from_bytes(content), folder / f"{name}.onnx")
-            found, version = measure(folder, name, a.count)
+            found, widths, version = measure(folder, network, name, a.count)
             medians = {who: statistics.median(times) for who, times in found["times"].items()}
             result["models"][name] = {
+                "columns": [min(widths), max(widths)],
                 "median_ms": {who: round(ms, 2) for who, ms in medians.items()},
                 "fastest_ms": {who: round(min(times), 2) for who, times in found["times"].items()},
                 "over_onnxruntime_web": round(medians["page"] / medians["onnxruntime_web"], 2),

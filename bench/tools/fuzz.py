@@ -3,7 +3,7 @@
     python bench/tools/fuzz.py [--cases 2000] [--out data/results/fuzz.json]
 
 Runs the tests of tests/test_fuzz*.py with new random cases and reads from Hypothesis's statistics what was tried; the
-two properties that train take a tenth of the cases. Faults found earlier are tests of their own, in
+properties that train or draw take a tenth of the cases. Faults found earlier are tests of their own, in
 tests/test_fuzz_found.py, which this runs and lists too. Ends with 1 when anything fails; nothing is written then.
 """
 

@@ -113,7 +113,7 @@ def by_onnx(name: str, folder: Path) -> str:
     network = load(name)
     either("crnn_lib.tools.export", "crnn_lib.export").to_onnx(network, folder / "model.onnx")
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
-    size = network.config.height, network.config.width
+    size = getattr(network.config, "frame", (network.config.height, network.config.width))  # version 1 has no frame
     inputs = [images.load(path, *size)[None].numpy() for path in sorted(SAMPLES.glob("*.png"))]
     return digest(*(session.run(["logits"], {"image": image})[0].tobytes() for image in inputs))
 

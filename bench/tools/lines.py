@@ -16,7 +16,7 @@ PARTS = {
     "library": ("crnn_lib/**/*.py", lambda path: "widgets" not in path.parts),
     "widgets, Python": ("crnn_lib/widgets/**/*.py", lambda path: True),
     "widgets, JavaScript": ("crnn_lib/widgets/**/*.js", lambda path: True),
-    "benches, examples": ("[be][ex]*/**/*.py", lambda path: True),
+    "benches": ("bench/**/*.py", lambda path: True),
     "tests": ("tests/**/*.py", lambda path: True),
 }
 

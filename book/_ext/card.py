@@ -1,4 +1,4 @@
-"""The picture that stands for the book in README and in messengers: `python book/_ext/card.py` draws it anew.
+"""The picture that stands for the book in messengers: `python book/_ext/card.py` draws it anew.
 
 One generated sample, what the committed reader sees in its columns, and what it reads; nothing is drawn by hand.
 """

@@ -33,7 +33,8 @@ class Stage:
             "weights": {name: encoded(content) for name, content in models.items()},
             "recordings": recordings,
             "inflated": {
-                s["pixels"]: raw(s["pixels"]) for s in bundle.samples().values()
+                s["pixels"]: raw(s["pixels"])
+                for s in (*bundle.samples().values(), *bundle.lines().values())
             },
         }
         self.racer.eval(f"{bundle.ATOB}const given = {json.dumps(given)};\n{program};0")

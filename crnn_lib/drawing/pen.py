@@ -16,6 +16,8 @@ from crnn_lib.images import HEIGHT, WIDTH
 STEP = 16  # points lie on a grid of 1/16 pixel: finer than a hand, and short in JSON
 FARTHEST = 4096.0  # pixels from the origin
 MARGIN = 3.0  # pixels left free round a normalised drawing
+NARROWEST, WIDEST = 32, 1024  # columns of a drawing at its natural width
+AT_ONCE = 2**18  # pixels of segments' boxes that are worked on together
 
 Stroke = Sequence[Sequence[float]]
 
@@ -48,13 +50,28 @@ def normalise(strokes: Sequence[Stroke], height: int = HEIGHT, width: int = WIDT
     if not strokes:
         return []
     xs, ys = ([point[axis] for stroke in strokes for point in stroke] for axis in (0, 1))
-    left, right, top, bottom = min(xs), max(xs), min(ys), max(ys)
-    scale = 1.0
-    if right > left or bottom > top:
-        across = (width - 2 * MARGIN) / (right - left) if right > left else math.inf
-        scale = min(across, (height - 2 * MARGIN) / (bottom - top)) if bottom > top else across
-    x0, y0 = (width - (right - left) * scale) / 2, (height - (bottom - top) * scale) / 2
+    left, top = min(xs), min(ys)
+    scale, x0, y0 = frame(max(xs) - left, max(ys) - top, height, width)
     return quantise([[[(x - left) * scale + x0, (y - top) * scale + y0] for x, y in stroke] for stroke in strokes])
+
+
+def frame(across: float, down: float, height: int, width: int) -> tuple[float, float, float]:
+    """How ink of that extent fills the middle of an image: its scale, and where its left and its top lie."""
+    scale = 1.0
+    if across > 0 or down > 0:
+        scale = (width - 2 * MARGIN) / across if across > 0 else math.inf
+        scale = min(scale, (height - 2 * MARGIN) / down) if down > 0 else scale
+    return scale, (width - across * scale) / 2, (height - down * scale) / 2
+
+
+def natural_width(across: float, down: float, height: int = HEIGHT) -> int:
+    """The columns of an image that ink of that extent fills in both directions, MARGIN left free; NARROWEST..WIDEST.
+
+    Ink without height takes WIDTH.
+    """
+    if not down > 0:
+        return WIDTH
+    return min(max(math.ceil(across * ((height - 2 * MARGIN) / down) + 2 * MARGIN), NARROWEST), WIDEST)
 
 
 def render(strokes: Sequence[Stroke], thickness: float = 2.0, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
@@ -66,33 +83,55 @@ def render(strokes: Sequence[Stroke], thickness: float = 2.0, height: int = HEIG
     """
     if not 0 < thickness <= 64:
         raise UserError(f"a thickness of {thickness} pixels cannot be drawn: give more than 0, at most 64")
-    reach = thickness / 2 + 0.5
-    nearest = np.full((height, width), np.inf)  # squared distance
-    for stroke in quantise(strokes):
-        for (ax, ay), (bx, by) in zip(stroke, stroke[1:] or stroke, strict=False):
-            top, bottom = _span(ay, by, reach, height)
-            left, right = _span(ax, bx, reach, width)
-            x = np.arange(left, right) + 0.5 - ax
-            y = np.arange(top, bottom)[:, None] + 0.5 - ay
-            dx, dy = bx - ax, by - ay
-            length = dx * dx + dy * dy
-            along = np.clip((x * dx + y * dy) / length, 0.0, 1.0) if length else np.zeros((len(y), len(x)))
-            away_x, away_y = x - along * dx, y - along * dy
-            patch = nearest[top:bottom, left:right]
-            np.minimum(patch, away_x * away_x + away_y * away_y, out=patch)
+    pairs = [pair for stroke in quantise(strokes) for pair in zip(stroke, stroke[1:] or stroke, strict=False)]
+    segments = np.array(pairs, float).reshape(-1, 2, 2)
+    return draw(segments[:, 0], segments[:, 1], thickness, height, width)
+
+
+def draw(a: np.ndarray, b: np.ndarray, thickness: float, height: int, width: int) -> np.ndarray:
+    """`render` of the segments from the points `a` (S, 2) to `b` (S, 2), which lie on the grid of 1/16 pixel."""
+    reach, limit = thickness / 2 + 0.5, np.array([width, height])
+    first = np.clip(np.floor(np.minimum(a, b) - reach), 0, limit).astype(int)  # the box that a segment can darken
+    sizes = np.maximum(np.clip(np.ceil(np.maximum(a, b) + reach), 0, limit).astype(int) - first, 0)
+    ends = np.cumsum(sizes[:, 0] * sizes[:, 1])
+    nearest = np.full(height * width, np.inf)  # squared distance
+    start = 0
+    while start < len(a):
+        room = AT_ONCE + (ends[start - 1] if start else 0)
+        stop = max(start + 1, int(np.searchsorted(ends, room, "right")))
+        part = slice(start, stop)
+        _approach(nearest, width, a[part], b[part], first[part], sizes[part])
+        start = stop
     coverage = np.clip(reach - np.sqrt(nearest), 0.0, 1.0)
-    return (255 - np.floor(255 * coverage + 0.5)).astype(np.uint8)
+    return (255 - np.floor(255 * coverage + 0.5)).astype(np.uint8).reshape(height, width)
 
 
-def image(strokes: Sequence[Stroke], thickness: float = 2.0, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+def _approach(
+    nearest: np.ndarray, width: int, a: np.ndarray, b: np.ndarray, first: np.ndarray, sizes: np.ndarray
+) -> None:
+    """Lower `nearest` to the squared distance of each pixel's centre to the segments in whose boxes it lies."""
+    counts = sizes[:, 0] * sizes[:, 1]
+    which = np.repeat(np.arange(len(a)), counts)
+    row, column = np.divmod(np.arange(len(which)) - (np.cumsum(counts) - counts)[which], sizes[which, 0])
+    row, column = row + first[which, 1], column + first[which, 0]
+    step = b - a
+    square = step[:, 0] * step[:, 0] + step[:, 1] * step[:, 1]
+    dx, dy = step[which].T
+    x, y = column + 0.5 - a[which, 0], row + 0.5 - a[which, 1]
+    along = np.clip((x * dx + y * dy) / np.where(square > 0, square, 1.0)[which], 0.0, 1.0)
+    x, y = x - along * dx, y - along * dy
+    np.minimum.at(nearest, row * width + column, x * x + y * y)
+
+
+def image(
+    strokes: Sequence[Stroke], thickness: float = 2.0, height: int = HEIGHT, width: int | None = WIDTH
+) -> np.ndarray:
     """The picture of a drawing as a model sees it, (height, width) uint8: normalised, then rendered.
 
-    The size and the place of the writing do not matter, only its shape. Raises UserError as `render`.
+    The size and the place of the writing do not matter, only its shape. Without a `width` it is as wide as the writing
+    needs, see `natural_width`. Raises UserError as `render`.
     """
+    if width is None:
+        points = np.array([point for stroke in quantise(strokes) for point in stroke], float).reshape(-1, 2)
+        width = natural_width(*(np.ptp(points, axis=0) if len(points) else (0.0, 0.0)), height)
     return render(normalise(strokes, height, width), thickness, height, width)
-
-
-def _span(a: float, b: float, reach: float, size: int) -> tuple[int, int]:
-    """The pixels [first, last + 1) along one axis that a segment from `a` to `b` can darken."""
-    first = max(math.floor(min(a, b) - reach), 0)
-    return first, max(min(math.ceil(max(a, b) + reach), size), first)

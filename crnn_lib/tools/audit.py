@@ -13,8 +13,7 @@ from crnn_lib import metrics
 from crnn_lib.data import LabelledImages, folds, shorten
 from crnn_lib.errors import UserError
 from crnn_lib.files import csv_text, write_text
-from crnn_lib.model import Config
-from crnn_lib.reader import sequence_losses
+from crnn_lib.model import CRNN, Config
 from crnn_lib.training import Recipe, fit
 
 
@@ -36,16 +35,17 @@ class OutOfFold:
 
 def crossval(
     config: Config, data: LabelledImages, recipe: Recipe, k: int, seed: int, state: str | Path, device: str = "cpu",
-    on_fold: Callable[[int, dict[str, Any]], None] = lambda fold, figures: None,
+    on_fold: Callable[[int, dict[str, Any]], None] = lambda fold, figures: None, init: CRNN | None = None,
 ) -> list[OutOfFold]:  # fmt: skip
     """Read every image by the one of k models that was not trained on it; in the order of `data`.
 
     After each fold the rows so far are written to the JSON file `state`, and within a fold the training checkpoints
     beside it, so that a killed run goes on where it was, and one that `state` records as finished trains nothing.
-    Raises UserError for a `state` of another run.
+    Each starts from the weights of `init`, if given. Raises UserError for a `state` of another run.
     """
     state = Path(state)
-    identity = json.loads(json.dumps([asdict(config), asdict(recipe), data.fingerprint(), k, seed]))
+    start = [init.digest()] if init else []
+    identity = json.loads(json.dumps([asdict(config), asdict(recipe), data.fingerprint(), k, seed, *start]))
     dealt = folds(data.labels, k, seed)
     wanted = [(data.names[i], data.labels[i], fold) for fold, (_, test) in enumerate(dealt) for i in test]
     rows = _rows_so_far(state, identity, wanted)
@@ -56,13 +56,12 @@ def crossval(
         if any(row.fold == fold for row in rows):
             checkpoint.unlink(missing_ok=True)  # killed between the two lines that end a fold
             continue
-        run = fit(config, data.subset(train), recipe, checkpoint=checkpoint, device=device)
+        run = fit(config, data.subset(train), recipe, checkpoint=checkpoint, device=device, init=init)
         if not run.finished:
             raise KeyboardInterrupt
         held_out = data.subset(test)
         figures, readings = metrics.evaluate(run.model, held_out.images, held_out.labels)
-        losses = sequence_losses(readings.log_probs.double(), held_out.labels, run.model.alphabet).tolist()
-        columns = (held_out.names, held_out.labels, readings.texts, readings.confidences, losses)
+        columns = (held_out.names, held_out.labels, readings.texts, readings.confidences, readings.losses)
         rows += [OutOfFold(*row, fold) for row in zip(*columns, strict=True)]
         _note(state, identity, rows)
         checkpoint.unlink(missing_ok=True)

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from crnn_lib import __version__, assets, images
+from crnn_lib import __version__, assets, processes
 from crnn_lib.errors import UserError, plain
-from crnn_lib.tools import commands, doctor
-from crnn_lib.tools.fetch import PUBLIC_URL
+from crnn_lib.tools import commands, doctor, fetch, generate
 from crnn_lib.training import OPTIMIZERS, SCHEDULES, Recipe
 
 
@@ -26,24 +25,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     try:
         parsed = _parser().parse_args(arguments)
+        if processes.several() and parsed.run is not commands.train:
+            raise UserError(f"several processes can train, but not {parsed.command}: start it without torchrun")
         if sys.stdout is None:
             raise UserError("standard output is closed, so the result would be lost: lead it to a file or to /dev/null")
         code = parsed.run(parsed) or 0
         sys.stdout.flush()  # a full disk or a closed pipe shows here, not after the end
         return code
     except UserError as error:
-        print(f"error: {plain(' '.join(str(error).split()))}", file=sys.stderr)
-        return 2
+        return _end(2, f"error: {plain(' '.join(str(error).split()))}")
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
+        return _end(130, "stopped")
     except BrokenPipeError:  # whoever read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:  # a name too long, a folder that may not be read; without a name, what the result went to
         told = str(error) if error.filename else f"cannot write to standard output: {error.strerror or error}"
-        print(f"error: {plain(told)}", file=sys.stderr)
-        return 2
+        return _end(2, f"error: {plain(told)}")
+
+
+def _end(code: int, line: str) -> int:
+    processes.tell(line)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,18 +61,25 @@ def _parser() -> argparse.ArgumentParser:
 
     data = choices.add_parser("data", help="generate, fetch, verify or check a data set")
     verbs = data.add_subparsers(dest="verb", required=True, metavar="VERB")
-    p = command("generate", commands.generate, "write generated images, file names and labels.csv", verbs)
-    p.add_argument("--out", type=_path, required=True)
+    p = command("generate", generate.generate, "write generated images and their labels", verbs)
+    p.add_argument("--out", type=_path, required=True, metavar="DIR")
+    p.add_argument("--kind", choices=["captcha", "lines", "plates"], default="captcha")
     p.add_argument("--count", type=_whole(1), default=1000)
     p.add_argument("--seed", type=_whole(0), default=0)
-    p = command("fetch", commands.fetch_set, "get the real set and check it against the manifest", verbs)
-    p.add_argument("--from", dest="source", default=PUBLIC_URL, metavar="ZIP|DIR|URL")
-    p.add_argument("--out", type=_path, default=Path("data/captcha_images"))
-    p = command("verify", commands.verify_set, "check a folder against the manifest", verbs)
+    p.add_argument("--shards", type=_whole(1), metavar="N", help="write tar shards of N images instead of single files")
+    fonts = "of lines and plates: those of Python packages, those of the system too, or with them those of a folder"
+    p.add_argument("--faces", type=_path, default="wheels", metavar="wheels|all|DIR", help=fonts)
+    p.add_argument("--held-out", action="store_true", help="print in the faces kept for tests, not in the others")
+    p = command("fetch", commands.fetch_set, "get a real set and check it against its manifest", verbs)
+    p.add_argument("set", nargs="?", choices=fetch.SETS, default="captcha")
+    p.add_argument("--from", dest="source", metavar="ZIP|DIR|URL", help="default: where it is public")
+    p.add_argument("--out", type=_path, metavar="DIR", help="default: data/captcha_images or data/plates")
+    p = command("verify", commands.verify_set, "check a folder against the manifests", verbs)
     p.add_argument("folder", type=_path, metavar="DIR")
-    p = command("check", commands.check_set, "report what is wrong with a folder of labelled images", verbs)
+    p = command("check", commands.check_set, "report what a folder of labelled images holds, and what is wrong", verbs)
     p.add_argument("folder", type=_path, metavar="DIR")
     _add_labels(p)
+    p.add_argument("--picture", type=_picture, metavar="PNG", help="draw what the set holds, as one page, to this file")
     p.add_argument("--json", action="store_true")
 
     p = command("train", commands.train, "train a reader on one part of a folder of labelled images")
@@ -78,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--split-seed", type=_whole(0), default=0)
     p.add_argument("--train-fraction", type=float, default=0.7)
     _add_recipe(p)
+    few = (
+        "Few images: start from a model that ships, with --init NAME --learning-rate 0.001, for 20 epochs or, of fewer "
+        "than 350 images, 7000 / images."
+    )
+    several = "`torchrun --standalone --nproc-per-node N -m crnn_lib train ...` trains in N processes"
+    p.epilog = f"{few} {several}: each takes its share of every batch, by whose images alone its BatchNorm normalises."
     p = command("evaluate", commands.evaluate, "score a reader")
     _add_data(p)
     _add_weights(p)
@@ -130,9 +146,18 @@ def _file(text: str) -> Path:
     return path
 
 
+def _picture(text: str) -> Path:
+    path = _file(text)
+    if path.suffix.lower() != ".png":
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a picture: let it end in .png")
+    return path
+
+
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=_path, metavar="DIR", help="default: the embedded generated set")
-    parser.add_argument("--skip-bad", action="store_true", help="leave out files that are no sound image")
+    shards = "a folder of images, or tar shards: one, a folder of them, or 'train-{000..019}.tar'"
+    parser.add_argument("--data", type=_path, metavar="DIR|SHARDS", help=f"{shards}; default: the embedded set")
+    bad = "leave out files that are no sound image, and images whose labels do not fit them"
+    parser.add_argument("--skip-bad", action="store_true", help=bad)
     _add_labels(parser)
 
 
@@ -148,11 +173,19 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
     default = Recipe()
-    parser.add_argument("--width", type=_whole(1, 65536), default=images.WIDTH, help="of the resized images, in pixels")
+    start = f"weights to start from, also with other symbols: {' or '.join(assets.WEIGHTS)}, or a file"
+    parser.add_argument("--init", type=_path, metavar="NAME|FILE", help=start)
+    keep = "with --init: read its symbols too that no label has, which few labels may lack by chance"
+    parser.add_argument("--keep-symbols", action="store_true", help=keep)
+    parser.add_argument("--width", type=_whole(1, 65536), help="bring every image to this width, in pixels")
     parser.add_argument("--seed", type=_whole(0), default=default.seed)
     parser.add_argument("--epochs", type=_whole(1), default=default.epochs)
+    joint = "images a step, of all processes together"
+    parser.add_argument("--batch-size", type=_whole(1), default=default.batch_size, help=joint)
     parser.add_argument("--optimizer", choices=list(OPTIMIZERS), default=default.optimizer)
     parser.add_argument("--schedule", choices=SCHEDULES, default=default.schedule)
+    peak = "the highest of one-cycle, the first of plateau; default: " + ", ".join(f"{r:g}" for r in SCHEDULES.values())
+    parser.add_argument("--learning-rate", type=float, metavar="RATE", help=peak)
     parser.add_argument("--no-augmentation", action="store_true", help="train on the images as they are")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     again = parser.add_mutually_exclusive_group()

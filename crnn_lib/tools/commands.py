@@ -4,55 +4,38 @@ import argparse
 import json
 import math
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import median_high
 from typing import Any
 
 import torch
-from PIL import Image
 
-from crnn_lib import images, metrics
+from crnn_lib import images, metrics, processes
 from crnn_lib.alphabet import Alphabet
 from crnn_lib.checkpoints import is_history
-from crnn_lib.data import LABELS_CSV, LabelledImages, list_folder, load_files, read_labels, sound, split, with_labels
+from crnn_lib.data import LabelledImages, list_set, load_files, read_labels, sound, split, with_labels
 from crnn_lib.drawing import captchas
 from crnn_lib.errors import UserError, plain
-from crnn_lib.files import alone, csv_text, environment, write_text, writing
+from crnn_lib.files import alone, cpu_seconds, environment
 from crnn_lib.model import CRNN, Config
 from crnn_lib.reader import load, read, save
 from crnn_lib.tools import audit, checks, fetch
-from crnn_lib.training import Recipe, fit, tune_process
+from crnn_lib.training import Recipe, Run, fit, tune_process
 
-
-def generate(a: argparse.Namespace) -> None:
-    """Write generated images and their labels.csv into a new folder."""
-    with writing(a.out), alone(a.out / LABELS_CSV):
-        if any(not path.name.startswith(".") for path in a.out.iterdir()):
-            raise UserError(f"{a.out} is not empty: give a new folder")
-        pictures, labels = captchas.generate(a.count, a.seed)
-        names = [f"{i:05d}_{label}.png" for i, label in enumerate(labels)]  # as in captchas.dataset
-        rows = [{"file": name, "label": label} for name, label in zip(names, labels, strict=True)]
-        try:
-            write_text(a.out / LABELS_CSV, csv_text(rows))  # first: it makes a set that lacks images unreadable
-            for picture, name in zip(pictures, names, strict=True):
-                Image.fromarray(picture).save(a.out / name, "PNG")
-        except BaseException:
-            for name in (*names, LABELS_CSV):
-                (a.out / name).unlink(missing_ok=True)
-            raise
-    print(f"{len(labels)} images and {LABELS_CSV} in {plain(str(a.out))}")
+LOOKED_AT = 5000  # images in which a training looks for doubtful labels and a second row of text
 
 
 def fetch_set(a: argparse.Namespace) -> None:
-    """Put the real set into a folder, whole and checked."""
-    print(fetch.fetch(a.source, a.out))
+    """Put a real set into a folder, whole and checked."""
+    url, manifest, folder = fetch.SETS[a.set]
+    print(fetch.fetch(a.source or url, a.out or folder, manifest))
 
 
 def verify_set(a: argparse.Namespace) -> None:
-    """Compare a folder with the manifest."""
-    report = fetch.verify(a.folder)
+    """Compare a folder with the manifests."""
+    report = fetch.recognise(a.folder)
     if not report.name:
         raise UserError(str(report))
     print(report)
@@ -60,15 +43,17 @@ def verify_set(a: argparse.Namespace) -> None:
 
 def check_set(a: argparse.Namespace) -> None:
     """Report what a folder of labelled images holds and what is wrong with it."""
-    files = list_folder(a.folder, a.label_until, a.fold_spaces)
-    report = checks.check(files, *load_files(files))
+    files = list_set(a.folder, a.label_until, a.fold_spaces)
+    data, problems = load_files(files)
+    report = checks.check(files, data, problems)
+    if a.picture:
+        from crnn_lib.tools import sheet  # matplotlib takes a second to import
+
+        sheet.draw(a.picture, str(a.folder), report, data)
     if a.json:
         print(_json(report))
         return
-    lengths = " to ".join(map(str, dict.fromkeys(report["lengths"])))  # one number if both are the same
-    labels = f"{report['distinct_labels']} distinct labels of {lengths or 0} characters"
-    print(plain(f"{report['images']} images; {labels}; symbols {report['alphabet']!r}"))
-    for line in checks.sentences(report) or ["no problem found"]:
+    for line in [*checks.overview(report), *(checks.sentences(report) or ["no problem found"])]:
         print(plain(line))
 
 
@@ -76,17 +61,27 @@ def train(a: argparse.Namespace) -> None:
     """Train on one part of the data; the weights, and a checkpoint until they are there.
 
     An interrupted run goes on from its checkpoint, a finished one is left as it is, and another one is not overwritten.
+    Under torchrun the first process does so, and the others share its work.
     """
-    started = time.process_time()
-    device, recipe = _device(a.device), _recipe(a)
+    device, recipe = _device(processes.own(a.device)), _recipe(a)
     tune_process()
-    data = _load_data(a, width=a.width)
-    config = Config(alphabet=Alphabet.of(data.labels).symbols, width=a.width)
-    config.check_labels(data.labels)
+    if not processes.several():
+        return _train(a, device, recipe, Run)
+    with processes.together(device) as first:
+        if first:
+            _train(a, device, recipe, processes.SharedRun)
+        else:
+            processes.assist(device)
+
+
+def _train(a: argparse.Namespace, device: str, recipe: Recipe, kind: type[Run]) -> None:
+    started = cpu_seconds()
+    init, data, config = _start_data_and_config(a)
     part = data.subset(split(data.labels, a.train_fraction, a.split_seed)[0])
     asked = {
         "data": data.fingerprint(), "images": len(data), "train_images": len(part), "split_seed": a.split_seed,
         "train_fraction": a.train_fraction, "recipe": asdict(recipe), "config": asdict(config),
+        **({"init": init.digest()} if init else {}),
     }  # fmt: skip
     checkpoint = a.out.with_name(a.out.name + ".checkpoint")
     with alone(a.out):
@@ -94,7 +89,7 @@ def train(a: argparse.Namespace) -> None:
             checkpoint.unlink(missing_ok=True)
         elif a.out.exists() and not checkpoint.exists():
             return _report_training(a, started, _finished(a.out, asked, data), resumed="finished")
-        run = fit(config, part, recipe, checkpoint=checkpoint, device=device)
+        run = fit(config, part, recipe, checkpoint=checkpoint, device=device, kind=kind, init=init)
         if not run.finished:
             again = "the same command without --fresh" if a.fresh and checkpoint.exists() else "the same command"
             does = "goes on" if checkpoint.exists() else "starts again"
@@ -114,7 +109,7 @@ def _finished(path: Path, asked: dict[str, Any], data: LabelledImages) -> dict[s
         found = load(path).provenance
     except UserError as error:
         raise UserError(f"{path} exists and holds no weights: {cure}") from error
-    wanted = json.loads(json.dumps(asked))
+    wanted = {"init": None} | json.loads(json.dumps(asked))
     other = [key for key in wanted if found.get(key) != wanted[key]]
     if other == ["data"] and data.is_known_as(found.get("data")):  # by version 1
         other = []
@@ -127,7 +122,7 @@ def _finished(path: Path, asked: dict[str, Any], data: LabelledImages) -> dict[s
 def _report_training(a: argparse.Namespace, started: float, provenance: dict[str, Any], **more: Any) -> None:
     kept = min(provenance["history"], key=lambda record: record.get("validation_ctc_loss", -record["epoch"]))
     keys = ("images", "train_images", "split_seed", "train_fraction")
-    spent = round(time.process_time() - started, 1)
+    spent = round(cpu_seconds() - started, 1)
     _print_scores(
         {"weights": str(a.out), **{k: provenance[k] for k in keys}, **kept, "cpu_seconds": spent, **more}, a.json
     )
@@ -136,7 +131,7 @@ def _report_training(a: argparse.Namespace, started: float, provenance: dict[str
 def evaluate(a: argparse.Namespace) -> None:
     """Score a reader on the part of the data that it was not trained on."""
     model = load(a.weights)
-    data = _load_data(a, model.config.height, model.config.width)
+    data = _load_data(a, model.config)
     indices, chosen = _chosen_split(a, model, data)  # by the data's own labels, whatever it is scored against
     if a.labels:
         data = with_labels(data, read_labels(a.labels, a.fold_spaces))
@@ -171,15 +166,12 @@ def crossval(a: argparse.Namespace) -> None:
 
     The state file stays beside the table: by it the same run is recognised as finished, and no other overwrites it.
     """
-    started = time.process_time()
+    started = cpu_seconds()
     device, recipe = _device(a.device), _recipe(a)
     tune_process()
-    data = _load_data(a, width=a.width)
+    init, data, config = _start_data_and_config(a)
     out = a.out or Path("runs") / "crossval.csv"
     state = out.with_name(out.name + ".state.json")
-    config = Config(alphabet=Alphabet.of(data.labels).symbols, width=a.width)
-    config.check_labels(data.labels)
-
     trained = []
 
     def say(fold: int, figures: dict[str, Any]) -> None:
@@ -193,7 +185,7 @@ def crossval(a: argparse.Namespace) -> None:
             raise UserError(
                 f"{out} exists, and no {state.name} says of which run: use --fresh to overwrite it, or another --out"
             )
-        rows = audit.crossval(config, data, recipe, a.folds, a.seed, state, device, say)
+        rows = audit.crossval(config, data, recipe, a.folds, a.seed, state, device, say, init)
         finished = not trained and out.exists() and out.read_bytes() == audit.as_csv(rows).encode()
         if finished:
             print(f"{plain(str(out))} is finished: nothing is left to do", file=sys.stderr)
@@ -201,7 +193,7 @@ def crossval(a: argparse.Namespace) -> None:
             audit.write_rows(rows, out)
     figures = metrics.scores([r.label for r in rows], [r.reading for r in rows], [r.loss for r in rows])
     figures |= {"folds": a.folds, "seed": a.seed, "out": str(out)}
-    figures |= {"cpu_seconds": round(time.process_time() - started, 1)}
+    figures |= {"cpu_seconds": round(cpu_seconds() - started, 1)}
     if a.json:
         figures |= {"recipe": asdict(recipe), "data": data.fingerprint(), "environment": environment()}
     _print_scores(figures | ({"resumed": "finished"} if finished else {}), a.json)
@@ -213,12 +205,12 @@ def predict(a: argparse.Namespace) -> int:
     good, bad = [], []
     for path in a.images:
         try:
-            good.append((path, images.load(path, model.config.height, model.config.width)))
+            good.append((path, images.load(path, *model.config.frame)))
         except UserError as error:
             bad.append(plain(str(error)))
     found = []
     if good:
-        readings = read(model, torch.stack([image for _, image in good]))
+        readings = read(model, [image for _, image in good])
         if not all(map(math.isfinite, readings.confidences)):
             raise UserError(f"{a.weights} is damaged: its probabilities are not numbers")
         found = [
@@ -244,7 +236,7 @@ def export(a: argparse.Namespace) -> None:
 
 
 def _recipe(a: argparse.Namespace) -> Recipe:
-    recipe = Recipe(seed=a.seed, epochs=a.epochs, optimizer=a.optimizer, schedule=a.schedule)
+    recipe = Recipe(a.seed, a.epochs, a.batch_size, a.optimizer, a.schedule, a.learning_rate)
     return replace(recipe, augmentation=None) if a.no_augmentation else recipe
 
 
@@ -258,15 +250,47 @@ def _device(name: str) -> str:
     return name
 
 
-def _load_data(a: argparse.Namespace, height: int = images.HEIGHT, width: int = images.WIDTH) -> LabelledImages:
+def _start_data_and_config(a: argparse.Namespace) -> tuple[CRNN | None, LabelledImages, Config]:
+    """The model to start from, what to train on, and the shape of a model for it.
+
+    That has the shape of the model to start from, and reads images of any width, unless --width brings all to one. It
+    reads the symbols of the labels, with --keep-symbols also those of the model to start from.
+    """
+    if a.keep_symbols and not a.init:
+        raise UserError("--keep-symbols is about those of the model to start from: give --init")
+    init = load(a.init) if a.init else None
+    config = init.config if init else Config()
+    if a.width:
+        config = replace(config, width=a.width, stretch=None)
+    data = _load_data(a, config)
+    symbols = Alphabet.of([*data.labels, config.alphabet if a.keep_symbols else ""]).symbols
+    return init, data, replace(config, alphabet=symbols, width=median_high(data.widths))
+
+
+def _load_data(a: argparse.Namespace, config: Config) -> LabelledImages:
     if a.data is None:
         if a.label_until or a.fold_spaces:
             raise UserError("--label-until and --fold-spaces are about the labels of a folder: give --data")
-        return captchas.dataset(height=height, width=width)
-    files = list_folder(a.data, a.label_until, a.fold_spaces)
-    data = sound(*load_files(files, height, width), a.skip_bad)
-    for line in checks.sentences(checks.check(files, data), checks.SILENT):
+        return captchas.dataset(height=config.height, width=config.columns((50, 200)))
+    files = list_set(a.data, a.label_until, a.fold_spaces, a.skip_bad)
+    data = sound(*load_files(files, *config.frame), a.skip_bad)
+    report = checks.check(files, data, config=config, most=LOOKED_AT)
+    for line in checks.sentences(report, checks.SILENT):
         print(f"warning: {plain(line)}", file=sys.stderr)
+    return _fitting(a, data, report) if report["too_long"] else data
+
+
+def _fitting(a: argparse.Namespace, data: LabelledImages, report: dict[str, Any]) -> LabelledImages:
+    """The images whose labels fit, with --skip-bad. Else such labels are refused, but for those of an evaluation."""
+    bad = report["too_long"]
+    (told,) = checks.sentences(report, ["too_long"])
+    if a.skip_bad and len(bad) < len(data):
+        print(f"warning: skipped {plain(checks.named('too_long', bad, 10))}", file=sys.stderr)
+        names = {one["file"] for one in bad}
+        return data.subset(i for i, name in enumerate(data.names) if name not in names)
+    if a.skip_bad or a.command != "evaluate":
+        raise UserError(f"{'no image is left: ' if a.skip_bad else ''}{told}")
+    print(f"warning: {plain(told)}", file=sys.stderr)  # each counts as misread
     return data
 
 

@@ -1,4 +1,4 @@
-"""The real CAPTCHA set: take it from the web or from a copy, check each image against the manifest, put it in a folder.
+"""Real sets: take one from the web or from a copy, check each file against its manifest, put it in a folder.
 
 Nothing is written under a name that the source chose: a file is looked up by its base name in the manifest, checked in
 memory and only then written under that name. So neither paths nor links in an archive matter.
@@ -7,6 +7,7 @@ memory and only then written under that name. So neither paths nor links in an a
 import csv
 import hashlib
 import http.client
+import io
 import lzma
 import os
 import re
@@ -18,7 +19,7 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -29,19 +30,25 @@ from tqdm import tqdm
 from crnn_lib import assets, images
 from crnn_lib.data import EXTENSIONS, LABELS_CSV, shorten
 from crnn_lib.errors import UserError
-from crnn_lib.files import alone, writing
+from crnn_lib.files import alone, csv_text, writing
 
 PUBLIC_URL = "https://github.com/AakashKumarNain/CaptchaCracker/raw/master/captcha_images_v2.zip"
 MANIFEST = assets.DATA / "manifest.csv"  # columns file, label, kind, sha256
-MAX_DOWNLOAD = 100_000_000  # bytes: the set has 9 MB, twice that in Kaggle's zip
-MAX_IMAGE = 1_000_000  # bytes: no image of the set has more than 20 kB
+PLATES_URL = "https://github.com/openalpr/benchmarks/archive/refs/heads/master.zip"
+SETS = {  # where each is public, its manifest, and the folder that it is put into
+    "captcha": (PUBLIC_URL, MANIFEST, Path("data/captcha_images")),
+    "plates": (PLATES_URL, assets.DATA / "plates_manifest.csv", Path("data/plates")),
+}
+PLATES_LABELS = "groundtruth.csv"  # what labels.csv is made of, where the plates are public
+MAX_DOWNLOAD = 1_000_000_000  # bytes: CAPTCHAs have 9 MB, plates 64 MB, among photographs of cars in one zip
+MAX_IMAGE = 1_000_000  # bytes: no image of a set has more than 200 kB
 ATTEMPTS, PAUSE = 4, 1.0  # the pause in seconds before the second attempt doubles at each further one
 TIMEOUT = 30.0  # seconds without a byte
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a folder holds of the set: `name` is full-1070, keras-1040 (its PNGs alone), or None for neither.
+    """What a folder holds of a set: `name` is full-1070, keras-1040 (its PNGs alone), plates-746, or None for no set.
 
     `missing` and `altered` are files of the nearest set, which has `expected` images. `extra` are files that are not of
     the set: those that would be read along with it, or after a fetch those of the source that were not copied.
@@ -59,7 +66,7 @@ class Report:
         if self.name:
             rest = f"; {len(self.extra)} other files of the source were left out" if self.extra else ""
             return f"{shown} is {self.name}: {self.expected} images, each as in the manifest{rest}"
-        if len(self.missing) == self.expected:
+        if len({*self.missing} - {LABELS_CSV}) == self.expected:
             return f"{shown} is another data set: it holds none of the {self.expected} images of the manifest"
         kinds = {"missing": self.missing, "altered": self.altered, "not of the set": self.extra}
         parts = [f"{len(names)} {kind} ({shorten(names)})" for kind, names in kinds.items() if names]
@@ -70,11 +77,29 @@ def digest(name: str, content: bytes) -> str:
     """SHA-256 in hex that the manifest has for an image file.
 
     Of a PNG the pixels count (`images.digest`), so that it may be packed anew. Of any other the bytes count, because
-    decoders of JPEG differ. Raises UserError for a PNG that cannot be read.
+    decoders of JPEG differ; of labels.csv those that are kept. Raises UserError for a PNG that cannot be read.
     """
     if name.endswith(".png"):
         return images.digest(images.load_grey(content, name))
-    return hashlib.sha256(content).hexdigest()
+    return hashlib.sha256(_kept(name, content)).hexdigest()
+
+
+def _kept(name: str, content: bytes) -> bytes:
+    """What is written of a file. Of labels those of whole numbers, as file,label by file name, whatever the source has.
+
+    The public table of plates has no head, the state between, and 0 for numbers of nothing but zeros.
+    """
+    if name != LABELS_CSV:
+        return content
+    rows = [row for row in csv.reader(io.StringIO(content.decode("utf-8-sig"))) if len(row) > 1]
+    pairs = sorted((row[0], row[-1]) for row in rows if row[-1] not in ("label", "0"))
+    return csv_text([{"file": file, "label": label} for file, label in pairs or [("", "")]]).encode()
+
+
+def recognise(folder: str | Path) -> Report:
+    """What a folder holds of that set of SETS which it is, or is nearest to. Raises UserError as `verify`."""
+    reports = [verify(folder, manifest) for _, manifest, _ in SETS.values()]
+    return max(reports, key=lambda report: (bool(report.name), -len(report.missing) / report.expected))
 
 
 def verify(folder: str | Path, manifest: str | Path = MANIFEST) -> Report:
@@ -82,6 +107,7 @@ def verify(folder: str | Path, manifest: str | Path = MANIFEST) -> Report:
     folder, wanted = Path(folder), _read_manifest(manifest)
     try:
         found = {name for name in os.listdir(folder) if _would_be_read(name)}
+        found = found & wanted.keys() if LABELS_CSV in wanted else found  # what no label names is not read
     except OSError as error:
         raise UserError(f"cannot read the folder {str(folder)!r}: {error.strerror}") from error
     sound = {name for name in wanted.keys() & found if _sound(name, wanted, partial(open, folder / name, "rb"))}
@@ -102,7 +128,7 @@ def fetch(
     out, wanted = Path(os.path.realpath(out)), _read_manifest(manifest)  # through a link, which stays
     if os.path.lexists(out):
         present = verify(out, manifest)
-        if present.name and (str(source) == PUBLIC_URL or present.expected == len(wanted)):
+        if present.name and (str(source) == PUBLIC_URL or present.expected == len(_pictures(wanted))):
             if out.with_name(f".{out.name}.lock").exists():  # killed when all was done but this
                 with alone(out):
                     _clear(out)
@@ -133,6 +159,7 @@ def _install(source: Path, shown: str, out: Path, wanted: dict[str, str]) -> Rep
         _clear(out)
         stage.mkdir()
         for name, open_file in tqdm(_members(source, shown), "checking", unit=" files", file=sys.stderr):
+            name = LABELS_CSV if name == PLATES_LABELS and LABELS_CSV in wanted else name
             seen.add(name)
             content = name in wanted and name not in sound and _sound(name, wanted, open_file)
             if content:
@@ -179,18 +206,23 @@ def _sound(name: str, wanted: dict[str, str], open_file: Callable[[], BinaryIO])
     try:
         with open_file() as file:
             content = file.read(MAX_IMAGE)
-        return content if digest(name, content) == wanted[name] else None
-    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error, lzma.LZMAError):
+        return _kept(name, content) if digest(name, content) == wanted[name] else None
+    except (OSError, EOFError, csv.Error, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error, lzma.LZMAError):
         return None  # damaged, locked, unreadable
 
 
 def _compare(folder: str, wanted: dict[str, str], sound: set[str], seen: set[str]) -> Report:
-    pngs = {name for name in wanted if name.endswith(".png")}
-    public = not seen & (wanted.keys() - pngs)  # no JPG at all: measured against the public subset
-    nearest = pngs if public else set(wanted)
+    jpgs = {name for name in wanted if name.endswith(".jpg")}
+    public = jpgs and not seen & jpgs  # measured against the public subset, which has no JPG at all
+    nearest = wanted.keys() - jpgs if public else set(wanted)
     missing, altered = nearest - seen, (nearest & seen) - sound
-    name = None if missing or altered else f"{'keras' if public else 'full'}-{len(nearest)}"
-    return Report(folder, name, len(nearest), *(tuple(sorted(s)) for s in (missing, altered, seen - wanted.keys())))
+    kind, count = "plates" if LABELS_CSV in wanted else "keras" if public else "full", len(_pictures(nearest))
+    name = None if missing or altered else f"{kind}-{count}"
+    return Report(folder, name, count, *(tuple(sorted(s)) for s in (missing, altered, seen - wanted.keys())))
+
+
+def _pictures(names: Iterable[str]) -> set[str]:
+    return {*names} - {LABELS_CSV}
 
 
 def _would_be_read(name: str) -> bool:

@@ -8,7 +8,9 @@ from typing import Any
 
 # Each widget's class and its module. Where there is a .js file of the same name, a static page shows the widget too.
 WIDGETS = {
+    "Machine": "machine.machine",
     "Pad": "pad.pad",
+    "Line": "line.line",
     "Microscope": "microscope.microscope",
     "ProbeConvolution": "probes.convolution",
     "ProbePooling": "probes.pooling",
@@ -20,6 +22,7 @@ WIDGETS = {
     "Replay": "replay.replay",
     "Quiz": "quiz.quiz",
     "GeneratorKnobs": "knobs.knobs",
+    "Trainer": "trainer.trainer",
     "TrainingMonitor": "monitor.monitor",
 }
 

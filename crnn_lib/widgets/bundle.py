@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from crnn_lib import assets, images
+from crnn_lib.data import LABELS_CSV, read_labels
 from crnn_lib.drawing import skeletons
 from crnn_lib.widgets import WIDGETS
 
@@ -31,7 +32,7 @@ ELEMENT = "page/element.js"  # the static page's own: it loads the others
 ATOB = (
     "globalThis.atob ??= (text) => Array.from(Uint8Array.fromBase64(text), (v) => String.fromCharCode(v)).join('');\n"
 )
-EMBEDDED = "page/embedded.js"  # which exports nothing but empty objects: they are filled here
+EMBEDDED = "/embedded.js"  # how a module ends that exports nothing but empty objects: they are filled here
 
 
 def order(*paths: str) -> list[str]:
@@ -72,7 +73,7 @@ def _scoped(path: str, names: re.Pattern[str]) -> str:
 
 def _text(path: str) -> str:
     text = (FOLDER / path).read_text(encoding="utf-8")
-    if path == EMBEDDED:
+    if path.endswith(EMBEDDED):
         text = re.sub(r"(\w+) = \{\};", lambda found: f"{found[1]} = {_embedded(found[1])};", text)
     return text
 
@@ -84,7 +85,7 @@ def beside(path: str, other: str) -> str:
 
 @functools.cache
 def _embedded(name: str) -> str:
-    return json.dumps({"SKELETONS": _skeletons, "SAMPLES": samples}[name]())
+    return json.dumps({"SKELETONS": _skeletons, "SAMPLES": samples, "LINES": lines}[name]())
 
 
 def _skeletons() -> dict[str, str]:
@@ -93,14 +94,24 @@ def _skeletons() -> dict[str, str]:
     return {symbol: variants[symbol][0] for symbol in skeletons.SYMBOLS}
 
 
-def samples() -> dict[str, dict[str, int | str]]:
+Packed = dict[str, int | str]
+
+
+def samples() -> dict[str, Packed]:
     """The samples by name, deflated grey bytes: to decode a PNG on a canvas would depend on privacy rules."""
-    result = {}
-    for name, path in assets.SAMPLES.items():
-        grey = images.load_grey(path).round().astype("uint8")
-        pixels = base64.b64encode(zlib.compress(grey.tobytes(), 9)).decode("ascii")
-        result[name] = {"height": grey.shape[0], "width": grey.shape[1], "pixels": pixels}
-    return result
+    return {name: _packed(path) for name, path in assets.SAMPLES.items()}
+
+
+def lines() -> dict[str, Packed]:
+    """The same of the printed lines, each with its text."""
+    labels = read_labels(next(iter(assets.LINES.values())).with_name(LABELS_CSV))
+    return {name: _packed(path) | {"text": labels[path.name]} for name, path in assets.LINES.items()}
+
+
+def _packed(path: Path) -> Packed:
+    grey = images.load_grey(path).round().astype("uint8")
+    pixels = base64.b64encode(zlib.compress(grey.tobytes(), 9)).decode("ascii")
+    return {"height": grey.shape[0], "width": grey.shape[1], "pixels": pixels}
 
 
 @functools.cache

@@ -209,6 +209,14 @@ def grey_of(value: Any) -> np.ndarray:
     return values
 
 
+def pixels_of(grey: np.ndarray) -> np.ndarray:
+    """A picture (h, w) as the page holds it: (32, W) uint8, its proportions kept, so that the bytes tell the width.
+
+    Raises UserError as `images.natural_width`.
+    """
+    return images.resize(grey, images.HEIGHT, images.natural_width(grey.shape)).round().astype(np.uint8)
+
+
 def _shown(value: Any) -> str:
     """A value in a message: in full where that is short."""
     short = isinstance(value, str | float) or (isinstance(value, int) and abs(value) < 10**12)

@@ -26,8 +26,11 @@ HIDE = (
 )
 
 
+READERS = ("captcha", "text", "pen")  # of every widget and page: for pictures first, for drawn strokes last
+
+
 def readers(model: CRNN | None = None) -> dict[str, CRNN]:
-    """`model` as `yours`; without one the trained readers by name, for pictures first, for drawn strokes last.
+    """`model` as `yours`; without one the trained readers by name.
 
     Raises UserError for a `model` that is not a CRNN.
     """
@@ -35,7 +38,7 @@ def readers(model: CRNN | None = None) -> dict[str, CRNN]:
         if not isinstance(model, CRNN):
             raise UserError(f"a model is a CRNN, as crnn_lib.reader.load gives it, not a {type(model).__name__}")
         return {"yours": model}
-    return {name: reader.load(name) for name in ("captcha", "pen")}
+    return {name: reader.load(name) for name in READERS}
 
 
 def mount(kind: str, state: dict[str, Any], sentence: str, grey: np.ndarray | None = None) -> str:
@@ -52,7 +55,7 @@ def mount(kind: str, state: dict[str, Any], sentence: str, grey: np.ndarray | No
 
 def read(model: CRNN, grey: np.ndarray) -> reader.Readings:
     """What `model` reads in the picture `grey` (h, w), 0 black .. 255 white."""
-    return reader.read(model, images.standardise(grey, model.config.height, model.config.width)[None])
+    return reader.read(model, images.standardise(grey, *model.config.frame)[None])
 
 
 def sentence(text: str, confidence: float) -> str:

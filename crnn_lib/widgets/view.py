@@ -17,7 +17,8 @@ class View(host.Widget):
     """A widget that looks into the reading of one picture.
 
     The picture is `sample`, one of `assets.SAMPLES`, or `image`: (H, W) or (1, H, W), grey 0 black .. 255 white, or a
-    standardised tensor as the model gets it; `truth` is its text, where known. `View(model)` asks a model of yours.
+    standardised tensor as the model gets it, of any proportions; `truth` is its text, where known. `View(model)` asks a
+    model of yours.
     Raises UserError for an option that does not fit.
     """
 
@@ -30,9 +31,9 @@ class View(host.Widget):
     _shows = ""  # what can be done with it in the page, for where nothing runs
 
     def __init__(self, model: CRNN | None = None, *, image: Any = None, **options: Any) -> None:
-        super().__init__(host.readers(model), **options)
         if image is not None:
-            self.grey = _packed(image)
+            self.grey = _packed(image)  # before the options: what they may be depends on the picture
+        super().__init__(host.readers(model), **options)
 
     @property
     def model(self) -> CRNN:
@@ -45,7 +46,7 @@ class View(host.Widget):
             return pen.image(self.strokes)
         if self.grey:
             pixels = np.frombuffer(base64.b64decode(self.grey), np.uint8)
-            return pixels.reshape(images.HEIGHT, images.WIDTH).astype(np.float32)
+            return pixels.reshape(images.HEIGHT, -1).astype(np.float32)
         return images.load_grey(assets.SAMPLES[self.sample])
 
     def baked(self) -> str:
@@ -56,13 +57,18 @@ class View(host.Widget):
         return host.mount(self.kind, self._state(), f"{sentence} {self._shows}", grey)
 
 
+def columns(view: View) -> int:
+    """How wide the model gets the picture that the view starts with."""
+    return view.model.config.columns(view._grey().shape)
+
+
 def last_step(view: View) -> int:
     """The largest time step of the picture that the view starts with."""
-    return view.model.config.steps() - 1
+    return view.model.config.steps(columns(view)) - 1
 
 
-def _packed(image: Any) -> str:
-    """`image` as base64 of (32, 128) grey bytes. Negative numbers tell that it is standardised: ink is positive.
+def levels_of(image: Any) -> np.ndarray:
+    """`image` as grey levels (h, w). Negative numbers tell that it is standardised: ink is positive.
 
     Raises UserError as `fields.grey_of`, and for a standardised image without any ink.
     """
@@ -71,5 +77,9 @@ def _packed(image: Any) -> str:
         if values.min() == values.max():
             raise UserError("a standardised image whose pixels are all the same has neither ink nor paper")
         values = 255 * (values.max() - values) / (values.max() - values.min())
-    grey = images.resize(fields.grey_of(values), images.HEIGHT, images.WIDTH).round().astype(np.uint8)
-    return base64.b64encode(grey.tobytes()).decode("ascii")
+    return fields.grey_of(values)
+
+
+def _packed(image: Any) -> str:
+    """`image` as base64 of grey bytes (32, W), its proportions kept. Raises UserError as `levels_of`."""
+    return base64.b64encode(fields.pixels_of(levels_of(image)).tobytes()).decode("ascii")

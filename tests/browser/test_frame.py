@@ -74,6 +74,9 @@ def test_search_by_keyboard_marks_what_it_found(visit, base):
         v.page.get_by_role("button", name="Search").first.click()
         v.page.keyboard.type("alphabet")
         v.page.keyboard.press("Enter")
+        v.page.locator("#search-results h2", has_text="Search Results").wait_for(
+            state="attached"  # a list that still grows moves its links
+        )
         v.page.locator("#search-results a").first.click()
         v.page.wait_for_function("() => CSS.highlights.get('searched')?.size > 0")
         words = v.page.evaluate("[...CSS.highlights.get('searched')].map((range) => range.toString().toLowerCase())")

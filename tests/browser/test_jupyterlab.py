@@ -36,6 +36,10 @@ NOTEBOOKS = {
         "Microscope(sample='2b7xy')",
     ],
 }
+NOTEBOOKS["line"] = [
+    "from crnn_lib.widgets import Line\nline = Line(sample='code')\nline",
+    "print(line.mark, repr(line.reading), line.confidence > 0)",
+]
 NOTEBOOKS["other"] = NOTEBOOKS["leak"]
 OPTIONS = {"Pad": "sample='2b7xy'", "Quiz": "'count'", "TrainingMonitor": "*what", "Replay.follow": "*what"}
 NOTEBOOKS["all"] = [
@@ -231,6 +235,25 @@ def test_keys_stay_in_the_widget(opened):
         assert notebook.cells.count() == 2 and page.evaluate(focused), place
 
 
+def test_what_is_marked_reaches_python_and_the_microscope_opens_it(opened):
+    notebook = opened("line")
+    notebook.run(0)
+    notebook.wait("line")
+    root = notebook.root("line")
+    (whole,) = notebook.run(1)
+    assert (
+        whole.startswith("[0, 0, ") and whole.strip().endswith(" True") and repr(notebook.part("text", "line")) in whole
+    )
+    root.get_by_role("button", name="Clear").click()
+    notebook.page.wait_for_timeout(1000)
+    assert notebook.run(1) == ["[] '' False\n"]
+    root.get_by_role("button", name="Whole image").click()
+    root.get_by_role("button", name="Open in the microscope").click()
+    inner = root.locator('[data-crnn-widget="microscope"] [data-crnn="text"]')
+    inner.wait_for()
+    assert repr(inner.inner_text()) in notebook.run(1)[0] and notebook.run(1) == [whole]
+
+
 def test_a_picture_stays_in_its_notebook(opened):
     """Two notebooks in one window, each with a kernel of its own: what one draws, the other does not read."""
     notebook = opened("leak")
@@ -273,11 +296,18 @@ def write(root, round):
     root.get_by_label("Type").fill(["n7x", "c3f8n", "w4"][round])
 
 
+def choose(root, round):
+    """Another printed line each time."""
+    root.get_by_label("Sample").select_option(["code", "invoice", "address"][round])
+
+
 ACTS = dict.fromkeys(WIDGETS, slide) | {
     "Pad": write,
+    "Line": choose,
     "ProbeConvolution": press("Step"),
     "ProbePooling": press("Step"),
     "Lab": press("Next cell"),
+    "Trainer": press("One step"),
     "Replay": press("Forward"),
     "Quiz": press("Another one"),
     "TrainingMonitor": press("Start"),

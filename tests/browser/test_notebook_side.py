@@ -9,7 +9,7 @@ from crnn_lib import model, widgets
 from crnn_lib.drawing import skeletons
 from crnn_lib.widgets import bundle, host, shared, weights
 
-KINDS = ["pad", "lab", "replay", "quiz", "microscope", "probe-convolution", "probe-pooling", "probe-columns"]
+KINDS = ["machine", "pad", "lab", "replay", "quiz", "microscope", "probe-convolution", "probe-pooling", "probe-columns"]
 KINDS += ["probe-context", "probe-decoding", "probe-robustness"]
 # A notebook: models of its own, and a view of each in the document. A message to the kernel would be an error.
 NOTEBOOK = """([loader, files]) => {

@@ -11,9 +11,12 @@ from crnn_lib.widgets.lab import lab
 from crnn_lib.widgets.microscope import microscope
 
 SLIDERS = {
+    widgets.Machine: {},
     widgets.Pad: {"thickness": "Thickness", "rotation": "Rotation", "lines": "Noise lines", "blur": "Blur"},
     widgets.Lab: {"steps": "Time steps T"},
     widgets.Replay: {},
+    widgets.Trainer: {},
+    widgets.Line: {},
     widgets.Microscope: {"step": "Time step t", "map": "Map"},
     widgets.ProbeConvolution: {"left": "Patch from pixel column"},
     widgets.ProbePooling: {"left": "Patch from pixel column"},

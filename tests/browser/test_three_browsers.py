@@ -160,6 +160,16 @@ def use_pad(widget):
     wait(lambda: widget.text() == "n7x", what="a reading of what was typed")
 
 
+def use_machine(widget):
+    widget.draw()
+    wait(lambda: widget.text() in ("7x", "zx"), what="a reading of what was drawn")
+    widget.changes(lambda: widget.click(widget.button("Slow motion")))
+    widget.changes(lambda: widget.click(widget.find("[aria-label='Close slow motion']")))
+    widget.changes(lambda: widget.click(widget.find("[data-crnn-stage=lstm] button")))
+    widget.window.until(f"{widget.find('[data-crnn=state]')}?.textContent")
+    widget.click(widget.find("[aria-label=Close]"))
+
+
 def use_microscope(widget):
     closed = widget.find("details:not([open]) > summary")
     while widget.window.js(f"return Boolean({closed})"):
@@ -205,8 +215,25 @@ def use_replay(widget):
     widget.click(widget.button("Pause"))
 
 
-USES = {"pad": use_pad, "microscope": use_microscope, "lab": use_lab, "quiz": use_quiz, "replay": use_replay}
-USES |= {"probe-convolution": use_crank, "probe-pooling": use_crank}
+def use_line(widget):
+    """By the keyboard, and to the microscope."""
+    widget.changes(lambda: widget.click(widget.button("Clear")))
+    widget.window.js(f"{widget.find(PEN)}.focus()")
+    widget.changes(lambda: widget.window.press(RIGHT))
+    widget.click(widget.button("Open in the microscope"))
+    if widget.window.js("return !document.querySelector('crnn-widget[kind=microscope]')"):
+        widget.window.until(f"{widget.here}.querySelector('[data-crnn-widget=microscope]')")
+
+
+USES = {
+    "machine": use_machine,
+    "pad": use_pad,
+    "microscope": use_microscope,
+    "lab": use_lab,
+    "quiz": use_quiz,
+    "replay": use_replay,
+}
+USES |= {"line": use_line, "probe-convolution": use_crank, "probe-pooling": use_crank}
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -226,7 +253,10 @@ def test_every_page_is_quiet_and_every_widget_answers(opened, name):
 
 # Where there is a pen: the page, and the number of the widget on it.
 PENS = [
-    (name, number) for name in ALIVE for number, kind in enumerate(widgets_of(name)) if kind in ("pad", "microscope")
+    (name, number)
+    for name in ALIVE
+    for number, kind in enumerate(widgets_of(name))
+    if kind in ("machine", "pad", "microscope")
 ]
 
 

@@ -12,10 +12,11 @@ PLACES = [  # page, kind of the widget, what the finger comes down on
     ("03_cnn_features", "probe-convolution", ".crnn-cells"),
     ("03_cnn_features", "probe-pooling", ".crnn-cells"),
     ("04_map_to_sequence", "probe-columns", ".crnn-lane canvas"),
+    ("intro", "machine", '[data-crnn-stage="columns"] .machine-point'),
 ]
 STATE = """root => JSON.stringify([
     [...root.querySelectorAll('input:not([type="file"]), select')].map((field) => field.value),
-    [...root.querySelectorAll('[data-crnn="answer"], [data-crnn="step"]')].map((words) => words.textContent),
+    ...['answer', 'step', 'says'].map((name) => root.querySelector(`[data-crnn="${name}"]`)?.textContent),
     [...root.querySelectorAll('[data-crnn-stage="maps"] .crnn-note')].map((words) => words.textContent),
 ])"""
 

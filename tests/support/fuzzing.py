@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import struct
+import tarfile
 import zipfile
 import zlib
 
@@ -17,7 +18,7 @@ from crnn_lib.errors import UserError
 from crnn_lib.tools import cli
 
 fuzz = settings.get_profile("fuzz")  # the number of cases: see conftest.py
-few = settings(fuzz, max_examples=max(fuzz.max_examples // 10, 3))  # where a case trains a network
+few = settings(fuzz, max_examples=max(fuzz.max_examples // 10, 3))  # where a case trains a network or draws a page
 ODD = [0, 1, 2, 0x7F, 0xFF, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63 - 1, 2**64 - 1]
 HOSTILE = ["", "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "../../x", "\u202egnp.exe", "\x1b[2J",
            "\0", "a\nb", "$\\frac$", "%s%n", "=1+1", "\udcff", "e" + "\u0301" * 50, "__proto__",
@@ -132,6 +133,29 @@ def zipped(files, method=zipfile.ZIP_DEFLATED):
         for name, content in files.items():
             archive.writestr(name, content)
     return packed.getvalue()
+
+
+def tarred(files, **header):
+    """A tar file of {name: bytes}, or (name, bytes) if a name comes twice; fields of each header may be given."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, content in files.items() if isinstance(files, dict) else files:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            for key, value in header.items():
+                setattr(info, key, value)
+            archive.addfile(info, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def sealed_tar(content):
+    """The tar file `content` with the right checksum on each header, as whoever damages it on purpose would set it."""
+    result = bytearray(content)
+    for at in range(0, len(result) - 511, 512):
+        if result[at + 257 : at + 262] == b"ustar":
+            result[at + 148 : at + 156] = b" " * 8
+            result[at + 148 : at + 156] = b"%06o\0 " % sum(result[at : at + 512])
+    return bytes(result)
 
 
 def answer(function, *arguments, **options):

@@ -1,6 +1,7 @@
 // The CTC laboratory: a label, a matrix of probabilities, and all that CTC makes of the two, with real numbers.
 import { createMessage } from "../page/controls.js";
 import { count, markup } from "../page/dom.js";
+import { createModels } from "../page/own_model.js";
 import { receive } from "../page/sources.js";
 import { createDescent, createPlayer, createSettings } from "./lab_controls.js";
 import { createStage } from "./lab_stage.js";
@@ -21,7 +22,9 @@ export async function mount({ root, model, backend, signal }) {
   const desk = createDesk(session);
   const message = createMessage();
   const numbers = createNumbers();
-  const settings = createSettings(desk, { relabel, remake, fail: message.fail });
+  const onpicture = (/** @type {File} */ file) => settings.open(file);
+  const models = createModels({ root, backend, signal, message, onpicture });
+  const settings = createSettings(desk, { relabel, remake, fail: message.fail, more: models.nodes });
   const descent = createDescent(desk, session, { begin: stop, changed, undo, say: message.say });
   const stage = createStage(desk, { onpick: () => player.pause(), setCell, controls: descent.buttons });
   const toy = createCollapseToy(desk);
@@ -86,7 +89,10 @@ export async function mount({ root, model, backend, signal }) {
 
   changed(await session.begin());
   model.on(["label", "matrix"], () => act(() => session.follow()));
-  backend.onrenew(() => desk.state.source === "reader" && remake({}, desk.state.label), signal);
+  backend.onrenew((picked = false) => {
+    const reads = desk.state.source === "reader";
+    if (reads || picked) remake({ source: "reader" }, reads ? desk.state.label : null);
+  }, signal);
   receive((picture) => desk.state.source === "reader" && remake({ picture: { ...picture, truth: "" } }), signal);
   signal.addEventListener("abort", stop);
 }

@@ -13,7 +13,7 @@ const CONTENTS = [["p", "probability p"], ["gradient", "gradient, p − occupanc
 const WAYS = [["alpha", "Play forward"], ["beta", "Play backward"]];
 
 /** The label, and where its matrix comes from. @param {Desk} desk */
-export function createSettings(desk, { relabel, remake, fail }) {
+export function createSettings(desk, { relabel, remake, fail, more }) {
   const { state } = desk;
   const typed = textInput(state.label, 40, (text) => typed.setAttribute("aria-invalid", String(!relabel(text))));
   const options = state.source === "matrix" ? [["matrix", "given"], ...SOURCES] : SOURCES;
@@ -29,7 +29,7 @@ export function createSettings(desk, { relabel, remake, fail }) {
   );
   const again = button("Another random one", () => remake({ source: "random", seed: desk.state.seed + 1 }));
   const nodes = markup`<div class="crnn-controls">${field("Label", typed)}${field("Probabilities", sources)}
-    ${source.samples}${source.file}${steps.node}${again}</div>`;
+    ${source.samples}${source.file}${steps.node}${again}${more}</div>`;
 
   function show() {
     const { config, label, picture, sample, source: origin, T } = desk.state;
@@ -42,7 +42,7 @@ export function createSettings(desk, { relabel, remake, fail }) {
     again.hidden = origin !== "random";
     steps.show(T);
   }
-  return { nodes, show };
+  return { nodes, show, open: source.open };
 }
 
 /** What is shown, and the recursion played, cell by cell. @param {Desk} desk */

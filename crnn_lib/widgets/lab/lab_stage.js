@@ -2,7 +2,7 @@
 import { slider } from "../page/controls.js";
 import { element, greyCanvas, markup, part, setText } from "../page/dom.js";
 import { resize } from "../page/images.js";
-import { stripOf } from "../page/sight.js";
+import { columnsOf, stripOf } from "../page/sight.js";
 import { percent, shortNumber } from "../page/words.js";
 import { createGrid, createLines, latticePainter, matrixPainter } from "./lab_view.js";
 import { explainCell, rowName } from "./lab_words.js";
@@ -14,7 +14,8 @@ function createImage(desk, { onpick, onpeek }) {
   const node = element("div", { class: "lab-image", "aria-hidden": "true" });
   const strip = element("div", { class: "lab-strip" });
   /** @type {any} */
-  let pictured = null;
+  let pictured = {};
+  let width = 1; // of the image that the reader gets
   const at = (act) => (event) => {
     const box = node.getBoundingClientRect();
     const t = Math.floor(((event.clientX - box.left) / box.width) * desk.found.T);
@@ -27,16 +28,17 @@ function createImage(desk, { onpick, onpeek }) {
   function show() {
     const { config, grey } = desk.state;
     node.hidden = !config;
-    if (!config || !grey || pictured === grey) return;
-    const { height, width } = config;
+    if (!config || !grey || (pictured.grey === grey && pictured.config === config)) return;
+    const { height } = config;
+    width = columnsOf(config, grey);
     node.replaceChildren(greyCanvas(resize(grey, height, width).data, height, width), strip);
-    pictured = grey;
+    pictured = { grey, config };
   }
 
   /** Frame what a step sees, and say it; without an image there is nothing to say. @returns {string[]} */
   function frame(t) {
     if (!desk.state.config) return [];
-    const { pools, width } = desk.state.config;
+    const { pools } = desk.state.config;
     const [first, last] = stripOf(pools, width, t);
     strip.style.left = `${(100 * first) / width}%`;
     strip.style.width = `${(100 * (last - first + 1)) / width}%`;

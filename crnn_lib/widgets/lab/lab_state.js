@@ -122,7 +122,8 @@ export function createSession({ model, backend }) {
     if (next.source === "reader") {
       const { reading, ...rest } = await read(backend, next);
       words = `The reader reads “${reading}” here.`;
-      answer = { ...rest, label: label ?? (next.picture ? reading : next.sample) };
+      const wanted = label ?? (next.picture ? reading : next.sample);
+      answer = { ...rest, label: knows(rest.symbols, wanted) ? wanted : reading };
     } else answer = made({ ...next, symbols: state.logProbs.length ? [] : state.symbols });
     if (mine !== wishes) return null;
     keep();

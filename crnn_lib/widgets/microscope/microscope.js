@@ -3,13 +3,14 @@ import { createChooser } from "../page/chooser.js";
 import { choice, field, fill, slider } from "../page/controls.js";
 import { element, markup, painter, part, setText } from "../page/dom.js";
 import { percent } from "../page/words.js";
-import { createLane, heat, inkCanvas } from "../page/lanes.js";
+import { createLane, heat, inkCanvas, pathCanvas } from "../page/lanes.js";
 import { createReading, greedy, inspect, latestReading } from "../page/reading.js";
+import { microscopes, receive } from "../page/sources.js";
 import { sightOf, spansOf, stageSight, stripOf, topClasses } from "../page/sight.js";
 
 export const kind = "microscope";
 export const name = "Microscope";
-const TILES = { across: 4, width: 186, height: 46, gap: 8 }; // tiles of the feature maps, canvas pixels
+const [GRID, GAP, LOW] = [768, 8, 24]; // canvas pixels: the tiles of the feature maps, between two, a tile's least height
 const TITLES = {
   image: "Image: what the step sees",
   maps: "Feature maps: what the convolutions find",
@@ -19,8 +20,8 @@ const TITLES = {
   path: "Best path, merged, text",
 };
 
-/** A class in words. @param {string} symbol */
-const spoken = (symbol) => (symbol === "-" ? "blank" : symbol);
+/** A class in words. @param {string[]} signs @param {number} c */
+const spoken = (signs, c) => (c === 0 ? "blank" : signs[c] === "␣" ? "space" : signs[c]);
 
 /** "step 4" or "steps 4 to 6". @param {number} from @param {number} to */
 const stepsInWords = (from, to) => (from === to ? `step ${from}` : `steps ${from} to ${to}`);
@@ -30,19 +31,29 @@ const caption = (words) => element("p", { class: "crnn-note crnn-caption" }, wor
 /** @param {Float32Array} values all at least 0 */
 const largest = (values) => values.reduce((a, b) => Math.max(a, b), 1e-9);
 
-/** All maps of a stage (C, H, W) as one picture of tiles, each on its own scale. @param {import("../page/engine.js").Tensor} stage */
-function tiles({ data, dims: [, C, H, W] }) {
-  const { across, width, height, gap } = TILES;
-  const rows = Math.ceil(C / across);
-  const canvas = element("canvas", { width: across * (width + gap) - gap, height: rows * (height + gap) - gap });
+/**
+ * All maps of a stage (C, H, W) as one picture of tiles, each on its own scale.
+ * @param {import("../page/engine.js").Tensor} stage @param {number} ratio width to height, of the image
+ */
+function tiles({ data, dims: [, C, H, W] }, ratio) {
+  const layout = tilesFor(ratio);
+  const { across, width, height } = layout;
+  const canvas = element("canvas", { width: GRID, height: Math.ceil(C / across) * (height + GAP) - GAP });
   const context = painter(canvas);
-  for (let c = 0; c < C; c++) context.drawImage(mapCanvas(data, c, H, W), ...corner(c), width, height);
-  return canvas;
+  for (let c = 0; c < C; c++) context.drawImage(mapCanvas(data, c, H, W), ...corner(layout, c), width, height);
+  return Object.assign(canvas, { layout });
 }
 
-/** @param {number} c @returns {[number, number]} */
-function corner(c) {
-  return [(c % TILES.across) * (TILES.width + TILES.gap), Math.floor(c / TILES.across) * (TILES.height + TILES.gap)];
+/** How many tiles stand side by side, and their size, for an image so many times as wide as it is high. */
+function tilesFor(/** @type {number} */ ratio) {
+  const across = ratio > 8 ? 2 : 4;
+  const width = (GRID + GAP) / across - GAP;
+  return { across, width, height: Math.max(LOW, Math.floor(width / ratio)) };
+}
+
+/** @param {ReturnType<typeof tilesFor>} layout @param {number} c @returns {[number, number]} */
+function corner({ across, width, height }, c) {
+  return [(c % across) * (width + GAP), Math.floor(c / across) * (height + GAP)];
 }
 
 /** Map `c` alone, dark for nothing, yellow for its own largest value. @param {Float32Array} data */
@@ -52,27 +63,9 @@ function mapCanvas(data, c, H, W) {
   return heat(H, W, "viridis", (y, x) => map[y * W + x] / most);
 }
 
-/** The path in the upper row, in the lower one what is left when repeats are merged and blanks dropped. */
-function pathCanvas(path, spans, symbols) {
-  const [cell, half] = [768 / path.length, 56];
-  const canvas = element("canvas", { width: 768, height: 2 * half + 8 });
-  const context = painter(canvas);
-  const font = `bold ${Math.min(30, Math.round(cell * 1.2))}px monospace`;
-  Object.assign(context, { font, textAlign: "center", textBaseline: "middle" });
-  const box = (from, to, y, c) => {
-    context.fillStyle = c ? "#fde725" : "#e4e7ea";
-    context.fillRect(from * cell + 1, y, (to - from) * cell - 2, half);
-    context.fillStyle = c ? "#111" : "#4b5560";
-    context.fillText(symbols[c], ((from + to) / 2) * cell, y + half / 2);
-  };
-  path.forEach((c, t) => box(t, t + 1, 0, c));
-  for (const { symbol, from, to } of spans) box(from, to + 1, half + 8, symbol);
-  return canvas;
-}
-
 /** The lanes of all stages, which lead to the step that is pointed at. @param {(place: number) => void} onplace */
 function createLanes(onplace) {
-  const lane = (label, options) => createLane({ label, height: 192, onplace, ...options });
+  const lane = (label, options) => createLane({ label, onplace, ...options });
   const lanes = {
     image: lane("The image; outside of what the step sees it is dimmed"),
     map: lane("The chosen feature map over the image"),
@@ -105,9 +98,10 @@ function createMaps(model, lane, onchange) {
   }
   grid.addEventListener("click", (event) => {
     const box = grid.getBoundingClientRect();
-    const column = Math.floor(((event.clientX - box.left) / box.width) * TILES.across);
-    const row = Math.floor(((event.clientY - box.top) / box.height) * Math.ceil(stage().dims[1] / TILES.across));
-    const c = row * TILES.across + column;
+    const { across } = stage().tiles.layout;
+    const column = Math.floor(((event.clientX - box.left) / box.width) * across);
+    const row = Math.floor(((event.clientY - box.top) / box.height) * Math.ceil(stage().dims[1] / across));
+    const c = row * across + column;
     if (c < stage().dims[1]) pick(c);
   });
 
@@ -126,29 +120,30 @@ function createMaps(model, lane, onchange) {
     map = Math.min(map, C - 1);
     mapSlider.input.max = String(C - 1);
     mapSlider.show(map);
-    const over = element("canvas", { width: 768, height: 192 });
+    const over = element("canvas", { width: 6 * ink.width, height: 6 * ink.height });
     const context = painter(over);
-    context.drawImage(ink, 0, 0, 768, 192);
+    context.drawImage(ink, 0, 0, over.width, over.height);
     context.globalAlpha = 0.75;
-    context.drawImage(mapCanvas(data, map, H, W), 0, 0, 768, 192);
+    context.drawImage(mapCanvas(data, map, H, W), 0, 0, over.width, over.height);
     lane.show(over);
-    stage().tiles ??= tiles(stage());
+    stage().tiles ??= tiles(stage(), ink.width / ink.height);
   }
 
   /** The step's own columns in every tile, and a frame around the chosen map. */
   function mark({ from, to }) {
     const picture = stage().tiles;
+    const { width, height } = picture.layout;
     Object.assign(grid, { width: picture.width, height: picture.height });
     const context = painter(grid);
     context.drawImage(picture, 0, 0);
     Object.assign(context, { lineWidth: 1.5, strokeStyle: "#fff" });
     for (let c = 0; c < stage().dims[1]; c++) {
-      const [x, y] = corner(c);
-      context.strokeRect(x + from * TILES.width, y + 1, (to - from) * TILES.width, TILES.height - 2);
+      const [x, y] = corner(picture.layout, c);
+      context.strokeRect(x + from * width, y + 1, (to - from) * width, height - 2);
     }
-    const [x, y] = corner(map);
+    const [x, y] = corner(picture.layout, map);
     Object.assign(context, { lineWidth: 6, strokeStyle: "#e08214" });
-    context.strokeRect(x + 2, y + 2, TILES.width - 4, TILES.height - 4);
+    context.strokeRect(x + 2, y + 2, width - 4, height - 4);
   }
 
   function explain(pools) {
@@ -182,27 +177,27 @@ function createFolds(model, lanes, maps, top, words, onopen) {
 }
 
 /** What the stages show at step `t`, in words; the maps say it themselves. */
-function explain({ config: { pools, width, height }, T, symbols, stages, path, text }, t) {
+function explain({ config: { pools, height }, W, T, signs, stages, path, text }, t) {
   const [down, along] = [sightOf(pools.map(([v]) => v)), sightOf(pools.map(([, h]) => h))];
-  const [first, last] = stripOf(pools, width, t);
+  const [first, last] = stripOf(pools, W, t);
   const { data, dims: [, , size] } = stages.columns;
   const positive = data.subarray(t * size, (t + 1) * size).filter((v) => v > 0).length;
   return {
     image: `Step ${t} stands for pixel columns ${t * along.stride} to ${(t + 1) * along.stride - 1}. Through the ` +
       `convolutions it sees columns ${first} to ${last}, which are not dimmed: its full field is ${along.size} columns ` +
-      `wide and ${down.size} rows high, on an image of ${width} × ${height}. The BiLSTM tells it of the rest.`,
+      `wide and ${down.size} rows high, on an image of ${W} × ${height}. The BiLSTM tells it of the rest.`,
     columns: `Column ${t}: ${size} numbers, ${positive} of them above zero; the projection makes ` +
       `${stages.features.dims[2]} of them.`,
     states: `The forward state at ${t} has read steps 0 to ${t}, the backward state ${t} to ${T - 1}. ` +
       "Brown is towards -1, white is 0, purple towards 1.",
-    probabilities: `The five likeliest classes at step ${t}. Rows are classes, the blank (-) at the bottom.`,
-    path: `Path: ${path.map((c) => symbols[c]).join("")}. ` +
-      `Equal neighbours merge, then blanks (-) go: ${text || "nothing is left"}.`,
+    probabilities: `The five likeliest classes at step ${t}. Rows are classes, the blank (${signs[0]}) at the bottom.`,
+    path: `Path: ${path.map((c) => signs[c]).join("")}. ` +
+      `Equal neighbours merge, then blanks (${signs[0]}) go: ${text || "nothing is left"}.`,
   };
 }
 
 /** Paint what depends on the picture alone, in the unfolded stages. */
-function paintLanes(lanes, folds, { T, symbols, logProbs, K, stages, path, spans }) {
+function paintLanes(lanes, folds, { T, signs, logProbs, K, stages, path, spans }) {
   if (folds.columns.open) {
     for (const name of ["columns", "features"]) {
       const { data, dims: [, , size] } = stages[name];
@@ -217,23 +212,23 @@ function paintLanes(lanes, folds, { T, symbols, logProbs, K, stages, path, spans
     lanes.backward.show(half(size / 2));
   }
   if (folds.probabilities.open) {
-    lanes.probabilities.showClasses(symbols, T, (step, c) => Math.exp(logProbs[step * K + c]));
+    lanes.probabilities.showClasses(signs, T, (step, c) => Math.exp(logProbs[step * K + c]));
   }
-  if (folds.path.open) lanes.path.show(pathCanvas(path, spans, symbols));
+  if (folds.path.open) lanes.path.show(pathCanvas(path, spans, signs));
 }
 
 /** Mark step `t` in the lanes, and the steps of a character. */
-function markLanes({ image, ...others }, { config: { pools, width }, T }, t, span) {
+function markLanes({ image, ...others }, { config: { pools }, W, T }, t, span) {
   const step = { from: t / T, to: (t + 1) / T, style: "step" };
-  const [first, last] = stripOf(pools, width, t);
+  const [first, last] = stripOf(pools, W, t);
   const also = span ? [{ from: span.from / T, to: (span.to + 1) / T, style: "span" }] : [];
-  image.draw([{ from: first / width, to: (last + 1) / width, style: "strip" }, step, ...also]);
+  image.draw([{ from: first / W, to: (last + 1) / W, style: "strip" }, step, ...also]);
   for (const { draw } of Object.values(others)) draw([step, ...also]);
 }
 
 /**
  * Put a microscope into `root`. The model's fields: sample, strokes, grey, unfold (names of stages, open at the start), step,
- * stage and map (the feature maps shown first); it sets step, reading and confidence.
+ * stage and map (the feature maps shown first); it sets step, steps, reading and confidence.
  * @param {import("../page/main.js").Place} place
  */
 export async function mount({ root, model, backend, signal }) {
@@ -254,7 +249,12 @@ export async function mount({ root, model, backend, signal }) {
   const top = part("top", "ol", { class: "crnn-top" });
   const words = Object.fromEntries(Object.keys(TITLES).map((key) => [key, element("p", { class: "crnn-note" })]));
   const folds = createFolds(model, lanes, maps, top, words, () => seen && show());
-  const chooser = createChooser({ model, signal, pen: true, onpicture: (given) => ((picture = given), read()) });
+  const chooser = createChooser({
+    model,
+    signal,
+    own: { root, backend },
+    onpicture: (given) => ((picture = given), read()),
+  });
   const nodes = [reading.node, characters, stepSlider.node, brief, chooser.message.node];
   root.append(chooser.node, ...nodes, ...Object.values(folds));
 
@@ -277,9 +277,9 @@ export async function mount({ root, model, backend, signal }) {
 
   /** A button for a character of the text. */
   function character({ symbol, from, to }, i) {
-    const label = `${seen.symbols[symbol]}: ${stepsInWords(from, to)}`;
+    const label = `${spoken(seen.signs, symbol)}: ${stepsInWords(from, to)}`;
     const attributes = { type: "button", class: "crnn-character", "aria-pressed": "false", "aria-label": label };
-    return element("button", { ...attributes, onclick: () => pick(i) }, seen.symbols[symbol]);
+    return element("button", { ...attributes, onclick: () => pick(i) }, seen.signs[symbol]);
   }
 
   const read = latestReading(root, chooser.message, async () => {
@@ -293,7 +293,7 @@ export async function mount({ root, model, backend, signal }) {
     characters.replaceChildren(...seen.spans.map(character));
     maps.offer(seen.stages);
     show();
-    model.save({ reading: text, confidence: p });
+    model.save({ reading: text, confidence: p, steps: seen.T });
   });
 
   /** Whether all that is unfolded is known: of a recorded reading that is only what was so at the start. */
@@ -308,7 +308,9 @@ export async function mount({ root, model, backend, signal }) {
       backend.wake();
       return void read();
     }
-    const ink = inkCanvas(seen.image, seen.config.height, seen.config.width);
+    const { image, W, T, config: { height } } = seen;
+    const ink = inkCanvas(image, height, W);
+    for (const lane of Object.values(lanes)) lane.fit(T, W / height);
     lanes.image.show(ink);
     if (folds.maps.open) maps.show(ink);
     paintLanes(lanes, folds, seen);
@@ -317,15 +319,15 @@ export async function mount({ root, model, backend, signal }) {
 
   /** Mark the step, and the picked character's steps, everywhere, and say it in words. */
   function mark() {
-    const { config, T, K, symbols, logProbs, spans } = seen;
+    const { config, T, K, signs, logProbs, spans } = seen;
     const span = spans[picked];
     markLanes(lanes, seen, t, span);
     [...characters.children].forEach((node, i) => node.setAttribute("aria-pressed", String(i === picked)));
     const likely = topClasses(logProbs.subarray(t * K, (t + 1) * K), 5);
-    const best = likely.map(({ symbol, p }) => [spoken(symbols[symbol]), percent(p)]);
+    const best = likely.map(({ symbol, p }) => [spoken(signs, symbol), percent(p)]);
     stepSlider.show(t);
     stepSlider.input.setAttribute("aria-valuetext", `${t}: ${best[0].join(", ")}`);
-    const whose = span ? ` The ${symbols[span.symbol]} comes from ${stepsInWords(span.from, span.to)}.` : "";
+    const whose = span ? ` The ${signs[span.symbol]} comes from ${stepsInWords(span.from, span.to)}.` : "";
     setText(brief, `Step ${t} of 0 to ${T - 1} says ${best[0].join(" with ")}.${whose}`);
     for (const [key, said] of Object.entries(explain(seen, t))) setText(words[key], said);
     if (folds.maps.open) {
@@ -337,6 +339,14 @@ export async function mount({ root, model, backend, signal }) {
     }
   }
 
+  receive(
+    (handed) => {
+      chooser.attempt(() => handed);
+      root.scrollIntoView({ block: "nearest" });
+    },
+    signal,
+    microscopes,
+  );
   model.on(["step"], () => go(Math.min(Math.max(model.get("step"), 0), seen.T - 1)));
   backend.onrenew(read, signal);
   await chooser.start();

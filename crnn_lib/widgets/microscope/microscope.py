@@ -25,9 +25,10 @@ class Microscope(View):
     kind = traitlets.Unicode("microscope").tag(sync=True)
     strokes = fields.Drawing()
     unfold = fields.Choice("image probabilities path", STAGES, several=True)
-    step = fields.Whole(12, 0, last_step)
+    step = fields.Whole(12, 0, lambda self: (self.steps or last_step(self) + 1) - 1)
     stage = fields.Choice("conv1", _maps)
     map = fields.Whole(0, 0, lambda self: self.model.config.channels[int(self.stage[4:]) - 1] - 1)
+    steps = traitlets.Int(0).tag(sync=True)  # of the picture that the page shows, which may be another
     reading = traitlets.Unicode("").tag(sync=True)
     confidence = traitlets.Float(0.0).tag(sync=True)
     _shows = "With JavaScript, each stage of this reading unfolds, and one time step is followed through all of them."

@@ -1,12 +1,13 @@
 // The pad: draw, type, pick or load a picture, spoil it, and see at once what the network reads.
 import { spoil } from "../page/damage.js";
 import { beamSearch } from "../page/decode.js";
-import { button, choice, createMessage, field, slider } from "../page/controls.js";
+import { button, createMessage, slider } from "../page/controls.js";
 import { markup, part, setText } from "../page/dom.js";
 import { percent } from "../page/words.js";
-import { HEIGHT, resize, WIDTH } from "../page/images.js";
+import { bytesAsGrey, HEIGHT, naturalWidth, resize, WIDTH } from "../page/images.js";
+import { createModels } from "../page/own_model.js";
 import { createPen } from "../page/pen.js";
-import { createReading, fitting, greedy, inspect, latestReading } from "../page/reading.js";
+import { createReading, greedy, inspect, latestReading } from "../page/reading.js";
 import { createSource, drawn, loadSample, receivers } from "../page/sources.js";
 import { renderStrokes } from "../page/strokes.js";
 
@@ -48,7 +49,7 @@ function createKnobs(model, onchange) {
 function develop({ strokes, picture }, settings) {
   const ink = () => Float32Array.from(renderStrokes(strokes, settings.thickness));
   const shown = spoil(picture ?? { data: ink(), height: HEIGHT, width: WIDTH }, settings);
-  const pixels = Uint8Array.from(resize(shown, HEIGHT, WIDTH).data, (value) => Math.round(value));
+  const pixels = Uint8Array.from(resize(shown, HEIGHT, naturalWidth(shown)).data, (value) => Math.round(value));
   const grey = picture ? shown : spoil(drawn(strokes, "", settings.thickness).grey, settings);
   return { pixels, given: { grey, drawn: !picture } };
 }
@@ -64,13 +65,12 @@ function runnersUp({ logProbs, K, spell }, text) {
 function givenBy(model) {
   const view = model.get("given");
   if (!view?.byteLength) return null;
-  const bytes = new Uint8Array(view.buffer, view.byteOffset, HEIGHT * WIDTH);
-  return { data: Float32Array.from(bytes), height: HEIGHT, width: WIDTH };
+  return bytesAsGrey(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
 }
 
 /**
  * Put a pad into `root`. The model's fields: strokes, thickness, sample, given, rotation, lines, blur; the pad
- * sets strokes, sample, reading, confidence and picture (the bytes (32, 128) that it shows).
+ * sets strokes, sample, reading, confidence and picture (the bytes (32, W) that it shows).
  * @param {import("../page/main.js").Place} place
  */
 export async function mount({ root, model, backend, signal }) {
@@ -78,7 +78,6 @@ export async function mount({ root, model, backend, signal }) {
   let sheet = { strokes: model.get("strokes") ?? [], picture: null, name: "", example: true };
   /** @type {Sheet[]} */
   let past = [];
-  let chosen = "auto";
 
   const message = createMessage();
   const reading = createReading();
@@ -99,17 +98,13 @@ export async function mount({ root, model, backend, signal }) {
     onpicture: ({ strokes, grey, truth = "" }) => lay(strokes ? { strokes } : { picture: grey, name: truth }),
     onerror: message.fail,
   });
-  const names = backend.readers.map((reader) => [reader, reader]);
-  const readers = choice([["auto", "the fitting one"], ...names], chosen, (value) => {
-    chosen = value;
-    read();
-  });
+  const models = createModels({ root, backend, signal, message, onpicture: source.open, always: true });
   const knobs = createKnobs(model, () => read());
   root.append(...markup`
     ${pen.node}${reading.node}
     <p class="crnn-note crnn-runners">Runners-up: ${runners}</p>${message.node}
     <div class="crnn-controls">${button("Undo", undo)}${button("Clear", clear)}
-      ${source.type}${source.samples}${source.file}${names.length > 1 && field("Reader", readers)}</div>
+      ${source.type}${source.samples}${source.file}${models.nodes}</div>
     <div class="crnn-controls crnn-sliders">${knobs.nodes}</div>
     ${pen.help}${knows}`);
 
@@ -144,7 +139,7 @@ export async function mount({ root, model, backend, signal }) {
     const { pixels, given } = develop(sheet, knobs.settings);
     pen.paint(pixels);
     if (!sheet.example) { for (const receive of receivers) receive(given); }
-    const seen = await inspect(backend, given, chosen === "auto" ? fitting(backend, given.drawn) : chosen);
+    const seen = await inspect(backend, given);
     const { text, p } = greedy(seen);
     reading.show(text, p);
     setText(runners, runnersUp(seen, text));

@@ -12,12 +12,16 @@ from crnn_lib.widgets import fields, host
 
 
 class Pixels(traitlets.Bytes):
-    """The bytes of a whole picture, or none. The page sends a memoryview; a number would become that many bytes."""
+    """The bytes of a whole picture (32, W), or none: their number tells W.
+
+    The page sends a memoryview; a number would become that many bytes.
+    """
 
     def validate(self, obj: Any, value: Any) -> bytes:
         """The value as bytes. Raises TraitError for anything else."""
         content = bytes(value) if isinstance(value, bytes | bytearray | memoryview) else None
-        if content is None or len(content) not in (0, images.HEIGHT * images.WIDTH):
+        columns, rest = divmod(len(content or b""), images.HEIGHT)
+        if content is None or (content and (rest or not images.NARROWEST <= columns <= images.WIDEST)):
             self.error(obj, value)
         return content
 
@@ -26,10 +30,10 @@ class Pad(host.Widget):
     """Draw, type or pick a picture and see what a reader makes of it; `Pad(model)` asks a model of your own.
 
     `strokes`, `image` and `text` can be read and set: setting `text` writes it with the pen, setting `image` (h, w), 0
-    black .. 255 white, lays a picture on the pad. `sample` is one of `assets.SAMPLES`; `thickness`, `rotation`
-    (degrees), `lines` and `blur` (pixels) are what the page's sliders say. `confidence` is p(text | image). A model
-    sees a drawing by `pen.image`, whatever its size and its place on the pad, and a picture as it is. Raises
-    UserError for a value that does not fit, which changes nothing.
+    black .. 255 white, lays a picture on the pad, which keeps its proportions. `sample` is one of `assets.SAMPLES`;
+    `thickness`, `rotation` (degrees), `lines` and `blur` (pixels) are what the page's sliders say. `confidence` is
+    p(text | image). A model sees a drawing by `pen.image`, whatever its size and its place on the pad, and a picture as
+    it is. Raises UserError for a value that does not fit, which changes nothing.
     """
 
     options = ("strokes", "sample", "thickness", "rotation", "lines", "blur")
@@ -66,8 +70,8 @@ class Pad(host.Widget):
 
     @property
     def image(self) -> np.ndarray:
-        """The picture that is shown, (32, 128) uint8."""
-        return np.frombuffer(bytes(self.picture), dtype=np.uint8).reshape(images.HEIGHT, images.WIDTH).copy()
+        """The picture that is shown, (32, W) uint8; a drawing is 128 columns wide."""
+        return np.frombuffer(bytes(self.picture), dtype=np.uint8).reshape(images.HEIGHT, -1).copy()
 
     @image.setter
     def image(self, grey: np.ndarray) -> None:
@@ -93,7 +97,7 @@ class Pad(host.Widget):
         self._show(pen.render(self.strokes, self.thickness), readings)
 
     def _show(self, grey: np.ndarray, readings: reader.Readings) -> None:
-        self.picture = images.resize(grey, images.HEIGHT, images.WIDTH).round().astype(np.uint8).tobytes()
+        self.picture = fields.pixels_of(grey).tobytes()
         self.reading, self.confidence = readings.texts[0], readings.confidences[0]
 
     def _grey(self) -> np.ndarray:

@@ -14,6 +14,10 @@ import { createReader } from "./engine.js";
  *   what was recorded of a reader; mark: of the image
  */
 
+/** Readers of files that somebody opened in this page, by the file's name: every widget of it may ask them, until the page
+ *  is closed. @type {Map<string, Reader>} */
+export const opened = new Map();
+
 const ARRAYS = { F32: Float32Array, I16: Int16Array, U8: Uint8Array };
 const MARKS = 8; // numbers that tell images apart
 const SAME = 1e-3; // browsers differ in the last digits of a rotated picture
@@ -69,11 +73,14 @@ export function createReaders(load) {
  */
 export function createBackend({ readers, made, data, records = {} }) {
   let asleep = Object.keys(records).length > 0;
-  /** @type {Set<() => void>} */
+  let chosen = ""; // the reader that somebody wants to be asked, whatever the picture
+  /** @type {Set<(picked?: boolean) => void>} */
   const listeners = new Set();
 
   /** The reader of that name. @param {string} name @returns {Promise<Asked>} */
   function reader(name) {
+    const mine = opened.get(name);
+    if (mine) return Promise.resolve(mine);
     const real = () => made.reader(name);
     return asleep && Object.hasOwn(records, name) ? Promise.resolve(recordedReader(records[name], real)) : real();
   }
@@ -84,17 +91,26 @@ export function createBackend({ readers, made, data, records = {} }) {
     for (const act of listeners) act();
   }
 
+  /** Ask that reader from now on, or ("") the fitting one again, and tell the listeners. @param {string} name */
+  function choose(name) {
+    chosen = name;
+    for (const act of listeners) act(true);
+  }
+
   /** Fetch the readers that were recorded, and ask them from now on; who needs one hears what fails. */
   function wake() {
     if (asleep) { for (const name of Object.keys(records)) made.reader(name).catch(() => {}); }
     asleep = false;
   }
 
-  /** @param {() => void} act what is done after `renew`, until the signal ends it @param {AbortSignal} signal */
+  /**
+   * @param {(picked?: boolean) => void} act what is done after `renew`, and (with true) after `choose`, until the signal ends it
+   * @param {AbortSignal} signal
+   */
   function onrenew(act, signal) {
     listeners.add(act);
     signal.addEventListener("abort", () => listeners.delete(act));
   }
 
-  return { readers, reader, data, renew, wake, onrenew };
+  return { readers, reader, data, renew, wake, onrenew, choose, chosen: () => chosen };
 }

@@ -2,18 +2,20 @@
 import { button, createMessage } from "./controls.js";
 import { markup } from "./dom.js";
 import { fromBase64 } from "./base64.js";
-import { HEIGHT, WIDTH } from "./images.js";
+import { bytesAsGrey } from "./images.js";
 import { createPen } from "./pen.js";
+import { createModels } from "./own_model.js";
 import { createSource, drawn, receive } from "./sources.js";
 import { renderStrokes } from "./strokes.js";
 
 /** @typedef {import("./sources.js").Picture} Picture */
 
 /**
- * @param {{model: import("./model.js").Model, signal: AbortSignal, onpicture: (picture: Picture) => any, pen?: boolean}} options
- *   pen: whether there is a surface to draw on
+ * @param {{model: import("./model.js").Model, signal: AbortSignal, onpicture: (picture: Picture) => any,
+ *   own?: Pick<import("./main.js").Place, "root" | "backend">}} options
+ *   own: of a widget in which there is a surface to draw on, and which takes models of somebody's own
  */
-export function createChooser({ model, signal, onpicture, pen = false }) {
+export function createChooser({ model, signal, onpicture, own }) {
   const message = createMessage();
   const source = createSource({
     onerror: message.fail,
@@ -25,11 +27,10 @@ export function createChooser({ model, signal, onpicture, pen = false }) {
   });
   receive((picture) => source.attempt(() => ({ ...picture, name: "the pad's picture" })), signal);
 
-  /** The picture that Python gave: bytes (32, 128), and its text where that is known. @returns {Picture} */
+  /** The picture that Python gave: bytes (32, W), and its text where that is known. @returns {Picture} */
   function given() {
-    const data = Float32Array.from(fromBase64(model.get("grey")));
     return {
-      grey: { data, height: HEIGHT, width: WIDTH },
+      grey: bytesAsGrey(fromBase64(model.get("grey"))),
       drawn: false,
       name: "the given picture",
       truth: model.get("truth") || undefined,
@@ -37,14 +38,18 @@ export function createChooser({ model, signal, onpicture, pen = false }) {
   }
 
   function start() {
+    const handed = model.get("handed"); // by the widget in which this one was opened
+    if (handed) return source.attempt(() => handed);
     const strokes = model.get("strokes") ?? [];
     if (strokes.length) return source.attempt(() => drawn(strokes));
     return model.get("grey") ? source.attempt(given) : source.sample(model.get("sample") || "2b7xy");
   }
   model.on(["sample"], start);
-  const [node] = markup`<div><div class="crnn-controls">${source.samples}${source.type}${source.file}</div></div>`;
-  if (pen) node.append(createSheet((strokes) => source.attempt(() => drawn(strokes))));
-  return { node, message, start };
+  const models = own && createModels({ ...own, signal, message, onpicture: source.open }).nodes;
+  const fields = [source.samples, source.type, source.file, models];
+  const [node] = markup`<div><div class="crnn-controls">${fields}</div></div>`;
+  if (own) node.append(createSheet((strokes) => source.attempt(() => drawn(strokes))));
+  return { node, message, start, attempt: source.attempt };
 }
 
 /** A small pad that folds away. @param {(strokes: number[][][]) => void} ondraw */

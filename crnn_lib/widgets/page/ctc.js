@@ -2,12 +2,23 @@
 //
 // A matrix is an array of T rows of K log-probabilities, blank = class 0; a target is an array of U class indices.
 // Source: Graves, Fernandez, Gomez and Schmidhuber 2006, sections 3 and 4.
+import { normalFrom } from "./random.js";
 
 /** log(sum(exp(values))), -Infinity for none. */
 export function logSumExp(values) {
   const high = Math.max(-Infinity, ...values);
   if (high === -Infinity) return -Infinity;
   return high + Math.log(values.reduce((sum, v) => sum + Math.exp(v - high), 0));
+}
+
+/** The same of the row's values in some cells, without a copy of them: a training asks for it most. */
+function logSumAt(row, cells) {
+  let high = -Infinity;
+  for (const s of cells) if (row[s] > high) high = row[s];
+  if (high === -Infinity) return -Infinity;
+  let sum = 0;
+  for (const s of cells) sum += Math.exp(row[s] - high);
+  return high + Math.log(sum);
 }
 
 /** Rows of log-probabilities from rows of logits. */
@@ -56,12 +67,11 @@ export function countAlignments(target, T) {
 /** Log alpha, T rows of 2U + 1: all path beginnings that end in a cell, its own emission included. */
 export function forward(logProbs, target) {
   const extended = extend(target);
+  const sources = extended.map((_, s) => predecessors(extended, s));
   const alpha = [];
   for (let t = 0; t < logProbs.length; t++) {
     alpha.push(extended.map((c, s) => {
-      const before = t === 0
-        ? (s <= 1 ? 0 : -Infinity)
-        : logSumExp(predecessors(extended, s).map((p) => alpha[t - 1][p]));
+      const before = t === 0 ? (s <= 1 ? 0 : -Infinity) : logSumAt(alpha[t - 1], sources[s]);
       return before + logProbs[t][c];
     }));
   }
@@ -71,26 +81,25 @@ export function forward(logProbs, target) {
 /** Log beta, T rows of 2U + 1: all path endings after a cell, its own emission left out. */
 export function backward(logProbs, target) {
   const extended = extend(target);
+  const goals = extended.map((_, s) => successors(extended, s));
   const T = logProbs.length;
   const beta = new Array(T);
-  for (let t = T - 1; t >= 0; t--) {
-    beta[t] = extended.map((_, s) => {
-      if (t === T - 1) return s >= extended.length - 2 ? 0 : -Infinity;
-      return logSumExp(successors(extended, s).map((to) => beta[t + 1][to] + logProbs[t + 1][extended[to]]));
-    });
+  if (T) beta[T - 1] = extended.map((_, s) => (s >= extended.length - 2 ? 0 : -Infinity));
+  for (let t = T - 2; t >= 0; t--) {
+    const next = beta[t + 1].map((after, s) => after + logProbs[t + 1][extended[s]]);
+    beta[t] = goals.map((cells) => logSumAt(next, cells));
   }
   return beta;
 }
 
 /** log p(target): -Infinity where the label does not fit, 0 for an empty label on no time steps. */
-export function logLikelihood(logProbs, target) {
-  if (!logProbs.length) return target.length ? -Infinity : 0;
-  return logSumExp(forward(logProbs, target)[logProbs.length - 1].slice(-2));
+export function logLikelihood(logProbs, target, alpha = forward(logProbs, target)) {
+  if (!alpha.length) return target.length ? -Infinity : 0;
+  return logSumExp(alpha[alpha.length - 1].slice(-2));
 }
 
 /** The posterior probability of each cell, T rows of 2U + 1: which share of p(target) passes through it. */
-export function cellPosterior(logProbs, target) {
-  const alpha = forward(logProbs, target);
+export function cellPosterior(logProbs, target, alpha = forward(logProbs, target)) {
   const beta = backward(logProbs, target);
   return alpha.map((row, t) => {
     const through = row.map((a, s) => a + beta[t][s]);
@@ -100,9 +109,9 @@ export function cellPosterior(logProbs, target) {
 }
 
 /** The posterior probability of each class, T rows of K; zeros where the label does not fit. */
-export function occupancy(logProbs, target) {
+export function occupancy(logProbs, target, alpha = forward(logProbs, target)) {
   const extended = extend(target);
-  return cellPosterior(logProbs, target).map((row, t) => {
+  return cellPosterior(logProbs, target, alpha).map((row, t) => {
     const mass = new Array(logProbs[t].length).fill(0);
     row.forEach((share, s) => {
       mass[extended[s]] += share;
@@ -111,12 +120,20 @@ export function occupancy(logProbs, target) {
   });
 }
 
-/** The loss's gradient with respect to the logits, probability minus occupancy; zeros where the label does not fit. */
-export function ctcGradient(logProbs, target) {
-  const mass = occupancy(logProbs, target);
-  const fits = logLikelihood(logProbs, target) > -Infinity;
-  return mass.map((row, t) => row.map((m, c) => (fits ? Math.exp(logProbs[t][c]) - m : 0)));
+/**
+ * The loss -log p(target), and its gradient with respect to the logits: probability minus occupancy; zeros where the label
+ * does not fit. @param {number[][]} logProbs @param {number[]} target
+ */
+export function ctcLossAndGradient(logProbs, target) {
+  const alpha = forward(logProbs, target);
+  const loss = -logLikelihood(logProbs, target, alpha);
+  const mass = occupancy(logProbs, target, alpha);
+  const slope = (m, t, c) => (loss < Infinity ? Math.exp(logProbs[t][c]) - m : 0);
+  return { loss, gradient: mass.map((row, t) => row.map((m, c) => slope(m, t, c))) };
 }
+
+/** The gradient alone. */
+export const ctcGradient = (logProbs, target) => ctcLossAndGradient(logProbs, target).gradient;
 
 /** A path of T cells drawn through the lattice, backwards, by choose(scores of the candidates) -> its index. */
 function trace(scores, extended, choose) {
@@ -236,7 +253,7 @@ export function uniformMatrix(T, K) {
 }
 
 export function randomMatrix(T, K, random) {
-  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  const normal = normalFrom(random);
   return logSoftmax(Array.from({ length: T }, () => Array.from({ length: K }, normal)));
 }
 

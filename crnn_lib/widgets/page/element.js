@@ -56,12 +56,13 @@ export function defineElement(readers) {
       const recorded = this.getAttribute("recorded");
       try {
         if (!/^[a-z-]+$/.test(kind)) throw new Error(`there is no widget "${kind}"`);
+        const widget = (name) => script(`widget-${name}`);
         const [records] = await Promise.all([
           recorded ? data(`recorded-${recorded}`) : {},
           script("shared"),
-          script(`widget-${kind}`),
+          widget(kind),
         ]);
-        await crnn["page/main.js"].bring(this, { readers, load, data, records }, signal);
+        await crnn["page/main.js"].bring(this, { readers, load, data, records, widget }, signal);
         if (!signal.aborted) this.setAttribute("live", "");
       } catch (error) {
         if (!signal.aborted) this.complain(/** @type {Error} */ (error));

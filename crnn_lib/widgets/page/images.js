@@ -4,7 +4,10 @@
 /** @typedef {{data: Float32Array, height: number, width: number}} Grey */
 
 export const HEIGHT = 32;
-export const WIDTH = 128;
+export const WIDTH = 128; // of a typical image
+const NARROWEST = 16; // columns of the network's input
+const WIDEST = 4096;
+const THINNEST = 2; // columns that are widened to the narrowest
 const SD_FLOOR = 8 / 255;
 
 /** Which pixels of an axis make each new one, and their weights: a triangle that widens with the reduction. */
@@ -61,13 +64,39 @@ export function resize({ data, height, width }, H, W) {
   return { data: result, height: H, width: W };
 }
 
+/** Columns of a picture that is brought to H rows with its proportions kept, times `stretch`. @param {{height: number, width: number}} size */
+export function naturalWidth({ height, width }, H = HEIGHT, stretch = 1) {
+  const exact = ((width * H) / height) * stretch;
+  const columns = Math.floor(exact + 0.5);
+  if (columns >= THINNEST && columns <= WIDEST) return Math.max(columns, NARROWEST);
+  const sum = `${width} x ${H} / ${height}${stretch === 1 ? "" : ` x ${stretch}`}`;
+  const comma = (/** @type {number} */ n) => n.toLocaleString("en");
+  const [what, found, limit, cure] = columns > WIDEST
+    ? ["too long a line", comma(columns), `at most ${comma(WIDEST)}`, "cut it into pieces"]
+    : [
+      "too narrow for a line",
+      Number(exact.toPrecision(2)),
+      `at least ${THINNEST}`,
+      "turn it, or cut lines out of it",
+    ];
+  throw new Error(
+    `an image ${height} pixels high and ${width} wide is ${what}: at height ${H} it has ${sum} = ${found} columns, ` +
+      `${limit} are read: ${cure}`,
+  );
+}
+
 /** The network's input (H, W): ink positive, mean 0, standard deviation 1. @param {Grey} grey */
-export function standardise(grey, H = HEIGHT, W = WIDTH) {
+export function standardise(grey, H = HEIGHT, W = naturalWidth(grey, H)) {
   const ink = Float64Array.from(resize(grey, H, W).data, (value) => 1 - value / 255);
   const mean = ink.reduce((sum, value) => sum + value, 0) / ink.length;
   const variance = ink.reduce((sum, value) => sum + (value - mean) ** 2, 0) / ink.length;
   const deviation = Math.max(Math.sqrt(variance), SD_FLOOR);
   return Float32Array.from(ink, (value) => (value - mean) / deviation);
+}
+
+/** A picture of HEIGHT rows from its bytes, whose number tells the width. @param {Uint8Array} bytes @returns {Grey} */
+export function bytesAsGrey(bytes) {
+  return { data: Float32Array.from(bytes), height: HEIGHT, width: bytes.length / HEIGHT };
 }
 
 /**

@@ -4,8 +4,9 @@ import { element } from "./dom.js";
 import { followed } from "./model.js";
 
 /**
- * @typedef {{root: HTMLElement, model: import("./model.js").Model, backend: import("./backend.js").Backend, signal: AbortSignal}} Place
- *   what a widget fills, its fields, what it asks readers of, and when it ends
+ * @typedef {(kind: string, fields: Object<string, any>, place: HTMLElement) => Promise<void>} Open
+ * @typedef {{root: HTMLElement, model: import("./model.js").Model, backend: import("./backend.js").Backend, signal: AbortSignal, open: Open}} Place
+ *   what a widget fills, its fields, what it asks readers of, when it ends, and how it shows another widget within itself
  * @typedef {{kind: string, name: string, mount: (place: Place) => Promise<void>}} Widget
  *   a widget's module; name: what a screen reader calls it; mount is over when the first reading is shown
  */
@@ -18,13 +19,21 @@ export function register(widget) {
   WIDGETS.set(widget.kind, widget);
 }
 
-/** A widget of `kind` in a new root element, which is placed when it shows its first reading. */
-async function mount(kind, fields, backend, signal, place) {
+/**
+ * A widget of `kind` in a new root element, which is placed when it shows its first reading.
+ * @param {(kind: string) => Promise<void>} load brings another widget's module
+ */
+async function mount(kind, fields, backend, signal, load, place) {
   const widget = WIDGETS.get(kind);
   if (!widget) throw new Error(`there is no widget "${kind}"`);
   const attributes = { "data-crnn-widget": kind, role: "group", "aria-label": widget.name };
   const root = element("div", { class: `crnn-widget crnn-${kind}`, ...attributes });
-  await widget.mount({ root, model: followed(fields, signal), backend, signal });
+  /** @type {Open} */
+  async function open(other, given, room) {
+    await load(other);
+    await mount(other, pageModel(given), backend, signal, load, (made) => room.replaceChildren(made));
+  }
+  await widget.mount({ root, model: followed(fields, signal), backend, signal, open });
   if (!signal.aborted) place(root);
 }
 
@@ -40,7 +49,8 @@ export async function render({ model, el }) {
   const view = new AbortController();
   followed(model, view.signal).on(["files"], backend.renew);
   try {
-    await mount(model.get("kind"), model, backend, view.signal, (root) => el.replaceChildren(root));
+    const here = async () => {}; // every widget's module is
+    await mount(model.get("kind"), model, backend, view.signal, here, (root) => el.replaceChildren(root));
   } catch (error) {
     const { message } = /** @type {Error} */ (error);
     el.append(element("p", { class: "crnn-widget crnn-error", role: "alert" }, message));
@@ -66,14 +76,14 @@ let shared = null;
  * A page's widget, in the place of what its element held.
  * @param {HTMLElement} place the element, with its `kind` and `state`
  * @param {{readers: string[], load: (name: string) => Promise<Uint8Array>, data: (name: string) => Promise<any>,
- *   records?: Object<string, import("./backend.js").Record>}} host
+ *   records?: Object<string, import("./backend.js").Record>, widget: (kind: string) => Promise<void>}} host
  * @param {AbortSignal} signal
  */
-export async function bring(place, { load, ...host }, signal) {
+export async function bring(place, { load, widget, ...host }, signal) {
   shared ??= createReaders(load);
   const backend = createBackend({ made: shared, ...host });
   const fields = pageModel(JSON.parse(place.getAttribute("state") || "{}"));
-  await mount(place.getAttribute("kind"), fields, backend, signal, (root) => {
+  await mount(place.getAttribute("kind"), fields, backend, signal, widget, (root) => {
     const height = /** @type {HTMLElement | null} */ (place.querySelector(".crnn-room"))?.offsetHeight ?? 0;
     root.style.minHeight = `${height}px`; // what comes a moment later, as a curve, finds its room
     place.replaceChildren(root);

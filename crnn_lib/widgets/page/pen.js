@@ -35,9 +35,10 @@ function keepStill(canvas) {
 
 /**
  * @param {{onbegin: (point: number[]) => void, onextend: (points: number[][]) => void, onlift: () => void,
- *   onundo?: () => void, say?: (words: string) => void}} acts what a stroke does, its points in pixels of the image
+ *   onundo?: () => void, say?: (words: string) => void, onover?: (point: number[], drawing: boolean) => void, ink?: (context: CanvasRenderingContext2D, scale: number) => void}} acts
+ *   what a stroke does, its points in pixels of the image; onover: where mouse or pen is; ink: draws what lies on the surface, without it `paint` is told
  */
-export function createPen({ onbegin, onextend, onlift, onundo, say }) {
+export function createPen({ onbegin, onextend, onlift, onundo, say, onover, ink }) {
   const help = element("p", { class: "crnn-note", id: `crnn-pen${++surfaces}-help` }, HELP);
   const words = { role: "application", "aria-label": "Drawing pad", "aria-describedby": help.id };
   const canvas = element("canvas", { width: WIDTH * SCALE, height: HEIGHT * SCALE, tabindex: 0, ...words });
@@ -47,10 +48,21 @@ export function createPen({ onbegin, onextend, onlift, onundo, say }) {
   let pointer = null;
   let pixels = new Uint8Array(HEIGHT * WIDTH).fill(255);
 
+  /** A picture (HEIGHT, W): one that is not as wide as the surface lies in its middle, whole. */
+  function pixelled(/** @type {CanvasRenderingContext2D} */ context) {
+    const W = pixels.length / HEIGHT;
+    const scale = SCALE * Math.min(1, WIDTH / W);
+    Object.assign(context, { fillStyle: "#fff", imageSmoothingEnabled: scale < SCALE });
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    const [wide, high] = [W * scale, HEIGHT * scale];
+    const corner = [(canvas.width - wide) / 2, (canvas.height - high) / 2];
+    context.drawImage(greyCanvas(pixels, HEIGHT, W), corner[0], corner[1], wide, high);
+  }
+
   function paint(picture = pixels) {
     pixels = picture;
     const context = painter(canvas, { willReadFrequently: true }); // it is redrawn from bytes anyway
-    context.drawImage(greyCanvas(pixels, HEIGHT, WIDTH), 0, 0, WIDTH * SCALE, HEIGHT * SCALE);
+    (ink ?? pixelled)(context, SCALE);
     if (!shown) return;
     context.beginPath();
     context.arc(at[0] * SCALE, at[1] * SCALE, down ? 8 : 14, 0, 2 * Math.PI);
@@ -68,6 +80,7 @@ export function createPen({ onbegin, onextend, onlift, onundo, say }) {
   canvas.addEventListener("pointerdown", (event) => {
     if (pointer !== null || event.button !== 0) return;
     event.preventDefault();
+    canvas.classList.add("crnn-pointed"); // who sees the pen needs no frame about what has the focus
     canvas.focus({ preventScroll: true });
     lift();
     shown = false;
@@ -76,6 +89,7 @@ export function createPen({ onbegin, onextend, onlift, onundo, say }) {
     pointer = event.pointerId;
   });
   canvas.addEventListener("pointermove", (event) => {
+    onover?.(pointOf(event, canvas), pointer !== null);
     if (event.pointerId !== pointer) return;
     const events = event.getCoalescedEvents?.() ?? [];
     onextend((events.length ? events : [event]).map((one) => pointOf(one, canvas)));
@@ -88,7 +102,9 @@ export function createPen({ onbegin, onextend, onlift, onundo, say }) {
     const way = ARROWS[event.key];
     if (!way && event.key !== " ") return false;
     shown = true;
+    canvas.classList.remove("crnn-pointed");
     if (way) at = [WIDTH, HEIGHT].map((size, i) => within(at[i] + way[i] * (event.shiftKey ? 4 : 1), 0, size));
+    onover?.(at, down);
     if (way && down) onextend([at]);
     else if (!way) {
       if (down) lift();
@@ -113,5 +129,5 @@ export function createPen({ onbegin, onextend, onlift, onundo, say }) {
   });
   keepStill(canvas);
   paint();
-  return { node: element("div", { class: "crnn-sheet" }, canvas), help, paint, lift };
+  return { node: element("div", { class: "crnn-sheet" }, canvas), canvas, help, paint, lift };
 }

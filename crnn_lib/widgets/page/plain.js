@@ -51,8 +51,8 @@ function affine(weight, bias, x, xAt, output, outAt) {
   }
 }
 
-const sigmoid = (/** @type {number} */ z) => 1 / (1 + Math.exp(-z));
-const tanh = (/** @type {number} */ z) => 2 / (1 + Math.exp(-2 * z)) - 1; // sooner than Math.tanh
+export const sigmoid = (/** @type {number} */ z) => 1 / (1 + Math.exp(-z));
+export const tanh = (/** @type {number} */ z) => 2 / (1 + Math.exp(-2 * z)) - 1; // sooner than Math.tanh
 
 /**
  * One direction of the LSTM over T columns of F features, into its half of `states` (T, 2 * hidden).

@@ -7,3 +7,6 @@ export function randomFrom(seed) {
   next();
   return next;
 }
+
+/** Numbers of a normal distribution (Box and Muller 1958). @param {() => number} random */
+export const normalFrom = (random) => () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());

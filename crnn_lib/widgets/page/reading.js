@@ -3,33 +3,46 @@ import { bestPath, collapse, labelLogProb } from "./decode.js";
 import { count, latest, markup, part, setText } from "./dom.js";
 import { percent } from "./words.js";
 import { standardise } from "./images.js";
+import { columnsOf } from "./sight.js";
 
 /** @typedef {import("./images.js").Grey} Grey @typedef {import("./backend.js").Asked} Reader */
 /** @typedef {Awaited<ReturnType<typeof inspectImage>>} Seen */
 
 /** The reader of pictures, or of drawn strokes, by name. @param {{readers: string[]}} backend @param {boolean} drawn */
-export function fitting({ readers }, drawn) {
+function fitting({ readers }, drawn) {
   return readers[drawn ? readers.length - 1 : 0];
 }
 
-/**
- * What a reader makes of a picture: its stages, and names for its classes.
- * @param {{readers: string[], reader: (name: string) => Promise<Reader>}} backend
- * @param {{grey: Grey, drawn: boolean}} picture drawn: from the pen, so read by the reader of strokes
- */
-export async function inspect(backend, { grey, drawn }, name = fitting(backend, drawn)) {
-  const reader = await backend.reader(name);
-  return inspectImage(reader, standardise(grey, reader.config.height, reader.config.width));
+/** @typedef {{readers: string[], chosen: () => string, reader: (name: string) => Promise<Reader>}} Readers */
+/** @typedef {{grey: Grey, drawn: boolean, reader?: () => Promise<Reader>}} Picture drawn: from the pen, so read by the
+ * reader of strokes; reader: one of its own */
+
+/** Who reads a picture: the chosen reader, else the picture's own, else the fitting one. @param {Readers} backend
+ * @param {Picture} picture */
+export async function readerOf(backend, { drawn, reader: own }) {
+  const chosen = backend.chosen();
+  return await (own && !chosen ? own() : backend.reader(chosen || fitting(backend, drawn)));
+}
+
+/** What a reader makes of a picture: its stages, and names for its classes. @param {Readers} backend
+ * @param {Picture} picture */
+export async function inspect(backend, picture) {
+  const reader = await readerOf(backend, picture);
+  const { height } = reader.config;
+  return inspectImage(reader, standardise(picture.grey, height, columnsOf(reader.config, picture.grey)));
 }
 
 /** The same for an image that is standardised already. @param {Reader} reader @param {Float32Array} image */
 export async function inspectImage(reader, image) {
   const { config } = reader;
-  const stages = await reader.infer(image, config.height, config.width);
+  const W = image.length / config.height;
+  const stages = await reader.infer(image, config.height, W);
   const [, T, K] = stages.log_probs.dims;
   const symbols = ["-", ...config.alphabet];
   const spell = (/** @type {number[]} */ classes) => classes.map((c) => symbols[c]).join("");
-  return { reader, config, image, stages, logProbs: stages.log_probs.data, T, K, symbols, spell };
+  const blank = config.alphabet.includes("-") ? "∅" : "-";
+  const signs = [blank, ...[...config.alphabet].map((c) => (c === " " ? "␣" : c))]; // as they are shown one by one
+  return { reader, config, image, W, stages, logProbs: stages.log_probs.data, T, K, symbols, signs, spell };
 }
 
 /** p(label), cut at 1. @param {ArrayLike<number>} logProbs (T, K) @param {number} K @param {number[]} label */
@@ -51,9 +64,9 @@ export function createReading(words = "It reads ") {
   const [node] = markup`<p class="crnn-reading"><span class="crnn-note">${words}</span>${text} ${confidence}</p>`;
   return {
     node,
-    show(/** @type {string} */ reading, /** @type {number} */ p) {
+    show(/** @type {string} */ reading, /** @type {number | null} */ p) {
       setText(text, reading);
-      setText(confidence, percent(p));
+      setText(confidence, p === null ? "" : percent(p));
     },
   };
 }

@@ -2,6 +2,8 @@
 // windows laid on a patch. No document in here; tests/test_widgets_probes.py holds it against crnn_lib.
 import { repeats } from "./ctc.js";
 import { logSoftmaxRows } from "./engine.js";
+import { naturalWidth } from "./images.js";
+import { pooledSize } from "./weights.js";
 
 /** @typedef {{size: number, stride: number, offset: number}} Sight pixel i sees offset + i * stride, `size` pixels on */
 
@@ -29,9 +31,9 @@ export function stageSight(pools, stage) {
   return { down: sightOf(upTo.map(([v]) => v), pooled), along: sightOf(upTo.map(([, h]) => h), pooled) };
 }
 
-/** How long an axis is after its pools. @param {number} size @param {number[]} pools */
-export function pooledSize(size, pools) {
-  return pools.reduce((left, pool) => Math.floor(left / pool), size);
+/** Columns of a reader's input for a picture, as Config.columns. @param {import("./engine.js").Config} config */
+export function columnsOf({ height, width, stretch }, grey) {
+  return stretch ? naturalWidth(grey, height, stretch) : width;
 }
 
 /** The image columns [first, last] that step `t` sees, cut at the edges, as Config.strip. @param {number[][]} pools */

@@ -4,41 +4,9 @@
 // nine fixed distances away, wherever it lies, and a convolution is one long product over all rows at once; the two
 // numbers that it makes beyond each row's end are passed over. From the columns on, a stage (T, size) lies as (size, T):
 // a row of T numbers for each feature, gate or class.
-import { fromBase64 } from "./base64.js";
-import { KERNEL } from "./kernel.js";
+import { BYTES, createArena, createKernel, NONE, packed, upTo } from "./memory.js";
 
 /** @typedef {import("./engine.js").Layer} Layer */
-const BYTES = 4; // a number
-const PAGE = 65536; // bytes, in which memory grows
-const NONE = -Infinity; // the floor of a product without ReLU
-
-const upTo = (/** @type {number} */ n, /** @type {number} */ multiple) => multiple * Math.ceil(n / multiple);
-
-/** @type {WebAssembly.Module | null | undefined} */
-let compiled;
-
-/** The kernel with a memory of its own; null where there is no WebAssembly, no SIMD, or a policy that forbids it. */
-function kernel() {
-  try {
-    if (compiled === undefined) compiled = new WebAssembly.Module(/** @type {BufferSource} */ (fromBase64(KERNEL)));
-    return compiled && /** @type {any} */ (new WebAssembly.Instance(compiled).exports);
-  } catch {
-    return (compiled = null);
-  }
-}
-
-/** Weights (D, K) and biases as `product` takes them: for four outputs at a time the biases, then the weights of each k. */
-function packed(/** @type {Layer} */ { weight, bias }) {
-  const D = bias.length;
-  const K = weight.length / D;
-  const result = new Float32Array(upTo(D, 4) * (K + 1));
-  for (let d = 0; d < D; d++) {
-    const at = (d - d % 4) * (K + 1) + d % 4;
-    result[at] = bias[d];
-    for (let k = 0; k < K; k++) result[at + 4 * (k + 1)] = weight[d * K + k];
-  }
-  return result;
-}
 
 /**
  * A direction of the LSTM in two: what a column adds to the gates, a layer (4 * units, F), and what the last hidden state
@@ -63,30 +31,14 @@ function halves(/** @type {Layer} */ { weight, bias }, F, hidden) {
  * @param {import("./engine.js").Network} network @returns {import("./engine.js").Forward | null}
  */
 export function simd({ config, rows, convolutions, project, forward, reverse, classify }) {
-  const { product, pool, lstm, memory } = kernel() ?? {};
-  if (!product) return null;
+  const kernel = createKernel();
+  if (!kernel) return null;
+  const { product, pool, lstm, memory } = kernel;
+  const { room, kept, top, rewind, numbers: all } = createArena(memory);
   const { channels, pools, features: F, hidden } = config;
   const units = upTo(hidden, 4);
   const columnSize = channels[channels.length - 1] * rows;
   const K = classify.bias.length;
-  let top = 0; // the first free byte
-
-  /** The address of `count` numbers that are nobody else's. */
-  function room(count) {
-    const address = top;
-    top += upTo(count * BYTES, 16);
-    const missing = Math.ceil(top / PAGE) + 1 - memory.buffer.byteLength / PAGE; // one more: products read a little on
-    if (missing > 0) memory.grow(missing);
-    return address;
-  }
-
-  /** The address of a copy of `numbers`. */
-  function kept(numbers) {
-    const address = room(numbers.length);
-    new numbers.constructor(memory.buffer).set(numbers, address / BYTES);
-    return address;
-  }
-
   const filters = convolutions.map((layer) => kept(packed(layer)));
   const projection = kept(packed(project));
   const directions = [forward, reverse].map((layer) => {
@@ -94,7 +46,7 @@ export function simd({ config, rows, convolutions, project, forward, reverse, cl
     return { column: kept(packed(column)), recurrent: kept(recurrent) };
   });
   const classifier = kept(packed(classify));
-  const first = top; // of what depends on the image's size
+  const first = top(); // of what depends on the image's size
 
   /** A map with its border: where its first pixel lies, and the nine neighbours of that pixel in each channel. */
   function bordered(C, H, W) {
@@ -115,8 +67,7 @@ export function simd({ config, rows, convolutions, project, forward, reverse, cl
 
   /** A place for each stage of an image (H, W). */
   function layOut(H, W) {
-    new Uint8Array(memory.buffer).fill(0, first);
-    top = first;
+    rewind(first);
     const size = `${H} x ${W}`;
     const image = bordered(1, H, W);
     let [source, C] = [image, 1];
@@ -148,9 +99,12 @@ export function simd({ config, rows, convolutions, project, forward, reverse, cl
   let work = null;
 
   return (image, H, W, put) => {
-    if (work?.size !== `${H} x ${W}`) work = layOut(H, W);
+    if (work?.size !== `${H} x ${W}`) {
+      work = null; // should the memory not suffice, nothing is left of it
+      work = layOut(H, W);
+    }
     const { blocks, T, columns, features, gates, states, logits, steps, hiddens, cell } = work;
-    const numbers = new Float32Array(memory.buffer);
+    const numbers = all();
 
     /** A map (C, H, W) without its border. */
     function tight(/** @type {{at: number, plane: number, row: number}} */ { at, plane, row }, to, C, H, W) {

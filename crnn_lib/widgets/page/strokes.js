@@ -28,12 +28,10 @@ export function quantise(strokes) {
 }
 
 /**
- * The drawing moved and scaled, its proportions kept, to fill the middle of the image, as crnn_lib.drawing.pen.normalise.
- * @param {Strokes} strokes @param {number} [H] @param {number} [W] @returns {Strokes}
+ * How a drawing fills the middle of an image, its proportions kept, as crnn_lib.drawing.pen.frame: a point (x, y) comes to
+ * (x - left) * scale + x0 and (y - top) * scale + y0. @param {Strokes} strokes at least one
  */
-export function normalise(strokes, H = 32, W = 128) {
-  strokes = quantise(strokes);
-  if (!strokes.length) return [];
+export function frameOf(strokes, H = 32, W = 128) {
   let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
   for (const [x, y] of strokes.flat()) {
     left = Math.min(left, x);
@@ -44,8 +42,17 @@ export function normalise(strokes, H = 32, W = 128) {
   const across = right > left ? (W - 2 * MARGIN) / (right - left) : Infinity;
   const down = bottom > top ? (H - 2 * MARGIN) / (bottom - top) : Infinity;
   const scale = right > left || bottom > top ? Math.min(across, down) : 1;
-  const x0 = (W - (right - left) * scale) / 2;
-  const y0 = (H - (bottom - top) * scale) / 2;
+  return { left, top, scale, x0: (W - (right - left) * scale) / 2, y0: (H - (bottom - top) * scale) / 2 };
+}
+
+/**
+ * The drawing moved and scaled by its frame, as crnn_lib.drawing.pen.normalise.
+ * @param {Strokes} strokes @param {number} [H] @param {number} [W] @returns {Strokes}
+ */
+export function normalise(strokes, H = 32, W = 128) {
+  strokes = quantise(strokes);
+  if (!strokes.length) return [];
+  const { left, top, scale, x0, y0 } = frameOf(strokes, H, W);
   return quantise(strokes.map((stroke) => stroke.map(([x, y]) => [(x - left) * scale + x0, (y - top) * scale + y0])));
 }
 

@@ -2,7 +2,8 @@
 import { button, choice, field, slider, textInput } from "../page/controls.js";
 import { markup, part, setText } from "../page/dom.js";
 import { createLane, inkCanvas } from "../page/lanes.js";
-import { neededSteps, pooledSize, sightOf, stripOf } from "../page/sight.js";
+import { neededSteps, sightOf, stripOf } from "../page/sight.js";
+import { pooledSize } from "../page/weights.js";
 import { createProbe } from "../page/probe.js";
 
 export const kind = "probe-columns";
@@ -16,10 +17,10 @@ export async function mount(place) {
   let t = model.get("step") ?? 16;
   let pools = own.pools;
   const go = (/** @type {number} */ step) => step !== t && ((t = step), redraw());
-  const steps = () => pooledSize(own.width, pools.map(([, h]) => h));
+  let width = own.width;
+  const steps = () => pooledSize(width, pools.map(([, h]) => h));
   const lane = createLane({
     label: "The image cut into time steps; outside of the strip it is dimmed",
-    height: 192,
     onplace: (place) => go(Math.floor(place * steps())),
   });
   const label = textInput(model.get("label") ?? "mm22m", 24, () => redraw());
@@ -38,9 +39,11 @@ export async function mount(place) {
   const tune = slider({ name: "Time step t", min: 0, max: steps() - 1, step: 1, value: t }, go);
   tune.input.dataset.crnn = "step";
   const fits = part("fits", "p", { class: "crnn-answer", role: "status" });
-  const { chooser, redraw, answer } = createProbe(place, ({ image }) => {
-    const { width, height } = own;
+  const { chooser, redraw, answer } = createProbe(place, ({ image, W }) => {
+    const { height } = own;
+    width = W;
     const T = steps();
+    lane.fit(T, W / height);
     tune.input.max = String(Math.max(T - 1, 0));
     t = Math.min(t, Math.max(T - 1, 0));
     tune.show(t);

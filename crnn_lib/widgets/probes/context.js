@@ -1,7 +1,6 @@
 // Chapter 5: hide some pixel columns, and see which states and outputs hear of it.
 import { slider } from "../page/controls.js";
 import { markup, setText } from "../page/dom.js";
-import { WIDTH } from "../page/images.js";
 import { createLane, heat, inkCanvas } from "../page/lanes.js";
 import { createReading, greedy, inspectImage } from "../page/reading.js";
 import { largestGaps, movedMass, stepsThatSee } from "../page/sight.js";
@@ -22,13 +21,17 @@ export async function mount(place) {
   let size = place.model.get("size") ?? 12;
   const reading = createReading();
   const lanes = {
-    image: createLane({ label: "The image, with the hidden columns outlined", height: 192 }),
+    image: createLane({ label: "The image, with the hidden columns outlined" }),
     forward: createLane({ label: "How much each forward state changed", height: 96, css: "5rem" }),
     backward: createLane({ label: "How much each backward state changed", height: 96, css: "5rem" }),
     outputs: createLane({ label: "How much probability moved at each step", height: 48, css: "2rem" }),
   };
   const { chooser, redraw, answer } = createProbe(place, async (before) => {
-    const { config: { width, height, pools, hidden: units }, image, T, K } = before;
+    const { config: { height, pools, hidden: units }, W: width, image, T, K } = before;
+    for (const lane of Object.values(lanes)) lane.fit(T, width / height);
+    from = Math.min(from, width - 1);
+    starts.input.max = String(width - 1);
+    starts.show(from);
     const to = Math.min(from + size, width);
     const paper = Float32Array.from(image).sort()[Math.floor(image.length / 2)];
     const hidden = image.map((v, i) => (i % width >= from && i % width < to ? paper : v));
@@ -57,7 +60,7 @@ export async function mount(place) {
         `More than 1 % of the probability moves at ${changedSteps(shift, 0.01)}.`,
     );
   });
-  const starts = slider({ name: "Hide from column", min: 0, max: WIDTH - 1, step: 1, value: from }, (value) => {
+  const starts = slider({ name: "Hide from column", min: 0, max: from, step: 1, value: from }, (value) => {
     from = value;
     redraw();
   });

@@ -2,9 +2,8 @@
 
 import traitlets
 
-from crnn_lib import images
 from crnn_lib.widgets import fields
-from crnn_lib.widgets.view import View
+from crnn_lib.widgets.view import View, columns
 
 
 class ProbeContext(View):
@@ -15,6 +14,6 @@ class ProbeContext(View):
 
     options = (*View.options, "left", "size")
     kind = traitlets.Unicode("probe-context").tag(sync=True)
-    left = fields.Whole(48, 0, lambda self: min(self.model.config.width, images.WIDTH) - 1)
+    left = fields.Whole(48, 0, lambda self: columns(self) - 1)
     size = fields.Whole(12, 0, 48)
     _shows = "With JavaScript, hide some of its columns: forward states change to the right, backward to the left."

@@ -2,7 +2,7 @@
 import { createChooser } from "../page/chooser.js";
 import { button, slider } from "../page/controls.js";
 import { element, greyCanvas, markup, onPoint, painter, part, setText } from "../page/dom.js";
-import { HEIGHT, resize, WIDTH } from "../page/images.js";
+import { HEIGHT, naturalWidth, resize } from "../page/images.js";
 import { createLane } from "../page/lanes.js";
 import { colourOf } from "../page/sight.js";
 
@@ -18,10 +18,11 @@ export function figure(v) {
 
 /** The ink of a picture in whole numbers, 0 (its palest pixel) to 9 (its darkest), as rows. @param {Grey} grey */
 export function inkDigits(grey) {
-  const { data } = resize(grey, HEIGHT, WIDTH);
+  const W = naturalWidth(grey);
+  const { data } = resize(grey, HEIGHT, W);
   const [low, high] = data.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
   const digit = (v) => Math.round((9 * (high - v)) / (high - low || 1));
-  return Array.from({ length: HEIGHT }, (_, y) => Array.from(data.subarray(y * WIDTH, (y + 1) * WIDTH), digit));
+  return Array.from({ length: HEIGHT }, (_, y) => Array.from(data.subarray(y * W, (y + 1) * W), digit));
 }
 
 /** A grid of numbers as coloured cells; `null` is not filled yet. @param {string} label @param {Object<string, any>} acts */
@@ -74,7 +75,7 @@ export function createCrank({ model, signal }, { size, stride, draw, more = [] }
   /** @type {any} the picture, and its ink in digits */
   let [grey, digits] = [null, null];
   const answer = part("answer", "p", { class: "crnn-answer", "aria-live": "polite" });
-  const where = createLane({ label: "The picture, with the patch outlined", height: 192 });
+  const where = createLane({ label: "The picture, with the patch outlined" });
   const to = (at, most) => Math.floor(Math.min(at, most - size) / stride);
   const patch = createCells("The patch, ink from 0 to 9: arrow keys move the window", {
     onpoint: (y, x) => go(to(y, ROWS), to(x, COLUMNS)),
@@ -111,8 +112,13 @@ export function createCrank({ model, signal }, { size, stride, draw, more = [] }
   }
   function redraw() {
     if (!digits) return;
-    const [from, top] = [left / WIDTH, TOP / HEIGHT];
-    const mark = { from, to: from + COLUMNS / WIDTH, top, bottom: top + ROWS / HEIGHT, style: "cover" };
+    const wide = digits[0].length;
+    left = Math.min(left, wide - COLUMNS);
+    lefts.input.max = String(wide - COLUMNS);
+    lefts.show(left);
+    const [from, to, top] = [left / wide, (left + COLUMNS) / wide, TOP / HEIGHT];
+    const mark = { from, to, top, bottom: top + ROWS / HEIGHT, style: "cover" };
+    where.fit(wide / 4, wide / HEIGHT);
     where.show(moved(grey, state.shift), [mark]);
     show();
   }
@@ -125,7 +131,7 @@ export function createCrank({ model, signal }, { size, stride, draw, more = [] }
       redraw();
     },
   });
-  const options = { name: "Patch from pixel column", min: 2, max: WIDTH - COLUMNS, step: 1, value: left };
+  const options = { name: "Patch from pixel column", min: 2, max: left, step: 1, value: left };
   const lefts = slider(options, (value) => {
     left = value;
     redraw();
@@ -138,7 +144,8 @@ export function createCrank({ model, signal }, { size, stride, draw, more = [] }
 
 /** The picture as the network's input sees it, moved to the right by `shift` pixels. @param {Grey} grey */
 function moved(grey, shift) {
-  const canvas = greyCanvas(resize(grey, HEIGHT, WIDTH).data, HEIGHT, WIDTH);
+  const W = naturalWidth(grey);
+  const canvas = greyCanvas(resize(grey, HEIGHT, W).data, HEIGHT, W);
   painter(canvas).drawImage(canvas, shift, 0);
   return canvas;
 }

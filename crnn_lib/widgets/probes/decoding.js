@@ -19,9 +19,10 @@ export async function mount(place) {
   const reading = createReading("Beam search reads ");
   const table = part("beam", "tbody");
   const [greedy, greedyP] = [part("greedy", "strong"), part("greedy-confidence")];
-  const { chooser, redraw, answer } = createProbe(place, ({ stages, K, T, symbols, spell }, { truth }) => {
+  const { chooser, redraw, answer } = createProbe(place, ({ stages, K, T, signs, spell }, { truth }) => {
     const logProbs = tempered(stages.logits.data, K, temperature);
-    lane.showClasses(symbols, T, (t, c) => Math.exp(logProbs[t * K + c]));
+    lane.fit(T, 4);
+    lane.showClasses(signs, T, (t, c) => Math.exp(logProbs[t * K + c]));
     const first = collapse(bestPath(logProbs, K));
     const p = probability(logProbs, K, first);
     const found = beamSearch(logProbs, K, width, 5).map((b) => ({ text: spell(b.classes), p: Math.exp(b.logProb) }));

@@ -19,7 +19,7 @@ class Patch(View):
     """
 
     options = (*View.options, "left")
-    left = fields.Whole(16, MOST_SHIFT, images.WIDTH - COLUMNS)
+    left = fields.Whole(16, MOST_SHIFT, lambda self: images.natural_width(self._grey().shape) - COLUMNS)
 
     def __init__(self, model: CRNN | None = None, **options: Any) -> None:
         super().__init__(model, **options)

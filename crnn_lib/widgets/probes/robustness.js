@@ -4,7 +4,7 @@ import { spoil } from "../page/damage.js";
 import { button, slider } from "../page/controls.js";
 import { markup, part, setText } from "../page/dom.js";
 import { percent } from "../page/words.js";
-import { WIDTH } from "../page/images.js";
+import { HEIGHT, naturalWidth } from "../page/images.js";
 import { createLane, inkCanvas } from "../page/lanes.js";
 import { createReading, greedy, inspect, probability } from "../page/reading.js";
 import { createProbe } from "../page/probe.js";
@@ -26,7 +26,7 @@ export function damage(grey, { cover, from, ...others }) {
   const spoilt = spoil(grey, others);
   if (!cover) return spoilt;
   const paper = Float32Array.from(grey.data).sort()[Math.floor(grey.data.length / 2)];
-  const [left, right] = [from, from + cover].map((x) => Math.round((x * grey.width) / WIDTH));
+  const [left, right] = [from, from + cover].map((x) => Math.round((x * grey.height) / HEIGHT));
   const hidden = (i) => i % grey.width >= left && i % grey.width < right;
   return { ...spoilt, data: spoilt.data.map((v, i) => (hidden(i) ? paper : v)) };
 }
@@ -47,7 +47,7 @@ export async function mount(place) {
   let moved = "rotation";
   let drawn = 0; // number of the curve that is being computed
   const reading = createReading();
-  const lane = createLane({ label: "The picture as the reader gets it", height: 192 });
+  const lane = createLane({ label: "The picture as the reader gets it" });
   const chart = createChart();
   const curve = part("curve", "p", { class: "crnn-note" });
   const sliders = Object.entries(DAMAGES).map(([key, options]) =>
@@ -73,10 +73,12 @@ export async function mount(place) {
 
   const { chooser, redraw, answer } = createProbe(place, async (undisturbed, picture) => {
     const number = ++drawn;
+    sliders[Object.keys(DAMAGES).indexOf("from")].input.max = String(naturalWidth(picture.grey) - 8);
     const truth = picture.truth ?? greedy(undisturbed).text;
     const now = await judge(picture, settings, truth);
-    const { image, config } = now.seen;
-    lane.show(inkCanvas(image, config.height, config.width));
+    const { image, config: { height }, W, T } = now.seen;
+    lane.fit(T, W / height);
+    lane.show(inkCanvas(image, height, W));
     reading.show(now.read.text || "(nothing)", now.read.p);
     const verdict = now.right ? "Right" : "Wrong";
     setText(answer, `${verdict}: the text is ${truth}, and the reader gives it ${percent(now.p)}.`);

@@ -96,9 +96,10 @@ def named(samples: LabelledImages, config: Config) -> dict[str, Tensor]:
     """
     if not isinstance(samples, LabelledImages) or not len(samples):
         raise UserError("the samples to film are LabelledImages, one at least")
-    if tuple(samples.images.shape[1:]) != (1, config.height, config.width):
-        raise UserError(f"samples of shape {tuple(samples.images.shape[1:])} do not suit a model for {config.height} x "
-                        f"{config.width} pixels")  # fmt: skip
+    for image in samples.images:
+        if tuple(image.shape) != (1, config.height, config.width):
+            raise UserError(f"a sample of shape {tuple(image.shape)} does not suit a film of {config.height} x "
+                            f"{config.width} pixels")  # fmt: skip
     named: dict[str, Tensor] = {}
     for label, image in zip(samples.labels, samples.images, strict=True):
         numbered = (f"{label} ({n})" for n in count(2))

@@ -71,6 +71,7 @@ function createPanel(number) {
     <p>it reads: ${text}</p>
     <p class="crnn-note">loss ${loss}, blanks ${blank}, read exactly ${exact}, gradient norm ${gradient}</p></div>`;
   let drawn = "";
+  let pictured = Promise.resolve(); // when the sample's picture is there
 
   async function showPicture(run, seen) {
     if (drawn === seen) return;
@@ -99,7 +100,7 @@ function createPanel(number) {
     const from = (at * samples + index) * T * K;
     showMap(bytes.subarray(from, from + T * K), T, K, `${seen} under ${run.what}`);
     if (rows.childElementCount !== K) rows.replaceChildren(...[...symbols, "-"].map((s) => element("span", {}, s)));
-    showPicture(run, seen);
+    pictured = showPicture(run, seen);
     setText(run_, run.what);
     setText(sample, seen);
     setText(text, now.texts[index] || "(nothing)");
@@ -112,7 +113,7 @@ function createPanel(number) {
     node.setAttribute("aria-label", run.what);
     return `${run.what}, step ${now.step}: reads ${now.texts[index] || "nothing"}, loss ${decimals(now.loss)}`;
   }
-  return { node, show };
+  return { node, show, pictured: () => pictured };
 }
 
 /** A film that can be played: which frame is shown, and whether it moves.
@@ -249,4 +250,5 @@ export async function mount({ root, model, backend, signal }) {
   });
   tell();
   show();
+  await Promise.all(panels.map((panel) => panel.pictured()));
 }

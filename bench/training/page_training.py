@@ -1,0 +1,91 @@
+"""How soon the page's trainer reads, in Chromium, one thread: what its page may say.
+
+    python bench/training/page_training.py [--seeds 20] [--seconds 30] [--stuck 120] [--followed 5]
+
+For each seed: the step by which a letter first broke through, and the seconds and steps after which 90 % of images are
+read that it never saw; with the first choices (each run has `seconds`), and without prior and BatchNorm (`stuck`). With
+each run stands its longest task, in milliseconds. Each experiment of the page is run for `followed` seeds, and what the
+page then says is kept. Nothing else should run on the machine.
+Writes data/results/page_training.json.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
+
+from bench.common import RESULTS, blank_page, options, record
+from crnn_lib.widgets import bundle
+
+STUCK = {"prior": False, "batchnorm": "none"}
+RUN = """async ({change, milliseconds}) => {
+    const run = createRun({...DEFAULTS, ...change});
+    const exact = () => run.frames.at(-1)?.exact ?? 0;
+    let [reached, longest] = [null, 0];
+    const began = performance.now();
+    const watch = new PerformanceObserver((list) => {
+        for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
+    });
+    await new Promise((done) => setTimeout(done)); // what it took to begin is no slice of work
+    watch.observe({ type: 'longtask' });
+    await new Promise((ended) => {
+        const work = () => {
+            run.advance();
+            if (exact() >= 0.9) reached = run.facts.steps;
+            return reached === null && !run.facts.failed && performance.now() - began < milliseconds;
+        };
+        createClock({ work, show: () => run.fixed(), ended }, new AbortController().signal).start();
+    });
+    await new Promise((done) => setTimeout(done, 100));
+    watch.disconnect();
+    const seconds = (performance.now() - began) / 1000;
+    return {seed: run.choices.seed, steps: run.facts.steps, reached,
+        first: run.facts.first?.step ?? null, seconds: +seconds.toFixed(1),
+        exact: exact(), loss: run.facts.losses.at(-1)[1], floors: run.facts.floors, longest_task: longest};
+}"""
+FOLLOW = """async ({name, seed}) => {
+    const {choices, beside, steps, outcome} = EXPERIMENTS[name];
+    const first = {...DEFAULTS, ...choices, seed};
+    const runs = [first, {...first, [beside.key]: beside.value}].map(createRun);
+    for (const run of runs) {
+        for (let i = 0; run.behind(steps); i++) {
+            run.advance();
+            if (i % 10 === 0) await new Promise((done) => setTimeout(done));
+        }
+    }
+    return outcome(runs);
+}"""
+
+
+def main() -> None:
+    a = options(__doc__, seeds=20, seconds=30, stuck=120, followed=5, out=RESULTS / "page_training.json").parse_args()
+    with blank_page() as (page, version):
+        page.add_script_tag(content=bundle.flat("trainer/run.js", "trainer/clock.js", "trainer/experiments.js"))
+
+        def runs(change: dict, seconds: int) -> list[dict]:
+            found = []
+            for seed in range(a.seeds):
+                asked = {"change": change | {"seed": seed}, "milliseconds": 1000 * seconds}
+                found.append(page.evaluate(RUN, asked))
+                print(found[-1], flush=True)
+            return found
+
+        reads = runs({}, a.seconds)
+        stuck = runs(STUCK, a.stuck)
+        experiments = {
+            name: [page.evaluate(FOLLOW, {"name": name, "seed": seed}) for seed in range(a.followed)]
+            for name in page.evaluate("Object.keys(EXPERIMENTS)")
+        }
+    found = {
+        "read_in_time": sum(run["reached"] is not None for run in reads),
+        "read_without_prior_and_batchnorm": sum(run["reached"] is not None for run in stuck),
+        "of": a.seeds,
+        "reads": reads,
+        "without_prior_and_batchnorm": stuck,
+        "experiments": experiments,
+    }
+    record(a.out, found, chromium=version)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+// What a stage's title opens: its detail, in the place of the whole. A detail is made of the reading, the place that is
+// pointed at, and, for the convolution and the cell, the network's own weights.
+import { button, slider } from "../page/controls.js";
+import { beamSearch } from "../page/decode.js";
+import { element, markup, painter, setText } from "../page/dom.js";
+import { percent } from "../page/words.js";
+import { stageSight, stripOf, topClasses } from "../page/sight.js";
+import { createCell, createLens } from "./inner.js";
+import { paintFloor } from "./paint.js";
+import { share, sign, TITLES } from "./stages.js";
+import { spoken } from "./words.js";
+
+/** @typedef {import("./words.js").Whole} Whole @typedef {import("./words.js").Here} Here */
+/** @typedef {{seen: Whole, here: Here, network: () => Promise<import("../page/engine.js").Network>}} Given */
+
+const CHAPTERS = {
+  image: ["02_images_and_labels", "Images and labels"],
+  maps: ["03_cnn_features", "CNN features"],
+  columns: ["04_map_to_sequence", "From map to sequence"],
+  lstm: ["05_bilstm_context", "BiLSTM context"],
+  probabilities: ["06_ctc_alignment", "CTC alignment"],
+  path: ["07_decoding", "Decoding"],
+  text: ["07_decoding", "Decoding"],
+};
+const [SHOWN, BEAM] = [6, 8]; // classes of a step; texts that beam search keeps
+
+const note = (words) => element("p", { class: "machine-note" }, words);
+
+/** A bar of that part of the width, with its name and its value in words. */
+function bar(name, part, words, hue) {
+  const look = hue ? { class: "machine-bar-row crnn-hued", style: hue } : { class: "machine-bar-row" };
+  return element(
+    "div",
+    look,
+    element("b", {}, name),
+    element("i", { style: `width:${share(part, 1)}` }),
+    element("span", {}, words),
+  );
+}
+
+/** A class as a bar. @param {string[]} signs */
+function classBar(signs, c, p) {
+  const style = c ? sign(c, "").getAttribute("style") : null;
+  return bar(spoken(signs, c), p, percent(p), style);
+}
+
+/** Numbers as upright bars about a middle line. @param {Float32Array} values */
+function comb(values, label) {
+  const [w, h] = [640, 76];
+  const canvas = element("canvas", { width: w, height: h, role: "img", "aria-label": label });
+  const most = values.reduce((a, v) => Math.max(a, Math.abs(v)), 1e-9);
+  const signed = values.some((v) => v < 0);
+  const [ground, room] = signed ? [h / 2, h / 2] : [h, h];
+  const context = painter(canvas);
+  values.forEach((v, i) => {
+    context.fillStyle = v < 0 ? "#9467c2" : "#2b8cbe";
+    const high = (v / most) * room;
+    context.fillRect((i * w) / values.length, ground - Math.max(high, 0), w / values.length - 1, Math.abs(high));
+  });
+  return canvas;
+}
+
+/** A detail that is drawn anew for each place. @param {(given: Given) => Node[]} make */
+function simple(make) {
+  return () => {
+    const node = element("div", { class: "machine-simple" });
+    return { node, show: (/** @type {Given} */ given) => Promise.resolve(node.replaceChildren(...make(given))) };
+  };
+}
+
+const DETAILS = {
+  image: simple(({ seen: { image, W, T, config }, here: { t } }) => {
+    const picture = element("canvas", {
+      role: "img",
+      "aria-label": "The image as the network gets it",
+    });
+    queueMicrotask(() => paintFloor(picture, image, config.height, W)); // once it has a size
+    const rows = config.pools.map((_, i) => {
+      const name = `pool${i + 1}`;
+      const { size, stride, offset } = stageSight(config.pools, name).along;
+      const from = Math.floor(((t + 0.5) * W) / T / stride) * stride + offset;
+      const place = `left:${share(Math.max(from, 0), W)};right:${share(W - Math.min(from + size, W), W)}`;
+      return element(
+        "div",
+        { class: "machine-span" },
+        element("i", { style: place }),
+        element("span", {}, `block ${i + 1}: ${size}`),
+      );
+    });
+    const [first, last] = stripOf(config.pools, W, t);
+    return [
+      element("div", { class: "machine-lens" }, picture),
+      ...rows,
+      note(
+        `The network gets ${config.height} × ${W} numbers: the ink moved and scaled to fill the frame, its mean 0, its ` +
+          `standard deviation 1. With each block a number sees more of it, and step ${t} sees columns ${first} to ${last}.`,
+      ),
+    ];
+  }),
+  maps: createLens,
+  columns: simple(({ seen: { stages, config }, here: { t } }) => {
+    const row = (/** @type {any} */ { data, dims: [, , size] }) => data.slice(t * size, (t + 1) * size);
+    const [column, features] = [row(stages.columns), row(stages.features)];
+    const C = config.channels[config.channels.length - 1];
+    return [
+      comb(column, `The ${column.length} numbers of column ${t}`),
+      note(`Column ${t}: ${C} maps of ${column.length / C} rows each, put one after the other.`),
+      comb(features, `The ${features.length} features of step ${t}`),
+      note(
+        `A layer without memory turns these ${column.length} numbers into ${features.length} features; they are what ` +
+          "the BiLSTM gets. From here on there is no picture any more, only a sequence.",
+      ),
+    ];
+  }),
+  lstm: createCell,
+  probabilities: simple(({ seen: { logProbs, K, signs }, here: { t } }) => {
+    const best = topClasses(logProbs.subarray(t * K, (t + 1) * K), SHOWN);
+    return [
+      ...best.map(({ symbol, p }) => classBar(signs, symbol, p)),
+      note(
+        `Step ${t}: ${K} classes, ${K - 1} symbols and the blank, share one whole. The likeliest ${SHOWN} are shown.`,
+      ),
+    ];
+  }),
+  path: simple(({ seen: { path, signs, spans, text, T } }) => {
+    const row = (items, words) =>
+      element(
+        "div",
+        { class: "machine-collapse" },
+        element("b", {}, words),
+        element("div", { style: `--machine-steps:${T}` }, ...items),
+      );
+    const at = (from, to, c, on) => {
+      const node = sign(c, signs[c]);
+      Object.assign(node.style, { gridColumn: `${from + 1} / ${to + 2}`, visibility: on ? "" : "hidden" });
+      return node;
+    };
+    const runs = path.flatMap((c, t) => (t && c === path[t - 1] ? [] : [t]));
+    const merged = runs.map((from, i) => at(from, (runs[i + 1] ?? T) - 1, path[from], true));
+    return [
+      row(path.map((c, t) => at(t, t, c, true)), "1. the likeliest class of each step"),
+      row(merged, "2. equal neighbours merge"),
+      row(spans.map(({ symbol, from, to }) => at(from, to, symbol, true)), "3. blanks drop out"),
+      note(
+        `What is left: ${
+          text || "nothing"
+        }. Two equal letters survive only with a blank between them, which is what the ` +
+          "blank is for.",
+      ),
+    ];
+  }),
+  text: simple(({ seen: { logProbs, K, spell, text } }) => {
+    const found = beamSearch(logProbs, K, BEAM, SHOWN).map((b) => ({
+      words: spell(b.classes),
+      p: Math.exp(b.logProb),
+    }));
+    return [
+      ...found.map(({ words, p }) => bar(words || "(nothing)", p, percent(p))),
+      note(
+        `The probability of a text is the sum over all paths that collapse to it. ${
+          text || "Nothing"
+        } is read; these are ` +
+          "the likeliest texts that a beam search finds.",
+      ),
+    ];
+  }),
+};
+const STEPPED = new Set(["image", "columns", "lstm", "probabilities"]);
+
+/**
+ * @param {{given: () => Promise<Given>, onmove: (here: Here) => void, onclose: (stage: string) => void, chapters: boolean}} acts
+ *   chapters: whether there are pages that titles can lead to
+ */
+export function createDetails({ given, onmove, onclose, chapters }) {
+  const title = element("strong", {
+    class: "machine-heading",
+    id: "crnn-machine-detail",
+    role: "heading",
+    "aria-level": 2,
+  });
+  const close = button("×", shut, { "aria-label": "Close" });
+  const lead = element("p", { class: "machine-chapter" });
+  const body = element("div", { class: "machine-body" });
+  const step = slider({ name: "Step", min: 0, max: 31, step: 1, value: 0 }, (t) => now && go({ ...now.here, t }));
+  const head = element("div", { class: "machine-detail-head" }, title, lead, close);
+  const node = element(
+    "div",
+    { class: "machine-detail", role: "region", hidden: true },
+    head,
+    step.node,
+    body,
+  );
+  let stage = "";
+  /** @type {Given | null} */
+  let now = null;
+  /** @type {{node: HTMLElement, show: (given: Given) => Promise<void>} | null} */
+  let detail = null;
+  node.addEventListener("keydown", (event) => event.key === "Escape" && shut());
+
+  /** @param {Here} here */
+  function go(here) {
+    onmove(here);
+    show();
+  }
+
+  /** The open detail of the present reading. */
+  async function show() {
+    if (!detail) return;
+    const mine = detail;
+    const found = await given();
+    if (mine !== detail) return;
+    now = found;
+    step.node.hidden = !STEPPED.has(stage);
+    step.input.max = String(now.seen.T - 1);
+    step.show(now.here.t);
+    try {
+      await mine.show(now);
+    } catch (error) {
+      body.replaceChildren(element("p", { class: "crnn-error", role: "alert" }, /** @type {Error} */ (error).message));
+    }
+  }
+
+  function open(/** @type {string} */ name) {
+    stage = name;
+    const made = detail = DETAILS[name](go);
+    setText(title, TITLES[name]);
+    node.setAttribute("aria-label", TITLES[name]);
+    const [page, words] = CHAPTERS[name];
+    const number = Number(page.slice(0, 2));
+    lead.replaceChildren(...(chapters ? markup`<a href=${`${page}.html`}>${`Chapter ${number}: ${words}`}</a>` : []));
+    body.replaceChildren(made.node);
+    node.hidden = false;
+    show();
+    close.focus({ preventScroll: true });
+  }
+
+  function shut() {
+    if (!stage) return;
+    const before = stage;
+    [stage, detail, node.hidden] = ["", null, true];
+    onclose(before);
+  }
+  return { node, open, shut, show, isOpen: () => stage !== "" };
+}

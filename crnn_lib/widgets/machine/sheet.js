@@ -1,0 +1,145 @@
+// What lies on the machine's pad: strokes, or a picture; drawn, typed, picked, pasted or dropped. Undo leads back.
+import { button, createMessage } from "../page/controls.js";
+import { markup } from "../page/dom.js";
+import { HEIGHT, WIDTH } from "../page/images.js";
+import { createPen } from "../page/pen.js";
+import { createSource, drawn, greyOf, openFile } from "../page/sources.js";
+import { frameOf } from "../page/strokes.js";
+import { placeText } from "../page/write.js";
+import { inkOf, inkStrokes } from "./paint.js";
+
+/** @typedef {{strokes: number[][][], grey: import("../page/images.js").Grey | null, name: string, example: boolean}} Lying
+ *   the `example` goes at the first touch */
+const MOST = 99; // that can be undone
+const TYPED = 12; // characters of pasted text
+
+/**
+ * @param {HTMLElement} root @param {AbortSignal} signal
+ * @param {{strokes: number[][][], onchange: () => void, onlift: (strokes: number[][][]) => void,
+ *   onover: (part: number, drawing: boolean) => void}} options onover: the pen is over that part of the image, 0 .. 1 of its width
+ */
+export function createSheet(root, signal, { strokes, onchange, onlift, onover }) {
+  /** @type {Lying} */
+  let lying = { strokes, grey: null, name: "", example: true };
+  /** @type {Lying[]} */
+  let past = [];
+  /** @type {HTMLCanvasElement | null} */
+  let photograph = null;
+  let width = WIDTH; // columns of the drawing as it was read last
+  const message = createMessage();
+  const pen = createPen({
+    onbegin: (point) => lay({ strokes: [...(lying.grey || lying.example ? [] : lying.strokes), [point]] }),
+    onextend(points) {
+      const last = lying.strokes.length - 1;
+      show({ ...lying, strokes: [...lying.strokes.slice(0, last), [...lying.strokes[last], ...points]] });
+    },
+    onlift: () => onlift(lying.strokes),
+    onundo: undo,
+    say: message.say,
+    onover: ([x], drawing) => onover((x / WIDTH - place(0)) / (place(1) - place(0)), drawing),
+    ink,
+  });
+  pen.canvas.dataset.crnn = "pad";
+  const source = createSource({
+    onpicture: ({ strokes: given, grey, name = "" }) => lay(given ? { strokes: given } : { grey, name }),
+    onerror: message.fail,
+  });
+  const [menu] = markup`<details class="machine-menu"><summary aria-label="Other pictures">More</summary>
+    <div class="machine-drawer">${source.type}${source.samples}${source.file}
+      <p class="crnn-note">A picture can also be pasted or dropped here. ${pen.help}</p></div></details>`;
+  const tools = [button("Undo", undo), button("Clear", clear), menu];
+
+  /** How the picture lies on the pad: its size there, and its corner, in pixels of the pad. */
+  function fitted({ height, width }) {
+    const scale = Math.min(HEIGHT / height, WIDTH / width);
+    return { scale, x: (WIDTH - width * scale) / 2, y: (HEIGHT - height * scale) / 2 };
+  }
+
+  /** The picture as a reader gets it. @returns {import("../page/sources.js").Picture} */
+  function picture() {
+    if (lying.grey) return { grey: lying.grey, drawn: false };
+    const made = drawn(lying.strokes);
+    width = made.grey.width;
+    return made;
+  }
+
+  /** Where a part of the image that the network gets, 0 .. 1 of its width, lies on the pad, 0 .. 1. */
+  function place(/** @type {number} */ part) {
+    if (lying.grey) {
+      const { scale, x } = fitted(lying.grey);
+      return (x + part * lying.grey.width * scale) / WIDTH;
+    }
+    if (!lying.strokes.length) return part;
+    const { left, scale, x0 } = frameOf(lying.strokes, HEIGHT, width);
+    return ((part * width - x0) / scale + left) / WIDTH;
+  }
+
+  /** @param {CanvasRenderingContext2D} context */
+  function ink(context, scale) {
+    context.clearRect(0, 0, WIDTH * scale, HEIGHT * scale);
+    if (!lying.grey || !photograph) return inkStrokes(context, lying.strokes, scale);
+    const at = fitted(lying.grey);
+    const [w, h] = [lying.grey.width * at.scale, lying.grey.height * at.scale];
+    context.imageSmoothingEnabled = true;
+    context.drawImage(photograph, at.x * scale, at.y * scale, w * scale, h * scale);
+  }
+
+  /** @param {Lying} next */
+  function show(next, words = "") {
+    if (next.grey !== lying.grey) photograph = next.grey && inkOf(next.grey);
+    lying = next;
+    message.say(words);
+    source.mark(lying.name);
+    pen.paint();
+    onchange();
+  }
+
+  /** Something new; what lay there before can be had back. @param {Partial<Lying>} next */
+  function lay(next) {
+    past = [...past.slice(-MOST), lying];
+    show({ strokes: [], grey: null, name: "", example: false, ...next });
+  }
+
+  function undo() {
+    pen.lift();
+    const before = past.pop();
+    if (before) show(before, "Undone.");
+    else message.say("There is nothing to undo.");
+  }
+
+  function clear() {
+    pen.lift();
+    source.empty();
+    lay({});
+  }
+
+  /** @param {Event} event @param {DataTransfer | null} data */
+  function arrive(event, data) {
+    if (event.target instanceof HTMLInputElement) return; // who pastes into a field means the field
+    const file = [...(data?.files ?? [])].find(({ type }) => type.startsWith("image/"));
+    const words = data?.getData("text").toLowerCase().replace(/\s/g, "").slice(0, TYPED);
+    if (!file && !words) return;
+    event.preventDefault();
+    source.attempt(async () => {
+      if (!file) return drawn(placeText(words ?? ""), "the pasted text");
+      return { grey: greyOf(await openFile(file, "the picture")), drawn: false, name: "your picture" };
+    });
+  }
+  root.addEventListener("paste", (event) => arrive(event, event.clipboardData), { signal });
+  root.addEventListener("drop", (event) => arrive(event, event.dataTransfer), { signal });
+  root.addEventListener("dragover", (event) => event.preventDefault(), { signal });
+  menu.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Escape") menu.open = false;
+  });
+
+  return {
+    pen,
+    tools,
+    message,
+    lying: () => lying,
+    lay,
+    repaint: () => pen.paint(),
+    picture,
+    place,
+  };
+}

@@ -1,0 +1,112 @@
+// What the machine says: one sentence about what is pointed at, and the hue of each letter.
+import { percent, shortNumber } from "../page/words.js";
+import { sightOf, stageSight, stripOf, topClasses } from "../page/sight.js";
+
+/** @typedef {import("../page/reading.js").Seen & {path: number[], text: string, p: number, spans: {symbol: number, from: number, to: number}[]}} Whole */
+/** @typedef {{stage: string, t: number, map?: number, x?: number, y?: number, unit?: number, symbol?: number}} Here
+ *   what is pointed at: the step always; map, x, y: a pixel of a feature map; unit: of the states; symbol: a class */
+
+export const REST =
+  "A neural network reads this word. Draw your own over it, point at anything, or watch it in slow motion.";
+const [GOLDEN, SKIPPED] = [137.508, 70]; // degrees; the hues about "here" are left out
+
+/** The hue of a class: the same in ribbons, path and text. @param {number} c */
+export function hueOf(c) {
+  return Math.round(95 + ((c * GOLDEN) % 360) * ((360 - SKIPPED) / 360));
+}
+
+/** A class in words. @param {string[]} signs @param {number} c */
+export const spoken = (signs, c) => (c === 0 ? "blank" : signs[c] === "␣" ? "space" : signs[c]);
+
+const steps = ({ from, to }) => (from === to ? `step ${from}` : `steps ${from} to ${to}`);
+
+/** Which letter's steps hold `t`; -1: a blank's. @param {Whole["spans"]} spans @param {number} t */
+export const letterAt = (spans, t) => spans.findIndex(({ from, to }) => from <= t && t <= to);
+
+/** @param {Whole} seen @param {number} t */
+const spanAt = ({ spans }, t) => spans[letterAt(spans, t)];
+
+/** What the classes of step `t` say. @param {Whole} seen */
+function vote({ logProbs, K, signs }, t, count = 2) {
+  const best = topClasses(logProbs.subarray(t * K, (t + 1) * K), count);
+  return best.map(({ symbol, p }) => `${spoken(signs, symbol)} ${percent(p)}`).join(", ");
+}
+
+/** Where step `t` leads to, in words. @param {Whole} seen */
+function leads(seen, t) {
+  const span = spanAt(seen, t);
+  return span ? `It ends in the letter ${spoken(seen.signs, span.symbol)}.` : "It ends in a blank.";
+}
+
+const SAY = {
+  image(seen, { t }) {
+    const [first, last] = stripOf(seen.config.pools, seen.W, t);
+    return `Step ${t} sees columns ${first} to ${last} of the image, the lit strip. ${leads(seen, t)}`;
+  },
+  maps(seen, { t, map = 0, x, y = 0 }, name) {
+    const { data, dims: [, , H, W] } = seen.stages[name];
+    const { size } = stageSight(seen.config.pools, name).along;
+    const at = x ?? Math.floor(((t + 0.5) * W) / seen.T);
+    const value = shortNumber(data[(map * H + y) * W + at]);
+    return `Map ${map} of block ${
+      name.slice(4)
+    }, row ${y}, column ${at}: ${value}. It sees ${size} columns of the image.`;
+  },
+  columns({ stages, config }, { t }) {
+    const { data, dims: [, , size] } = stages.columns;
+    const lit = data.subarray(t * size, (t + 1) * size).filter((v) => v > 0).length;
+    const maps = config.channels[config.channels.length - 1];
+    return `Column ${t}: what all ${maps} maps of the last block say at this place, ${size} numbers, ${lit} above zero.`;
+  },
+  lstm({ stages, T }, { t, unit = 0 }) {
+    const { data, dims: [, , size] } = stages.states;
+    const forward = unit < size / 2;
+    const read = forward ? `read steps 0 to ${t}` : `read steps ${T - 1} back to ${t}`;
+    const which = `${forward ? "Forward" : "Backward"} unit ${forward ? unit : unit - size / 2}`;
+    return `${which} at step ${t}: ${shortNumber(data[t * size + unit])}. By then this stream has ${read}.`;
+  },
+  probabilities: (seen, { t }) => `Step ${t} says ${vote(seen, t, 3)}. ${leads(seen, t)}`,
+  path(seen, { t }) {
+    const span = spanAt(seen, t);
+    if (!span) {
+      return `Step ${t}: the blank wins, with ${
+        vote(seen, t, 1).slice(6)
+      }. It only keeps letters apart, and drops out.`;
+    }
+    const merged = span.to > span.from ? `, merged of ${steps(span)}` : `, from step ${t} alone`;
+    return `Step ${t}: ${vote(seen, t, 1)}. One ${spoken(seen.signs, span.symbol)} of the text${merged}.`;
+  },
+  text(seen, { t }) {
+    const span = spanAt(seen, t);
+    if (!span) return SAY.path(seen, { t });
+    const [first] = stripOf(seen.config.pools, seen.W, span.from);
+    const [, last] = stripOf(seen.config.pools, seen.W, span.to);
+    return `The letter ${spoken(seen.signs, span.symbol)} comes from ${
+      steps(span)
+    }, which saw columns ${first} to ${last}.`;
+  },
+};
+
+/** What is pointed at, in one or two sentences. @param {Whole} seen @param {Here} here @param {string} maps the stage shown as maps */
+export function say(seen, here, maps) {
+  return SAY[here.stage](seen, here, maps);
+}
+
+/** What slow motion shows, in words. @param {Whole} seen @param {{phase: string, t: number}} now */
+export function narrate(seen, { phase, t }) {
+  const { config: { pools }, W, T, signs, path } = seen;
+  const [first, last] = stripOf(pools, W, Math.min(t, T - 1));
+  const repeats = path.filter((c, i) => c && c === path[i - 1]).length;
+  return {
+    window: `A window of ${
+      sightOf(pools.map(([, h]) => h)).size
+    } columns slides over the image: step ${t} sees ${first} to ${last}.`,
+    streams: `Two streams pass over the columns: one from the left, at step ${t}, one from the right, at step ${
+      T - 1 - t
+    }.`,
+    peaks: `Each step says how probable every letter is: step ${t}, ${vote(seen, Math.min(t, T - 1))}.`,
+    merge: repeats ? "Equal neighbours merge into one." : "Equal neighbours would merge; here there are none.",
+    drop: `The blanks (${signs[0]}) drop out: they only kept letters apart.`,
+    gather: "The text remains.",
+  }[phase];
+}
