@@ -8,6 +8,9 @@
     crnn data generate --kind lines --faces all --count 200000 --seed 3 --shards 5000 --out runs/lines-3
     python bench/training/text.py --piece 3 --data runs/lines-3 --init runs/text-2.safetensors \
         --out runs/text-3.safetensors
+    crnn data generate --kind lines --faces all --count 200000 --seed 4 --shards 5000 --out runs/lines-4
+    python bench/training/text.py --piece 4 --data runs/lines-4 --init runs/text-3.safetensors \
+        --out runs/text-4.safetensors
 
 The fonts are those of the wheels and of Debian's packages that `crnn_lib.drawing.faces.DEBIAN` names, without the
 families that are held out. A line that is too long for the network, or too narrow for its label, is left out, and
@@ -31,7 +34,7 @@ CONFIG = Config(
 )  # 0.879 million parameters  # fmt: skip
 ONCE = Recipe(epochs=1, validation_fraction=0.02, augmentation=None)
 AGAIN = (pieces.MixedPrecision, replace(ONCE, learning_rate=2e-3))
-PIECES = {1: (Run, ONCE), 2: AGAIN, 3: AGAIN}
+PIECES = {1: (Run, ONCE), 2: AGAIN, 3: AGAIN, 4: AGAIN}
 
 if __name__ == "__main__":
     pieces.train(pieces.arguments(__doc__).parse_args(), CONFIG, PIECES, "generated lines (crnn_lib.drawing.lines)")
