@@ -4,8 +4,9 @@
     python bench/training/shapes.py --data runs/lines-0
 
 Each is trained for one epoch by the recipe of the first piece of `bench/training/text.py`, and scored on lines of the
-same faces, of another seed: the faces that judge the model `text` take no part in the choice. Times are of a line of
-480 columns, forward and backward, in a batch of 8, and of reading the sample sentence of 44 characters; one thread.
+same faces, of another seed: the faces that judge the model `text` take no part in the choice. Times are CPU time, on
+one thread: of a line of 480 columns, forward and backward, in a batch of 8, and of reading the sample sentence of 44
+characters.
 Writes data/results/text_shapes.json and text_shapes.csv.
 """
 
@@ -46,13 +47,13 @@ SEED = 77  # of the lines that score
 
 
 def median_ms(act: Callable[[], object], times: int = 9) -> float:
-    """The median time of `act`, after one call that does not count."""
+    """The median CPU time of `act`, after one call that does not count."""
     act()
     found = []
     for _ in range(times):
-        started = time.perf_counter()
+        started = time.process_time()
         act()
-        found.append((time.perf_counter() - started) * 1000)
+        found.append((time.process_time() - started) * 1000)
     return round(statistics.median(found), 1)
 
 
