@@ -28,7 +28,7 @@ GOOD = {  # each option at its ends, and in the middle
     widgets.Replay: {"recording": [{}, FILM]},
     widgets.Quiz: {"name": list(quiz.QUESTIONS)},
     widgets.Trainer: {"experiment": ["", *EXPERIMENTS]},
-    widgets.Microscope: PICTURES | {"strokes": [[], LINE], "unfold": ["", "maps path"], "step": [0, 31],
+    widgets.Microscope: PICTURES | {"strokes": [[], LINE], "step": [0, 31],
                                        "stage": ["conv1", "pool5"], "map": [0, 15]},
     widgets.Line: {"sample": list(assets.LINES), "image": [GREY, TENSOR]},
     widgets.ProbeConvolution: PICTURES | {"left": [2, 16, 116]},
