@@ -26,7 +26,7 @@ GOOD = {  # each option at its ends, and in the middle
     widgets.Lab: {"label": ["", "ab", "mmm"], "source": ["uniform", "random", "peaked"], "sample": ["", "2b7xy"],
               "symbols": ["ab", "xbya"], "steps": [2, 32], "seed": [1, 10**9], "matrix": [None]},
     widgets.Replay: {"recording": [{}, FILM]},
-    widgets.Quiz: {"name": list(quiz.QUESTIONS)},
+    widgets.Quiz: {"name": quiz.names()},
     widgets.Trainer: {"experiment": ["", *EXPERIMENTS]},
     widgets.Microscope: PICTURES | {"strokes": [[], LINE], "step": [0, 31],
                                        "stage": ["conv1", "pool5"], "map": [0, 15]},
