@@ -4,7 +4,7 @@ import { extend, forward } from "../page/ctc.js";
 import { button, choice } from "../page/controls.js";
 import { element, markup } from "../page/dom.js";
 import { curvesOf } from "../page/runs.js";
-import { classesOf, DASH, decodeSmall, grownPrefix, plural, spelt, textOf } from "./reasons.js";
+import { CAUSES, classesOf, DASH, decodeSmall, grownPrefix, plural, spelt, textOf } from "./reasons.js";
 import { reasonForCell, reasonForCount, reasonForDecoding, reasonForPath, reasonForPrefix } from "./reasons.js";
 
 export const kind = "quiz";
@@ -232,25 +232,6 @@ function askPrefixes([goal, ways]) {
   return { text, inputs: nodes, check };
 }
 
-/** Recorded runs that can be told apart by their loss: their cause, and how they look, for who picked them wrongly. */
-const CAUSES = {
-  ours: [
-    "nothing, this run is healthy",
-    "The healthy run starts at the upper floor, leaves it, and ends close to zero",
-  ],
-  sgd: [
-    "plain SGD, at a learning rate meant for AdamW",
-    "The SGD run starts at the upper floor and never gets below the lower one",
-  ],
-  short: [
-    "too few time steps (T = 10)",
-    "The run with T = 10 leaves both floors, but ends higher than the healthy one, above 0.4",
-  ],
-  "no-prior": [
-    "the output was not started at the prior",
-    "Without the prior, a run starts far above the floors, and first falls to the upper one",
-  ],
-};
 const ASKED = ["sgd", "no-prior", "ours", "short"]; // not in the order of the answers
 
 function askPlateau(recording, asked) {
