@@ -128,7 +128,7 @@ class Choice(Field):
         return s
 
     def _accept(self, widget: Any, value: Any) -> str | None:
-        return value if value in self.names(widget) else None
+        return value if isinstance(value, str) and value in self.names(widget) else None
 
     def _takes(self, widget: Any) -> str:
         return f"one of {', '.join(filter(None, self.names(widget)))}"
