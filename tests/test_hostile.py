@@ -216,7 +216,7 @@ def test_the_directive_s_options_are_text(label):
     import crnn_widgets as page
 
     asked = [("lab", {"label": label[:60], "steps": "4"}), ("quiz", {"name": label}), ("pad", {"text": label})]
-    asked += [("pad", {"sample": label}), ("microscope", {"sample": label}), ("microscope", {"unfold": label[:999]})]
+    asked += [("pad", {"sample": label}), ("microscope", {"sample": label})]
     for kind, options in asked:
         directive = page.CrnnWidget(
             "crnn-widget", [kind], options, None, 1, 0, "", None, SimpleNamespace(reporter=None)

@@ -20,8 +20,8 @@ async function replay(record, image) {
   const made = createReaders(async (name) => { throw new Error(`${name} was asked`); });
   const backend = createBackend({ ...host, made });
   const reader = await backend.reader("captcha");
-  const { log_probs, conv1, columns, states } = await reader.infer(Float32Array.from(image), 32, 128);
-  seen = { numbers: [log_probs, conv1, columns].map(({ data }) => Array.from(data)), states: states.data };
+  const { log_probs, conv1, columns, pool1 } = await reader.infer(Float32Array.from(image), 32, 128);
+  seen = { numbers: [log_probs, conv1, columns].map(({ data }) => Array.from(data)), pool1: pool1.data };
   await reader.infer(new Float32Array(32 * 128), 32, 128).catch(({ message }) => (seen.other = message));
 }
 """
@@ -33,7 +33,7 @@ def stage():
 
 
 def test_a_box_has_sizes_and_nothing_that_could_be_named_focused_or_heard(stage):
-    box, _ = stage.start("microscope", Microscope(unfold="image maps probabilities")._state())
+    box, _ = stage.start("microscope", Microscope()._state())
     assert box.count("<canvas ") > 8 and "<summary>" in box and "2b7xy" in box and "Step 12 of 0 to 31 says" in box
     assert {"class", "width", "height"} <= set(re.findall(r" ([\w-]+)=", box)) <= {
         "class", "style", "width", "height", "type", "value"
@@ -41,9 +41,11 @@ def test_a_box_has_sizes_and_nothing_that_could_be_named_focused_or_heard(stage)
 
 
 def test_what_a_model_answered_is_known_again_as_far_as_the_widget_looked(stage):
-    _, records = stage.start("microscope", Microscope(unfold="image maps")._state())
+    _, records = stage.start("microscope", Microscope()._state())
     (reading,) = records["captcha"]["readings"]
-    assert {name for name, tensor in reading["stages"].items() if "data" in tensor} == {"log_probs", "columns", "conv1"}
+    assert {name for name, tensor in reading["stages"].items() if "data" in tensor} == {
+        "log_probs", "columns", "features", "states", "conv1"
+    }  # fmt: skip
     image = images.load(assets.SAMPLES["2b7xy"])
     with torch.no_grad():
         stages = weights.from_bytes(weights.to_bytes(host.readers()["captcha"])).stages(image[None])
@@ -55,7 +57,7 @@ def test_what_a_model_answered_is_known_again_as_far_as_the_widget_looked(stage)
         assert np.abs(numbers - expected).max() <= error, name
         if name != "log_probs":
             assert ((np.array(numbers) > 0) == (expected > 1e-6)).mean() > 0.999
-    assert seen["states"] is None and seen["other"] == "captcha was asked"
+    assert seen["pool1"] is None and seen["other"] == "captcha was asked"
 
 
 def test_a_printed_line_is_read_by_the_reader_of_print(stage):

@@ -134,7 +134,6 @@ BAD = [
     (widgets.Microscope, {"step": -1}, "from 0 to 31"),
     (widgets.Microscope, {"stage": "conv6"}, "stage must be one of conv1, pool1, conv2"),
     (widgets.Microscope, {"map": 16}, "map must be a whole number from 0 to 15"),
-    (widgets.Microscope, {"unfold": "image all"}, "names with spaces between, of image, maps"),
     (widgets.Microscope, {"zoom": 2}, "Microscope has no option 'zoom'"),
     (widgets.Microscope, {"grey": "AAAA"}, "has no option 'grey'"),
     (widgets.Microscope, {"image": "2b7xy.png"}, "an image is a tensor or an array"),

@@ -177,8 +177,8 @@ def test_every_kind_leaves_its_picture_and_what_is_read_in_it(kind, captcha):
 
 
 def test_a_page_starts_from_the_options_given():
-    state = parts(widgets.Microscope(step=3, unfold="states"))[1]
-    assert (state["step"], state["unfold"]) == (3, "states")
+    state = parts(widgets.Microscope(step=3, map=2))[1]
+    assert (state["step"], state["map"]) == (3, 2)
 
 
 def test_the_kernels_are_the_model_s(captcha):

@@ -1,5 +1,6 @@
 """The page's exercises: a right answer has no fault, a wrong one gets a reason, and every reason given is true."""
 
+import html
 import json
 import math
 import re
@@ -10,7 +11,8 @@ import torch
 from v8 import Page
 
 from crnn_lib import ctc
-from crnn_lib.widgets import bundle, host
+from crnn_lib.widgets import Quiz, bundle, host
+from crnn_lib.widgets.quiz import quiz
 
 
 @pytest.fixture(scope="module")
@@ -244,3 +246,26 @@ def test_nothing_is_sent_anywhere():
     text = bundle.joined()
     assert not re.search(r"https?://", text.replace("http://www.w3.org/", ""))
     assert not re.search(r"\bfetch\(|XMLHttpRequest|sendBeacon|WebSocket", text)
+
+
+# --- the checks at the chapters' ends ---
+
+
+def test_a_check_has_five_questions_each_with_one_right_answer_and_a_reason_for_all():
+    for number, questions in quiz.checks().items():
+        assert len(questions) == 5, number
+        for question in questions:
+            answers = question["answers"]
+            assert len({a["text"] for a in answers}) == len(answers) == 4, question["text"]
+            assert [a.get("right") for a in answers].count(True) == 1, question["text"]
+            assert all(len(a["reason"]) > 10 for a in answers), question["text"]
+        places = {[bool(a.get("right")) for a in q["answers"]].index(True) for q in questions}
+        assert len(places) > 1, f"{number}: the right answer is always at the same place"
+
+
+def test_a_chapter_s_check_carries_its_questions():
+    number, questions = next(iter(quiz.checks().items()))
+    baked = Quiz(f"chapter {number}").baked()
+    assert html.escape(questions[0]["text"]) in baked
+    assert html.escape(json.dumps(questions[4]["answers"][3]["reason"])[1:-1]) in html.escape(html.unescape(baked))
+    assert "questions" not in Quiz("count").baked()

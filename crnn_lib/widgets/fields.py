@@ -113,13 +113,11 @@ class Text(Field):
 
 
 class Choice(Field):
-    """One of some names, or, where `several`, any of them with spaces between."""
+    """One of some names."""
 
-    def __init__(
-        self, default: str, names: Sequence[str] | Callable[[Any], Sequence[str]], several: bool = False
-    ) -> None:
+    def __init__(self, default: str, names: Sequence[str] | Callable[[Any], Sequence[str]]) -> None:
         super().__init__(default)
-        self._names, self._several = names, several
+        self._names = names
 
     def names(self, widget: Any) -> Sequence[str]:
         """What there is to choose from."""
@@ -130,13 +128,10 @@ class Choice(Field):
         return s
 
     def _accept(self, widget: Any, value: Any) -> str | None:
-        if not isinstance(value, str):
-            return None
-        return value if set(value.split() if self._several else [value]) <= set(self.names(widget)) else None
+        return value if isinstance(value, str) and value in self.names(widget) else None
 
     def _takes(self, widget: Any) -> str:
-        what = "names with spaces between, of" if self._several else "one of"
-        return f"{what} {', '.join(filter(None, self.names(widget)))}"
+        return f"one of {', '.join(filter(None, self.names(widget)))}"
 
 
 class Sample(Choice):

@@ -37,6 +37,9 @@ class Lab(Live):
     def steps(self, T):
         self.root.get_by_role("slider", name="Time steps T").fill(str(T))
 
+    def open(self, tab):
+        self.root.get_by_role("tab", name=tab).click()
+
     def reader(self):
         before = self.reads()
         self.choose("Probabilities", "reader")
@@ -132,7 +135,7 @@ def test_the_guide_is_true_step_by_step(lab):
         lab.press("Next cell")
     assert lab.root.locator('[data-crnn-cell]:not([data-value=""])').count() == 8
     assert "0 (stay) + 0.2 (from the row above)" in lab.part("details")
-    lab.press("Show all")
+    lab.root.get_by_role("slider", name="Columns shown").press("End")
     lab.cell(3, 4).click()
     assert "sum to p(label) = 0.024" in lab.part("details")
 
@@ -182,6 +185,7 @@ def test_the_guide_is_true_step_by_step(lab):
     assert log_probs.max(1).values.argmin() == 18
     lab.label("gxxx6")
     assert float(lab.part("loss")) < wrong
+    lab.open("Beam search")
     lab.press("To the end")
     assert "answers gxxx6" in lab.part("beam-said")
     lab.choose("Probabilities", "random")
@@ -240,6 +244,40 @@ def test_cells_are_edited_by_keyboard_and_the_column_stays_a_distribution(lab):
     assert lab.matrix()[0].exp()[2].tolist() == pytest.approx([0.2] * 5)  # one drag, one step back
 
 
+def test_numbers_are_dragged_up_and_down(lab):
+    cell = lab.root.locator('[data-crnn-matrix="1,2"]')
+    box, mouse = cell.bounding_box(), lab.page.mouse
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x, y - 30)
+    mouse.move(x, y - 60)
+    mouse.up()
+    mouse.move(x, y - 90)  # let go: no longer dragged
+    assert lab.matrix()[0].exp()[1].tolist() == pytest.approx([0.075, 0.075, 0.7, 0.075, 0.075])
+    lab.agrees()
+    finger = Finger(lab.visit)
+    finger.tap(cell)  # chosen already, so a finger drags it and does not scroll the page
+    box, before = cell.bounding_box(), lab.page.evaluate("scrollY")
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    finger.send("touchStart", (x, y))
+    for i in range(1, 7):
+        finger.send("touchMove", (x, y + 8 * i))
+    finger.send("touchEnd")
+    assert float(lab.matrix()[0].exp()[1, 2]) == pytest.approx(0.3, abs=0.02)
+    assert lab.page.evaluate("scrollY") == before
+    lab.press("Undo")
+    assert lab.matrix()[0].exp()[1].tolist() == pytest.approx([0.2] * 5)
+
+
+def test_the_lines_are_as_thick_as_what_they_bring(lab):
+    lab.cell(2, 2).click()
+    thick = lab.root.locator(".lab-edge").evaluate_all("all => all.map(e => parseFloat(e.style.strokeWidth))")
+    alpha = ctc.forward(lab.matrix()[0], [1, 2])
+    shares = [float((alpha[1, s] - alpha[1, [1, 2]].logsumexp(0)).exp()) for s in (2, 1)]
+    assert thick == pytest.approx([1 + 6 * share for share in shares])
+
+
 def test_the_lattice_by_keyboard(lab):
     lab.cell(0, 0).focus()
     keys = lab.page.keyboard
@@ -294,9 +332,9 @@ def test_it_plays_when_asked_and_pauses(lab):
     lab.page.wait_for_timeout(700)
     assert shown.count() == stopped < 10
     assert lab.cell(3, 4).get_attribute("data-value") == "1"
-    lab.press("Next column")
-    assert shown.count() in (5, 10)
-    lab.press("Show all")
+    lab.root.get_by_role("slider", name="Columns shown").fill("2")
+    assert shown.count() == 10
+    lab.root.get_by_role("slider", name="Columns shown").press("End")
     assert shown.count() == 20
 
 
@@ -360,6 +398,7 @@ def test_an_image_file_and_the_pad_s_picture(lab):
 def test_the_last_beams_are_the_library_s(lab):
     lab.choose("Probabilities", "random")
     lab.steps(9)
+    lab.open("Beam search")
     for seed in range(3):
         log_probs, _ = lab.matrix()
         lab.press("To the end")
@@ -371,6 +410,7 @@ def test_the_last_beams_are_the_library_s(lab):
 
 
 def test_collapse_and_back(lab):
+    lab.open("Collapse a path")
     field = lab.root.get_by_role("textbox", name="Path")
     field.fill("hh-e-ll-lo")
     assert lab.part("collapsed") == "10 steps. Merge what repeats: h-e-l-lo. Drop the blanks: hello."
@@ -396,6 +436,7 @@ def test_accessible(visit, address, scheme, width):
         lab = Lab(v)
         lab.reader()
         lab.cell(10, 3).click()
+        lab.open("Beam search")
         lab.press("To the end")
         to_the_top(v.page)
         targets = lab.root.locator("button, select, input:not(.lab-idle input)")

@@ -458,7 +458,7 @@ def test_a_convolution_under_the_lens(shown, example, network):
         shown.page.keyboard.press(key)
     row, column = map(int, re.findall(r"\d+", lens.get_attribute("aria-valuetext")))
     shown.page.wait_for_function(
-        "() => document.querySelector('.machine-nine:nth-of-type(2)')?.textContent.includes('3')"
+        "() => document.querySelector('.crnn-nine:nth-of-type(2)')?.textContent.includes('3')"
     )
     assert float(total.inner_text()) == pytest.approx(float(example["conv1"][3, row, column]), abs=0.03)
 

@@ -8,7 +8,6 @@ from options import GOOD
 from crnn_lib import widgets
 from crnn_lib.widgets import fields
 from crnn_lib.widgets.lab import lab
-from crnn_lib.widgets.microscope import microscope
 
 SLIDERS = {
     widgets.Machine: {},
@@ -35,8 +34,6 @@ def test_every_widget_has_its_sliders_named():
 def options(kind, end):
     """{option: its first or its last value} for those that are a number or a choice."""
     found = {"source": "random", "steps": lab.STEPS[end]} if kind is widgets.Lab else {}
-    if kind is widgets.Microscope:
-        found = {"unfold": " ".join(microscope.STAGES)}
     for name in kind.options:
         field = getattr(kind, name, None)
         if name not in found and isinstance(field, fields.Choice):

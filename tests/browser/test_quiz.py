@@ -5,7 +5,8 @@ from visits import Finger, Live, assert_open_to_everybody, axe, everywhere
 
 from crnn_lib.widgets.quiz import quiz
 
-QUIZZES = "\n".join(f"```{{crnn-widget}} quiz\n:name: {name}\n```\n" for name in quiz.QUESTIONS)
+NAMES = [*quiz.QUESTIONS, quiz.names()[-1]]  # and the last chapter's check
+QUIZZES = "\n".join(f"```{{crnn-widget}} quiz\n:name: {name}\n```\n" for name in NAMES)
 SITE = {"index": f"# Exercises\n\nA page.\n\n{QUIZZES}"}
 
 
@@ -18,7 +19,7 @@ class Quiz(Live):
     """One exercise on a page."""
 
     def __init__(self, visit, name):
-        mount = visit.page.locator("crnn-widget").nth(list(quiz.QUESTIONS).index(name))
+        mount = visit.page.locator("crnn-widget").nth(NAMES.index(name))
         mount.scroll_into_view_if_needed()
         super().__init__(visit, "quiz", mount.locator('[data-crnn-widget="quiz"]'))
         self.verdict = self.root.get_by_role("status")
@@ -46,6 +47,21 @@ def test_alignments(visited):
     assert quiz.check().strip() == "Right."
     quiz.root.get_by_label("m-m-m", exact=True).check()
     assert "without blanks mmm, not mm" in quiz.check()
+
+
+def test_a_chapter_s_check_gives_the_reason_of_each_wrong_answer_and_of_the_right_one(visited):
+    name = NAMES[-1]
+    check = Quiz(visited, name)
+    assert "Choose one." in check.check()
+    for question in quiz.checks()[name.removeprefix("chapter ")]:
+        for answer in sorted(question["answers"], key=lambda a: a.get("right", False)):
+            check.root.get_by_label(answer["text"].replace("`", ""), exact=True).check()
+            said = check.check()
+            assert answer["reason"].replace("`", "") in said
+            assert said.startswith("Right." if answer.get("right") else "Not yet.")
+        check.press("Another one")
+    assert check.solved().startswith("5 of 5 questions solved")
+    assert check.root.locator(".quiz-dots .quiz-solved").count() == 5
 
 
 def test_count(visited):

@@ -171,9 +171,7 @@ def use_machine(widget):
 
 
 def use_microscope(widget):
-    closed = widget.find("details:not([open]) > summary")
-    while widget.window.js(f"return Boolean({closed})"):
-        widget.click(closed)
+    widget.click(widget.find("details > summary"))
     use_slider(widget)
     widget.changes(widget.draw)
 

@@ -17,7 +17,6 @@ PLACES = [  # page, kind of the widget, what the finger comes down on
 STATE = """root => JSON.stringify([
     [...root.querySelectorAll('input:not([type="file"]), select')].map((field) => field.value),
     ...['answer', 'step', 'says'].map((name) => root.querySelector(`[data-crnn="${name}"]`)?.textContent),
-    [...root.querySelectorAll('[data-crnn-stage="maps"] .crnn-note')].map((words) => words.textContent),
 ])"""
 
 

@@ -1,5 +1,5 @@
 // The CTC laboratory: a label, a matrix of probabilities, and all that CTC makes of the two, with real numbers.
-import { createMessage } from "../page/controls.js";
+import { createMessage, tabs } from "../page/controls.js";
 import { count, markup } from "../page/dom.js";
 import { createModels } from "../page/own_model.js";
 import { receive } from "../page/sources.js";
@@ -34,8 +34,8 @@ export async function mount({ root, model, backend, signal }) {
     stage.showPlace();
   });
   const player = createPlayer(desk, { stage, paths, begin: stop });
-  root.append(...markup`${settings.nodes}${message.node}${numbers.nodes}${player.nodes}${stage.nodes}
-    ${paths.node}${toy.node}${beams.node}`);
+  const benches = tabs([["Alignments", paths.node], ["Collapse a path", toy.node], ["Beam search", beams.node]]);
+  root.append(...markup`${settings.nodes}${message.node}${numbers.nodes}${stage.nodes}${benches}`);
 
   function stop() {
     player.pause();
@@ -81,6 +81,7 @@ export async function mount({ root, model, backend, signal }) {
       session.save();
     }
     settings.show();
+    player.refresh();
     stage.show();
     numbers.show(desk.found, desk.sign);
     if (!moving) { for (const bench of [paths, beams]) bench.refresh(); }

@@ -54,10 +54,17 @@ export function createPlayer(desk, { stage, paths, begin }) {
   const scale = choice(SCALES, view.scale, (value) => look({ scale: value }));
   const shows = choice(CONTENTS, "p", (value) => look({ gradient: value === "gradient" }));
   const plays = WAYS.map(([what, words]) => button(words, () => toggle(what)));
-  const nodes = markup`<div class="crnn-controls">${field("Lattice shows", quantity)}${field("Scale", scale)}
-    ${field("Matrix shows", shows)}${plays}
-    ${button("Next cell", () => advance(1))}${button("Next column", () => advance(0))}
-    ${button("Show all", () => look({ played: null }))}</div>`;
+  const columns = slider({ name: "Columns shown", min: 0, max: 1, step: 1, value: 1 }, (count) => {
+    pause();
+    if (view.quantity === "occupancy") view.quantity = "alpha";
+    Object.assign(view, { played: count * desk.found.extended.length, path: null });
+    show();
+  });
+  stage.bars.matrix.prepend(field("Matrix shows", shows));
+  stage.bars.lattice.append(
+    ...[field("Lattice shows", quantity), field("Scale", scale), ...plays],
+    ...[button("Next cell", () => advance(1)), columns.node],
+  );
 
   function look(change) {
     pause();
@@ -66,7 +73,14 @@ export function createPlayer(desk, { stage, paths, begin }) {
   }
   function show() {
     quantity.value = view.quantity;
+    refresh();
     stage.show();
+  }
+  /** How many columns there are, and how many of them are shown. */
+  function refresh() {
+    const { T, extended: { length: S } } = desk.found;
+    columns.input.max = String(T);
+    columns.show(view.played === null ? T : Math.floor(view.played / S));
   }
   function pause() {
     clearInterval(timer);
@@ -108,7 +122,7 @@ export function createPlayer(desk, { stage, paths, begin }) {
     if (played >= T * S) pause();
     show();
   }
-  return { nodes, pause };
+  return { refresh, pause };
 }
 
 /** Gradient descent on the logits; a hundred steps are shown as they happen, unless motion is unwanted.

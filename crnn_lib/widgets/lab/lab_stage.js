@@ -53,7 +53,7 @@ function explainClass({ found, named }, t, c) {
   const then = Math.abs(g) < 5e-4 ? "" : `, so a step will ${g > 0 ? "lower" : "raise"} it`;
   const [mass, slope] = [found.mass[t][c], g].map(shortNumber);
   const three = `p = ${shortNumber(p)}, occupancy = ${mass}, gradient p − occupancy = ${slope}`;
-  const how = "Change p by the keys + and −, or by the slider: the column is scaled to sum to 1.";
+  const how = "Drag p up or down, or use the keys + and −, or the slider: the column is scaled to sum to 1.";
   return `Step t = ${t}, ${named(c)}: ${three}${then}. ${how}`;
 }
 
@@ -69,9 +69,9 @@ function legendOf({ gradient, quantity, scale }) {
 /**
  * Image, matrix and lattice, each time step below itself. @param {Desk} desk
  * @param {{onpick: (place: NonNullable<Desk["view"]["place"]>) => void, onpeek: (t: number | null) => void,
- *   onkey: (key: string) => boolean}} acts
+ *   onkey: (key: string) => boolean, drag: import("./lab_view.js").Drag, bars: Record<"matrix" | "lattice", Element>}} acts
  */
-function createPlane(desk, { onpick, onpeek, onkey }) {
+function createPlane(desk, { onpick, onpeek, onkey, drag, bars }) {
   const { view, sign, named } = desk;
   const image = createImage(desk, {
     onpeek,
@@ -85,12 +85,13 @@ function createPlane(desk, { onpick, onpeek, onkey }) {
   const grid = (name, label, more) =>
     createGrid({ label, onselect: (t, row) => onpick({ grid: name, t, row }), onpeek, ...more });
   const words = "Probabilities of each class at each time step";
-  const matrix = grid("matrix", words, { hook: "data-crnn-matrix", onkey });
+  const matrix = grid("matrix", words, { hook: "data-crnn-matrix", onkey, drag });
   const lattice = grid("lattice", "Lattice of the label", { hook: "data-crnn-cell" });
   const lines = createLines();
+  matrix.node.classList.add("lab-matrix");
   const [node] = markup`<div class="lab-plane">${image.node}
-    <p class="lab-title">the matrix: classes × time steps</p>${matrix.node}
-    <p class="lab-title">the lattice: the label with blanks × time steps</p>
+    <p class="lab-title">the matrix: classes × time steps</p>${bars.matrix}${matrix.node}
+    <p class="lab-title">the lattice: the label with blanks × time steps</p>${bars.lattice}
     <div class="lab-lattice">${lattice.node}${lines.node}</div>${column}</div>`;
 
   function show() {
@@ -143,14 +144,25 @@ function createPlane(desk, { onpick, onpeek, onkey }) {
  */
 export function createStage(desk, { onpick, setCell, controls }) {
   const { view } = desk;
-  const plane = createPlane(desk, { onpick: pick, onpeek: peek, onkey: nudge });
+  const bar = () => element("div", { class: "crnn-controls lab-bar" });
+  const bars = { matrix: bar(), lattice: bar() };
+  bars.matrix.append(...controls);
+  const drag = {
+    grab(/** @type {number} */ t, /** @type {number} */ row) {
+      pick({ grid: "matrix", t, row });
+      const c = chosen();
+      return c === null ? null : Math.exp(desk.state.logProbs[t][c]);
+    },
+    move: change,
+  };
+  const plane = createPlane(desk, { onpick: pick, onpeek: peek, onkey: nudge, drag, bars });
   const details = part("details", "p", { class: "lab-details", "aria-live": "polite" });
   const link = part("link", "p", { class: "crnn-note lab-link" });
   const edit = slider({ name: "p of the chosen cell", min: 0, max: 1, step: 0.01, value: 0 }, change);
   const legend = part("legend", "p", { class: "crnn-note" });
   const nodes = markup`<div class="lab-stage"><div class="crnn-scroll">${plane.node}</div>
     <div class="lab-side">${details}${link}
-      <div class="crnn-controls">${controls}${edit.node}</div>${legend}</div></div>`;
+      <div class="crnn-controls">${edit.node}</div>${legend}</div></div>`;
 
   /** The class of the chosen cell of the matrix, or null. */
   function chosen() {
@@ -197,5 +209,5 @@ export function createStage(desk, { onpick, setCell, controls }) {
     else setText(details, "Choose a cell, by pointer or with Tab and the arrow keys: its arithmetic is told here.");
     peek(null);
   }
-  return { nodes, details, show, showPlace, select: plane.select };
+  return { nodes, bars, details, show, showPlace, select: plane.select };
 }

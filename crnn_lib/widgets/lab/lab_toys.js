@@ -139,7 +139,7 @@ export function createCollapseToy(desk) {
   const path = field("Path", input);
   path.classList.add("lab-path-field");
   const [node] = markup`<section class="lab-part" aria-label="Collapse a path">
-    <p><strong>Collapse a path by hand. </strong>${TOY}</p>
+    <p>${TOY}</p>
     <div class="crnn-controls">${path}${button("A random path of the label", draw)}</div>${words}${picture}</section>`;
   show();
   return { node };
@@ -207,7 +207,7 @@ export function createBeamBench(desk) {
   }
   const heads = ["rank", "prefix", "ends in a blank", "ends in its letter", "total", "where it came from"];
   const [node] = markup`<section class="lab-part" aria-label="Prefix beam search">
-    <p><strong>Prefix beam search on this matrix. </strong>${BEAMS}</p>
+    <p>${BEAMS}</p>
     <div class="crnn-controls">${button("Next step", () => step(1))}${button("To the end", () => step(Infinity))}
       ${button("Start again", start)}${widths.node}</div>${said}
     <div class="crnn-scroll" tabindex="0" role="region" aria-label="The beams">

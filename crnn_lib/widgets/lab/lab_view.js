@@ -60,12 +60,31 @@ function fillCell(cell, { value, text, colour }) {
   cell.style.color = text === "~0" && ink === "#fff" ? "#bfaed2" : ink;
 }
 
+const REACH = 120; // pixels up, from 0 to 1
+/** @typedef {{grab: (t: number, row: number) => number | null, move: (value: number) => void}} Drag
+ *   grab: the number that is taken hold of, null for one that stays as it is; move: what it is dragged to */
+
+/** Let numbers of a grid be dragged up and down: by mouse at once, by a finger once they are chosen. */
+function makeDraggable(node, placed, /** @type {Drag} */ { grab, move }) {
+  let [held, from] = [/** @type {number | null} */ (null), 0];
+  node.addEventListener("pointerdown", (event) => {
+    const chosen = event.target.getAttribute("aria-selected") === "true";
+    if (event.button !== 0 || !(event.pointerType === "mouse" || chosen)) return;
+    placed(event, (t, row) => ([held, from] = [grab(t, row), event.clientY]));
+    if (held !== null) event.target.setPointerCapture(event.pointerId);
+  });
+  node.addEventListener("pointermove", (event) => {
+    if (held !== null && Math.abs(event.clientY - from) > 2) move(held + (from - event.clientY) / REACH);
+  });
+  for (const name of ["pointerup", "pointercancel"]) node.addEventListener(name, () => (held = null));
+}
+
 /**
  * A grid of T columns that is changed in place. One cell can be reached by Tab, the others by the arrow keys.
  * @param {{label: string, hook: string, onselect: (t: number, row: number) => void,
- *   onpeek: (t: number | null) => void, onkey?: (key: string) => boolean}} options
+ *   onpeek: (t: number | null) => void, onkey?: (key: string) => boolean, drag?: Drag}} options
  */
-export function createGrid({ label, hook, onselect, onpeek, onkey }) {
+export function createGrid({ label, hook, onselect, onpeek, onkey, drag }) {
   const head = element("div", { role: "row", class: "lab-row lab-head" });
   const node = element("div", { role: "grid", "aria-label": label, class: "lab-grid" }, head);
   /** @type {HTMLElement[]} */
@@ -142,19 +161,31 @@ export function createGrid({ label, hook, onselect, onpeek, onkey }) {
     else if (!onkey?.(event.key)) return;
     event.preventDefault();
   });
+  if (drag) makeDraggable(node, placed, drag);
   return { node, draw, select, point };
 }
 
-/** Lines over the lattice: a path through cells, and what leads into one cell (or out of it, backwards). */
+/** The share of each cell in the sum of some, whose logarithms are given. @param {number[]} logs */
+function sharesOf(logs) {
+  const most = Math.max(...logs);
+  const parts = logs.map((v) => (v === -Infinity ? 0 : Math.exp(v - most)));
+  const sum = parts.reduce((a, b) => a + b, 0) || 1;
+  return parts.map((v) => v / sum);
+}
+
+const [THIN, THICK] = [1, 6]; // pixels: a line that brings nothing, and what all of the sum adds
+
+/** Lines over the lattice: a path through cells, and what leads into one cell (or out of it, backwards), as thick as its share. */
 export function createLines() {
   const node = svgElement("svg", { class: "lab-lines", "aria-hidden": "true", preserveAspectRatio: "none" });
   /** A line with its light rim. @param {string} look @param {number[][]} cells [t, s] */
-  function line(look, rim, cells) {
+  function line(look, rim, cells, thick = 0) {
     const points = cells.map(([t, s]) => `${t + 0.5},${s + 0.5}`).join(" ");
-    return [rim, look].map((kind) => svgElement("polyline", { class: kind, points }));
+    const style = (/** @type {number} */ more) => (thick ? { style: `stroke-width:${thick + more}px` } : {});
+    return [rim, look].map((kind) => svgElement("polyline", { class: kind, points, ...style(kind === rim ? 2.5 : 0) }));
   }
   /** @param {Found} found @param {number[] | null} path @param {{t: number, s: number} | null} cell */
-  function draw({ T, extended }, path, cell, backwards) {
+  function draw({ T, extended, alpha, beta, logProbs }, path, cell, backwards) {
     node.setAttribute("viewBox", `0 0 ${T} ${extended.length}`);
     node.replaceChildren(...(path ? line("lab-path", "lab-path-edge", path.map((s, t) => [t, s])) : []));
     const beside = cell ? cell.t + (backwards ? 1 : -1) : -1;
@@ -163,7 +194,9 @@ export function createLines() {
     const joined = backwards ? successors(extended, cell.s) : predecessors(extended, cell.s);
     const skip = cell.s + (backwards ? 2 : -2);
     const barred = skip >= 0 && skip < extended.length && extended[cell.s] !== 0 && !joined.includes(skip);
-    for (const s of joined) node.append(...line("lab-edge", "lab-edge-back", from(s)));
+    const flow = (s) => (backwards ? beta[beside][s] + logProbs[beside][extended[s]] : alpha[beside][s]);
+    const shares = sharesOf(joined.map(flow));
+    joined.forEach((s, i) => node.append(...line("lab-edge", "lab-edge-back", from(s), THIN + THICK * shares[i])));
     if (barred) node.append(...line("lab-barred", "lab-barred-back", from(skip)));
   }
   return { node, draw };

@@ -160,7 +160,7 @@ export async function mount({ root, model, backend, signal, open }) {
     try {
       const handed = marked();
       if (microscopes.size) { for (const act of microscopes) act(handed); }
-      else await open("microscope", { handed, unfold: "image probabilities path" }, room);
+      else await open("microscope", { handed }, room);
     } catch (error) {
       message.fail(error);
     }

@@ -2,25 +2,13 @@
 import { slider } from "../page/controls.js";
 import { ARROWS, element, onPoint, setText, svgElement } from "../page/dom.js";
 import { sigmoid } from "../page/plain.js";
+import { equation, fixed } from "../page/nine.js";
 import { paintFloor } from "./paint.js";
 import { within } from "./pointing.js";
 
 /** @typedef {import("./details.js").Given} Given @typedef {import("./words.js").Here} Here */
 
-const STRONG = 45; // percent of colour under the largest number: more would swallow it
 const [HIGH, ROOM] = [40, 3]; // a curve's view box, and what is left free in it
-const fixed = (/** @type {number} */ v) => v.toFixed(2).replace("-", "−");
-
-/** Nine numbers in three rows, each on a ground as strong as it is large. @param {number[]} values */
-function nine(values, name) {
-  const most = values.reduce((a, v) => Math.max(a, Math.abs(v)), 1e-9);
-  const cell = (v) => {
-    const style = `--machine-strong:${Math.round((STRONG * Math.abs(v)) / most)}%`;
-    return element("span", { class: v < 0 ? "machine-minus" : "machine-plus", style }, fixed(v));
-  };
-  const cells = element("div", {}, ...values.map(cell));
-  return element("figure", { class: "machine-nine" }, cells, element("figcaption", {}, name));
-}
 
 /** The first convolution, at one pixel of one map, as an equation in a row. @param {(here: Here) => void} go */
 export function createLens(go) {
@@ -33,7 +21,7 @@ export function createLens(go) {
   const point = element("div", { class: "machine-point", ...words });
   const lens = element("div", { class: "machine-lens" }, picture, frame, point);
   const maps = slider({ name: "Map", min: 0, max: 15, step: 1, value: 0 }, (map) => to(x, y, map));
-  const row = element("div", { class: "machine-equation" });
+  const row = element("div", { class: "crnn-equation" });
   const says = element("p", { class: "machine-note" }, "The network's weights are on their way.");
 
   function to(nextX, nextY, map = now?.here.map ?? 0) {
@@ -76,24 +64,10 @@ export function createLens(go) {
     const products = patch.map((v, i) => v * kernel[i]);
     const sum = products.reduce((a, b) => a + b, bias[map]);
     const [sum9, offset] = [fixed(sum - bias[map]), fixed(bias[map])];
-    const sign = (words) => element("span", { class: "machine-operator" }, words);
-    const result = element("output", { "data-crnn": "sum" }, fixed(Math.max(sum, 0)));
+    const total = [element("span", {}, `sum ${sum9}`), element("span", {}, `bias ${offset}`)];
     row.replaceChildren(
-      ...[
-        nine(patch, "image"),
-        sign("×"),
-        nine(kernel, `kernel ${map}`),
-        sign("="),
-        nine(products, "products"),
-        element(
-          "span",
-          { class: "machine-total" },
-          element("span", {}, `sum ${sum9}`),
-          element("span", {}, `bias ${offset}`),
-        ),
-        sign("→"),
-      ],
-      result,
+      ...equation([[patch, "image"], [kernel, `kernel ${map}`], [products, "products"]], fixed, total),
+      element("output", { "data-crnn": "sum" }, fixed(Math.max(sum, 0))),
     );
     setText(
       says,

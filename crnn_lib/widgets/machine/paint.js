@@ -2,13 +2,12 @@
 // further from the paper: nothing is paper itself, in the light and in the dark.
 import { element, painter } from "../page/dom.js";
 import { colourOf } from "../page/sight.js";
+import { gridOf, tileAt } from "../page/tiles.js";
 
 /** @typedef {import("../page/engine.js").Tensor} Tensor */
 /** @typedef {{dark: boolean, forward: string, backward: string}} Theme */
-/** @typedef {{across: number, down: number, width: number, height: number, gap: number}} Grid of tiles, in parts of the view */
 
 const LEVELS = 256;
-const GAP = 3; // CSS pixels between two tiles
 const FAINT = 0.25; // below this share of the largest value, paper shines through
 
 /** viridis from the paper on, as 32-bit pixels by level. @param {boolean} dark */
@@ -57,22 +56,6 @@ function wiped(canvas) {
   context.setTransform(dense, 0, 0, dense, 0, 0);
   context.clearRect(0, 0, w, h);
   return { context, w, h };
-}
-
-/** How C tiles of that ratio fill a view of w by h CSS pixels, in parts of it. @returns {Grid} */
-export function gridOf(C, ratio, w, h) {
-  const shape = (across) => {
-    const down = Math.ceil(C / across);
-    const [width, height] = [(w - (across - 1) * GAP) / across, (h - (down - 1) * GAP) / down];
-    return { across, down, width, height, off: Math.abs(Math.log(width / Math.max(height, 0.1) / ratio)) };
-  };
-  const all = Array.from({ length: C }, (_, i) => shape(i + 1));
-  return { ...all.reduce((best, one) => (one.off < best.off ? one : best)), gap: GAP };
-}
-
-/** Where tile `c` lies, in CSS pixels. @param {Grid} grid @returns {[number, number]} */
-export function tileAt({ across, width, height, gap }, c) {
-  return [(c % across) * (width + gap), Math.floor(c / across) * (height + gap)];
 }
 
 /**

@@ -1,5 +1,6 @@
 // From a place in a stage to what lies there, and from an arrow key to what lies beside it.
-import { gridOf, sizeOf } from "./paint.js";
+import { gridOf } from "../page/tiles.js";
+import { sizeOf } from "./paint.js";
 import { letterAt } from "./words.js";
 
 /** @typedef {import("./words.js").Whole} Whole @typedef {import("./words.js").Here} Here */

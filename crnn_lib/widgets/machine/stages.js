@@ -2,7 +2,8 @@
 import { ARROWS, element, onPoint, part, svgElement } from "../page/dom.js";
 import { stripOf } from "../page/sight.js";
 import { percent } from "../page/words.js";
-import { gridOf, paintColumns, paintFloor, paintMaps, paintStreams, sizeOf, tileAt } from "./paint.js";
+import { gridOf, tileAt } from "../page/tiles.js";
+import { paintColumns, paintFloor, paintMaps, paintStreams, sizeOf } from "./paint.js";
 import { hueOf, letterAt } from "./words.js";
 
 /** @typedef {import("./words.js").Whole} Whole @typedef {import("./words.js").Here} Here */

@@ -5,8 +5,6 @@ import traitlets
 from crnn_lib.widgets import fields
 from crnn_lib.widgets.view import View, last_step
 
-STAGES = ("image", "maps", "columns", "states", "probabilities", "path")
-
 
 def _maps(view: View) -> list[str]:
     """The stages that are feature maps."""
@@ -14,21 +12,19 @@ def _maps(view: View) -> list[str]:
 
 
 class Microscope(View):
-    """Every stage of one reading under each other; one time step goes through all. `Microscope(model)` asks yours.
+    """Every stage of one reading as a lane; one time step goes through all. `Microscope(model)` asks yours.
 
-    `strokes` is a drawing to start with instead of a picture. `unfold` names the stages that are open at the start,
-    with spaces between: image, maps, columns, states, probabilities, path. `step` is the time step, `stage` and `map`
-    the feature map shown first.
+    `strokes` is a drawing to start with instead of a picture. `step` is the time step, `stage` and `map` the feature
+    map shown first.
     """
 
-    options = (*View.options, "strokes", "unfold", "step", "stage", "map")
+    options = (*View.options, "strokes", "step", "stage", "map")
     kind = traitlets.Unicode("microscope").tag(sync=True)
     strokes = fields.Drawing()
-    unfold = fields.Choice("image probabilities path", STAGES, several=True)
     step = fields.Whole(12, 0, lambda self: (self.steps or last_step(self) + 1) - 1)
     stage = fields.Choice("conv1", _maps)
     map = fields.Whole(0, 0, lambda self: self.model.config.channels[int(self.stage[4:]) - 1] - 1)
     steps = traitlets.Int(0).tag(sync=True)  # of the picture that the page shows, which may be another
     reading = traitlets.Unicode("").tag(sync=True)
     confidence = traitlets.Float(0.0).tag(sync=True)
-    _shows = "With JavaScript, each stage of this reading unfolds, and one time step is followed through all of them."
+    _shows = "With JavaScript, each stage of this reading is shown, and one time step is followed through all of them."

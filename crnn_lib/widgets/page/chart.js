@@ -5,8 +5,9 @@ const PLOT = { height: 250, left: 48, right: 10, top: 12, bottom: 40 }; // in CS
 export const DASHES = ["none", "7 4"]; // the first curve, the second: told apart without colour
 
 /**
- * @typedef {{points: number[][], here: number[] | null, filled?: boolean[]}} Curve
- *   points: [x, y]; here: the present one; filled: a dot for each point, filled or hollow, and a ring where one is
+ * @typedef {{points: number[][], here: number[] | null, filled?: boolean[], marked?: number[] | null, mark?: string}} Curve
+ *   points: [x, y]; here: the present one; filled: a dot for each point, filled or hollow, and a ring where one is;
+ *   marked: one with a diamond and the words `mark`
  * @typedef {{name: string, ticks: number[], part: (x: number) => number, value: (part: number) => number}} Across
  *   part: a number's place, 0 (left) .. 1 (right); value: the number there; of the ticks those are shown that have room
  * @typedef {{name: string, top: number, ticks: number[], say: (y: number) => string}} Up what lies above top is named
@@ -54,13 +55,18 @@ export function createChart(onplace) {
     if (now !== null) {
       parts.push(svgElement("line", { x1: x(now), x2: x(now), y1: PLOT.top, y2: bottom, class: "crnn-now" }));
     }
-    curves.forEach(({ points, here, filled }, i) => {
+    curves.forEach(({ points, here, filled, marked, mark = "" }, i) => {
       const dot = (/** @type {number[]} */ [at, v], r, more = "") =>
         svgElement("circle", { cx: x(at), cy: y(v), r, class: `crnn-dot crnn-run${i} ${more}` });
       const line = points.map(([at, v]) => `${x(at).toFixed(1)},${y(v).toFixed(1)}`).join(" ");
       const look = { class: `crnn-curve crnn-run${i}`, "stroke-dasharray": DASHES[i] };
       inside.append(svgElement("polyline", { points: line, ...look }));
       parts.push(...(filled ?? []).map((full, k) => dot(points[k], 4, full ? "" : "crnn-hollow")));
+      if (marked) {
+        const [at, high] = [x(marked[0]), Math.max(y(marked[1]), PLOT.top + 8)];
+        parts.push(svgElement("path", { d: `M${at} ${high - 7}l7 7l-7 7l-7 -7Z`, class: `crnn-dot crnn-run${i}` }));
+        parts.push(text(at + 11, high + (i ? -8 : 16), "start", mark, "crnn-halo"));
+      }
       const above = here && here[1] > up.top ? here : points.find(([, v]) => v > up.top);
       if (above) {
         const at = x(above[0]);

@@ -74,3 +74,31 @@ export function slider({ name, min, max, step, value, unit = "" }, onchange) {
   keepWhileScrolling(input);
   return { node: element("div", { class: "crnn-slider" }, element("span", {}, name), output, input), input, show };
 }
+
+let tabsMade = 0; // for ids: several widgets lie on a page
+
+/** Panels of which one is shown at a time. @param {[string, HTMLElement][]} panels their names, and what they hold */
+export function tabs(panels) {
+  const id = `crnn-tabs${tabsMade++}`;
+  const nodes = panels.map(([name, panel], i) => {
+    Object.assign(panel, { id: `${id}-${i}`, role: "tabpanel" });
+    return button(name, () => open(i), { role: "tab", "aria-controls": panel.id });
+  });
+  function open(chosen, focus = false) {
+    nodes.forEach((node, i) => {
+      node.setAttribute("aria-selected", String(i === chosen));
+      node.setAttribute("tabindex", i === chosen ? "0" : "-1");
+      panels[i][1].hidden = i !== chosen;
+    });
+    if (focus) nodes[chosen].focus();
+  }
+  const list = element("div", { class: "crnn-tabs", role: "tablist" }, ...nodes);
+  list.addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    open((nodes.findIndex((node) => node === document.activeElement) + by + nodes.length) % nodes.length, true);
+  });
+  open(0);
+  return element("div", {}, list, ...panels.map(([, panel]) => panel));
+}

@@ -24,6 +24,9 @@ export function heat(rows, columns, palette, value) {
   return canvas;
 }
 
+/** @param {Float32Array} values all at least 0 */
+export const largest = (values) => values.reduce((a, b) => Math.max(a, b), 1e-9);
+
 /** Probabilities of K classes at T steps, the blank at the bottom. @param {(t: number, c: number) => number} value */
 export function classHeat(K, T, value) {
   return heat(K, T, "viridis", (y, t) => value(t, (y + 1) % K));
@@ -151,13 +154,13 @@ export function createLane({ label, height, css, onplace }) {
   }
 
   /**
-   * Probabilities under their classes' names; of many classes, those that are likely somewhere.
+   * Probabilities under their classes' names; of many classes, or with `few`, those that are likely somewhere.
    * @param {string[]} signs @param {(t: number, c: number) => number} value
    */
-  function showClasses(signs, T, value) {
+  function showClasses(signs, T, value, few = signs.length > CLASSES) {
     const likely = (c) => Array.from({ length: T }, (_, t) => value(t, c)).some((p) => p >= LIKELY);
     const all = signs.map((_, c) => c);
-    const classes = signs.length > CLASSES ? all.filter((c) => c === 0 || likely(c)) : all;
+    const classes = few ? all.filter((c) => c === 0 || likely(c)) : all;
     const names = [...classes.slice(1), 0].map((c) => signs[c]);
     node.classList.add("crnn-named");
     gutter.replaceChildren(...names.map((text) => element("span", {}, text)));

@@ -28,6 +28,15 @@ export function frameAt(run, step) {
   return after < 0 ? run.frames.length - 1 : Math.max(after - 1, 0);
 }
 
+/**
+ * The frame from which on a run reads letters: the one after the last at which every text was empty. A fresh network may
+ * read letters everywhere, and lose them. @param {Curves} run @returns {Frame | null}
+ */
+export function firstLetter({ frames }) {
+  const silent = frames.findLastIndex(({ texts }) => texts.every((text) => !text));
+  return silent < 0 ? null : frames[silent + 1] ?? null;
+}
+
 /** A run's known [step, value]s. @param {Curves} run @returns {number[][]} */
 function pointsOf(run, value) {
   return run.frames.map((f) => [f.step, value(f, run)]).filter(([, v]) => v !== null);
@@ -42,11 +51,12 @@ function curveInWords(run, { value, say }) {
 }
 
 /**
- * The curves of runs for a chart, under the loss the plateau's two floors, and a line at the present step (null: none).
+ * The curves of runs for a chart, under the loss the plateau's two floors, and a line at the present step (null: none);
+ * letters: the frame at which each begins to read them, to be marked.
  * A root scale across gives the dense beginning room.
  * @param {Curves[]} runs @param {string} kind one of CURVES @param {number | null} step @returns {import("./chart.js").Shown}
  */
-export function curvesOf(runs, kind, step) {
+export function curvesOf(runs, kind, step, letters = /** @type {(Frame | null)[]} */ ([])) {
   const up = CURVES[kind];
   const last = Math.max(1, ...runs.flatMap((run) => run.frames.map((f) => f.step)));
   const floors = (kind === "loss" && runs[0].floors) || [];
@@ -54,15 +64,18 @@ export function curvesOf(runs, kind, step) {
     floor,
     i,
   ) => /** @type {[number, string]} */ ([floor, `floor (${"ab"[i]}): ${decimals(floor)}`]));
-  const curves = runs.map((run) => {
+  const curves = runs.map((run, i) => {
     const points = pointsOf(run, up.value);
     const at = step === null || !run.frames.length ? null : run.frames[frameAt(run, step)].step;
-    return { points, here: points.find(([s]) => s === at) ?? null };
+    const letter = letters[i]?.step;
+    const place = (/** @type {number | null | undefined} */ step) => points.find(([s]) => s === step) ?? null;
+    return { points, here: place(at), marked: place(letter), mark: String(letter) };
   });
-  const told = runs.map((run) => curveInWords(run, up)).join(". ");
+  const begins = letters.map((frame) => (frame ? `; it begins to read letters at step ${frame.step}` : ""));
+  const told = runs.map((run, i) => curveInWords(run, up) + (begins[i] ?? "")).join(". ");
   const ends = floors.length ? `. Floors: (a) ${decimals(floors[0])}, (b) ${decimals(floors[1])}` : "";
   const across = {
-    name: "training step",
+    name: "training step, on a root scale",
     ticks: STEPS.filter((s) => s <= last),
     part: (s) => Math.sqrt(s / last),
     value: (part) => last * part ** 2,

@@ -1,6 +1,7 @@
 // Chapter 3: nine products and their sum, and the map that grows.
 import { choice, field, fill } from "../page/controls.js";
 import { element, markup } from "../page/dom.js";
+import { equation } from "../page/nine.js";
 import { slideKernel, windowAt } from "../page/sight.js";
 import { createCells, createCrank, figure, visitedPart } from "./crank.js";
 
@@ -50,9 +51,14 @@ export async function mount(place) {
     const here = (y, x) => (y === state.y && x === state.x ? "crnn-in" : "");
     crank.patch.show(rows, "grey", (v) => v / 9, (y, x) => (inside(y, x) ? "crnn-in" : ""));
     map.show(visitedPart(sums, state), "puor", (v) => 0.5 + v / most / 2, here);
-    const products = windowAt(rows, state.y, state.x, 3).map((v, i) => `${v}·${signed(kernel[i])}`).join(" + ");
-    crank.say(`Window at row ${state.y}, column ${state.x}: ${products} = ${figure(sums[state.y][state.x])}`);
+    const patch = windowAt(rows, state.y, state.x, 3);
+    const sum = figure(sums[state.y][state.x]);
+    const products = patch.map((v, i) => `${v}·${signed(kernel[i])}`).join(" + ");
+    crank.say(`Window at row ${state.y}, column ${state.x}: ${products} = ${sum}`);
+    const factors = [[patch, "window"], [kernel, "kernel"], [patch.map((v, i) => v * kernel[i]), "products"]];
+    row.replaceChildren(...equation(/** @type {any} */ (factors), figure, []), element("b", {}, sum));
   }
+  const row = element("div", { class: "crnn-equation", "aria-hidden": "true" }); // the answer says the same
   const more = markup`<div class="crnn-controls">${field("Kernel", preset)}</div>`;
   const crank = createCrank(place, { size: 3, stride: 1, draw, more });
   place.root.append(
@@ -61,7 +67,7 @@ export async function mount(place) {
       <div><p class="crnn-note">Patch</p>${crank.patch.node}</div>
       <div><p class="crnn-note">Kernel (type into it)</p><div class="crnn-kernel">${inputs}</div></div>
       <div><p class="crnn-note">Map: purple above zero, brown below</p>${map.node}</div>
-    </div>${crank.chooser.message.node}`,
+    </div>${row}${crank.chooser.message.node}`,
   );
   await crank.chooser.start();
 }

@@ -52,7 +52,7 @@ export function createCells(label, { onpoint, onkeydown } = {}) {
       const cell = spans[i];
       const rgb = v === null ? null : colourOf(palette, colour(v));
       const light = rgb && 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2] > 128;
-      cell.style.background = rgb ? `rgb(${rgb})` : "repeating-linear-gradient(45deg, #8888 0 1px, #0000 1px 6px)";
+      cell.style.background = rgb ? `rgb(${rgb})` : "";
       cell.style.color = light ? "#000" : "#fff";
       cell.className = marked(Math.floor(i / rows[0].length), i % rows[0].length);
       setText(cell, v === null ? "" : figure(figure(v).length > 3 ? Math.round(v) : v)); // three signs fit

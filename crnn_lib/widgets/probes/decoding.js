@@ -3,7 +3,7 @@ import { beamSearch, bestPath, collapse } from "../page/decode.js";
 import { slider } from "../page/controls.js";
 import { markup, part, setText } from "../page/dom.js";
 import { percent } from "../page/words.js";
-import { createLane } from "../page/lanes.js";
+import { createLane, inkCanvas } from "../page/lanes.js";
 import { createReading, probability } from "../page/reading.js";
 import { tempered } from "../page/sight.js";
 import { createProbe } from "../page/probe.js";
@@ -16,12 +16,16 @@ export async function mount(place) {
   let temperature = place.model.get("temperature") ?? 1;
   let width = place.model.get("width") ?? 8;
   const lane = createLane({ label: "Probability of each class at each step; yellow is probable", height: 400 });
+  const picture = createLane({ label: "The image" });
+  picture.node.classList.add("crnn-named");
   const reading = createReading("Beam search reads ");
   const table = part("beam", "tbody");
   const [greedy, greedyP] = [part("greedy", "strong"), part("greedy-confidence")];
-  const { chooser, redraw, answer } = createProbe(place, ({ stages, K, T, signs, spell }, { truth }) => {
+  const { chooser, redraw, answer } = createProbe(place, (seen, { truth }) => {
+    const { stages, K, T, signs, spell, image, W, config: { height } } = seen;
     const logProbs = tempered(stages.logits.data, K, temperature);
-    lane.fit(T, 4);
+    for (const one of [picture, lane]) one.fit(T, W / height);
+    picture.show(inkCanvas(image, height, W));
     lane.showClasses(signs, T, (t, c) => Math.exp(logProbs[t * K + c]));
     const first = collapse(bestPath(logProbs, K));
     const p = probability(logProbs, K, first);
@@ -50,7 +54,7 @@ export async function mount(place) {
   });
   place.root.append(...markup`${chooser.node}${reading.node}
     <p><span class="crnn-note">Greedy reads </span>${greedy} ${greedyP}</p>
-    <div class="crnn-controls crnn-sliders">${temperatures.node}${widths.node}</div>${answer}${lane.node}
+    <div class="crnn-controls crnn-sliders">${temperatures.node}${widths.node}</div>${answer}${picture.node}${lane.node}
     <p class="crnn-note">The most probable texts that the beam keeps:</p>
     <table class="crnn-table">
       <thead><tr><th scope="col">Text</th><th scope="col">Probability</th></tr></thead>${table}

@@ -4,7 +4,7 @@ import { extend, forward } from "../page/ctc.js";
 import { button, choice } from "../page/controls.js";
 import { element, markup } from "../page/dom.js";
 import { curvesOf } from "../page/runs.js";
-import { classesOf, DASH, decodeSmall, grownPrefix, plural, spelt, textOf } from "./reasons.js";
+import { CAUSES, classesOf, DASH, decodeSmall, grownPrefix, plural, spelt, textOf } from "./reasons.js";
 import { reasonForCell, reasonForCount, reasonForDecoding, reasonForPath, reasonForPrefix } from "./reasons.js";
 
 export const kind = "quiz";
@@ -36,7 +36,8 @@ export const progress = {
   },
 };
 
-/** @typedef {{text: string, inputs: Node[], check: () => string[]}} Question check: reasons, none where it is right */
+/** @typedef {{text: string, inputs: Node[], check: () => string[], because?: string}} Question
+ *   check: reasons, none where it is right; because: why that is so */
 
 /**
  * An exercise: its questions one after another, and the verdict with its reasons.
@@ -44,6 +45,7 @@ export const progress = {
  */
 function frameQuiz({ root, signal }, name, questions) {
   const verdict = element("div", { class: "crnn-message quiz-verdict", role: "status" });
+  const dots = element("span", { class: "quiz-dots", "aria-hidden": "true" });
   const badge = element("span", { class: "crnn-note" });
   const set = element("fieldset", { tabindex: -1 });
   let number = 0;
@@ -51,14 +53,18 @@ function frameQuiz({ root, signal }, name, questions) {
   let question;
   const named = (n) => `${name} ${n + 1}`;
   function mark() {
-    const done = questions.filter((_, n) => progress.read().has(named(n))).length;
+    const right = questions.map((_, n) => progress.read().has(named(n)));
+    const done = right.filter(Boolean).length;
+    const dot = (solved, n) =>
+      element("i", { class: `${solved ? "quiz-solved" : ""} ${n === number ? "quiz-now" : ""}` });
+    dots.replaceChildren(...right.map(dot));
     const solved = `${done} of ${plural(questions.length, "question")} solved, kept on this machine`;
     badge.textContent = done ? solved : `question ${number + 1} of ${questions.length}`;
   }
   function ask(n) {
     number = n;
     question = questions[n]();
-    set.replaceChildren(element("legend", {}, question.text), ...question.inputs);
+    set.replaceChildren(element("legend", {}, ...withCode(question.text)), ...question.inputs);
     verdict.replaceChildren();
     mark();
   }
@@ -69,15 +75,16 @@ function frameQuiz({ root, signal }, name, questions) {
   function judge(event) {
     event.preventDefault();
     const reasons = question.check();
-    const told = reasons.map((reason) => element("li", {}, reason));
+    const because = reasons.length || !question.because ? [] : [question.because];
+    const told = [...reasons, ...because].map((reason) => element("li", {}, ...withCode(reason)));
     verdict.replaceChildren(...markup`<strong>${reasons.length ? "Not yet." : "Right."}</strong><ul>${told}</ul>`);
     if (!reasons.length) progress.change((solved) => solved.add(named(number)));
   }
   const clear = () => progress.change((solved) => solved.clear());
   root.append(...markup`<form onsubmit=${judge} novalidate>${set}
       <div class="crnn-controls"><button type="submit">Check</button>${button("Another one", another)}
-        ${button("Clear my progress", clear)}${badge}</div></form>${verdict}`);
-  root.setAttribute("aria-label", `Exercise: ${TITLES[name]}`);
+        ${button("Clear my progress", clear)}${dots}${badge}</div></form>${verdict}`);
+  root.setAttribute("aria-label", `Exercise: ${TITLES[name] ?? "what this chapter was about"}`);
   ask(0);
   addEventListener(PROGRESS, mark, { signal });
   addEventListener("storage", mark, { signal }); // another page of the book
@@ -91,6 +98,9 @@ const TITLES = {
   prefixes: "which prefixes merge",
   plateau: "what is the matter with this run",
 };
+
+/** Words in which `backticks` set code. @param {string} words @returns {(Node | string)[]} */
+const withCode = (words) => words.split("`").map((text, i) => (i % 2 ? element("code", {}, text) : text));
 
 /** A table with a first column of heads. @param {string[]} heads @param {any[][]} rows */
 function table(heads, rows) {
@@ -222,25 +232,6 @@ function askPrefixes([goal, ways]) {
   return { text, inputs: nodes, check };
 }
 
-/** Recorded runs that can be told apart by their loss: their cause, and how they look, for who picked them wrongly. */
-const CAUSES = {
-  ours: [
-    "nothing, this run is healthy",
-    "The healthy run starts at the upper floor, leaves it, and ends close to zero",
-  ],
-  sgd: [
-    "plain SGD, at a learning rate meant for AdamW",
-    "The SGD run starts at the upper floor and never gets below the lower one",
-  ],
-  short: [
-    "too few time steps (T = 10)",
-    "The run with T = 10 leaves both floors, but ends higher than the healthy one, above 0.4",
-  ],
-  "no-prior": [
-    "the output was not started at the prior",
-    "Without the prior, a run starts far above the floors, and first falls to the upper one",
-  ],
-};
 const ASKED = ["sgd", "no-prior", "ours", "short"]; // not in the order of the answers
 
 function askPlateau(recording, asked) {
@@ -260,6 +251,20 @@ function askPlateau(recording, asked) {
   return { text, inputs: [chart.node, ...nodes], check };
 }
 
+/** One of some answers is right. @param {{text: string, answers: {text: string, right?: boolean, reason: string}[]}} question */
+function askChoice({ text, answers }) {
+  const choices = answers.map((
+    { text },
+    i,
+  ) => /** @type {[string, ...(Node | string)[]]} */ ([String(i), ...withCode(text)]));
+  const { inputs, nodes } = createChoices("radio", "answer", choices);
+  const check = () => {
+    const picked = answers[inputs.findIndex((input) => input.checked)];
+    return picked?.right ? [] : [picked?.reason ?? "Choose one."];
+  };
+  return { text, inputs: nodes, check, because: answers.find(({ right }) => right)?.reason };
+}
+
 const QUIZZES = {
   alignments: [ALIGNMENTS, askAlignments],
   count: [COUNTS, askCount],
@@ -271,6 +276,8 @@ const QUIZZES = {
 /** Put the exercise that the model's field `name` names into `root`. @param {import("../page/main.js").Place} place */
 export async function mount(place) {
   const name = place.model.get("name");
+  const asked = place.model.get("questions") ?? [];
+  if (asked.length) return frameQuiz(place, name, asked.map((one) => () => askChoice(one)));
   if (name === "plateau") {
     const recording = await place.backend.data("replay");
     return frameQuiz(place, name, ASKED.map((asked) => () => askPlateau(recording, asked)));

@@ -1,5 +1,8 @@
 """Exercises that check themselves in the page."""
 
+import json
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import traitlets
@@ -17,17 +20,41 @@ QUESTIONS = {  # the first question of each exercise, for where no script runs
 }
 
 
+@cache
+def checks() -> dict[str, list[dict[str, Any]]]:
+    """The check at the end of each chapter, by its number: questions {text, answers}, answers {text, right, reason}."""
+    return json.loads(Path(__file__).with_name("checks.json").read_text(encoding="utf-8"))
+
+
+def names() -> list[str]:
+    """The exercises, and `chapter 02` and so on for the chapters' checks."""
+    return [*QUESTIONS, *(f"chapter {number}" for number in checks())]
+
+
 class Quiz(host.Widget):
-    """An exercise that checks itself in the page: `Quiz("alignments")`, one of QUESTIONS. Nothing is sent anywhere."""
+    """An exercise that checks itself in the page, one of `names()`: `Quiz("alignments")`, `Quiz("chapter 02")`.
+
+    Nothing is sent anywhere; what was solved is remembered in the browser.
+    """
 
     options = ("name",)
     kind = traitlets.Unicode("quiz").tag(sync=True)
-    name = fields.Choice("alignments", list(QUESTIONS))
+    name = fields.Choice("alignments", lambda _: names())
+    questions = traitlets.List().tag(sync=True)
     _recordings = ("replay",)
 
     def __init__(self, name: str = "alignments", **options: Any) -> None:
         super().__init__(name=name, **options)
 
+    @traitlets.observe("name")
+    def _named(self, change: dict[str, Any]) -> None:
+        self.questions = checks().get(change["new"].removeprefix("chapter "), [])
+
+    def _state(self) -> dict[str, Any]:
+        """What a static page gets: of a check, its questions too."""
+        return super()._state() | ({"questions": self.questions} if self.questions else {})
+
     def baked(self) -> str:
         """The first question, for where no script runs."""
-        return host.mount(self.kind, self._state(), f"Exercise. {QUESTIONS[self.name]} It is answered with JavaScript.")
+        first = self.questions[0]["text"] if self.questions else QUESTIONS[self.name]
+        return host.mount(self.kind, self._state(), f"Exercise. {first} It is answered with JavaScript.")

@@ -145,3 +145,23 @@ export function reasonForPrefix(way) {
   if (ending === "letter") return `The same letter again, with no blank between: the two merge, and it stays ${to}.`;
   return `A blank stands between, so the letter counts once more: it becomes ${to}.`;
 }
+
+/** Recorded runs that can be told apart by their loss: their cause, and how they look, for who picked them wrongly. */
+export const CAUSES = {
+  ours: [
+    "nothing, this run is healthy",
+    "The healthy run starts at the upper floor, leaves it, and ends close to zero",
+  ],
+  sgd: [
+    "plain SGD, at a learning rate meant for AdamW",
+    "The SGD run starts at the upper floor and never gets below the lower one",
+  ],
+  short: [
+    "too few time steps (T = 10)",
+    "The run with T = 10 leaves both floors, but ends higher than the healthy one, above 0.4",
+  ],
+  "no-prior": [
+    "the output was not started at the prior",
+    "Without the prior, a run starts far above the floors, and first falls to the upper one",
+  ],
+};

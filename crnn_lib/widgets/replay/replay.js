@@ -6,7 +6,7 @@ import { button, choice, createMessage, fill, slider } from "../page/controls.js
 import { element, greyCanvas, markup, part, setText, svgElement } from "../page/dom.js";
 import { fromBase64 } from "../page/base64.js";
 import { classHeat } from "../page/lanes.js";
-import { CURVES, curvesOf, decimals, frameAt, share } from "../page/runs.js";
+import { CURVES, curvesOf, decimals, firstLetter, frameAt, share } from "../page/runs.js";
 import { loadSample } from "../page/sources.js";
 
 export const kind = "replay";
@@ -15,8 +15,8 @@ const FILM = { pace: 400, calm: 1200, quiet: 600 }; // milliseconds: a frame, on
 const LEGEND =
   "In each map a row is a class, the blank - at the bottom; a column is a time step; dark is 0, yellow is 1. " +
   "Floor (a) is the best loss that ignores the image and is the same at every time step, floor (b) the best that " +
-  "ignores the image alone.";
-const ROW = 0.84; // rem: a class's row in a heat map
+  "ignores the image alone. A diamond marks the step from which on a run reads letters.";
+const ROW = 0.6; // rem: a class's row in a heat map
 
 /** @typedef {import("../page/runs.js").Curves & {samples: string[], shape: number[], posteriors: string, pictures?: any}} Run */
 
@@ -66,10 +66,11 @@ function createPanel(number) {
   const rows = element("div", { class: "crnn-gutter", "aria-hidden": "true" });
   const steps = element("span");
   const [node] = markup`<div class="replay-run" role="group">
-    <p class="replay-title">${swatch}${run_}</p><p class="crnn-note">sample ${sample}, step ${step}</p>
-    <div class="replay-film"><span></span>${picture}${rows}${map}<span></span>${steps}</div>
-    <p>it reads: ${text}</p>
-    <p class="crnn-note">loss ${loss}, blanks ${blank}, read exactly ${exact}, gradient norm ${gradient}</p></div>`;
+    <p class="replay-title">${swatch}${run_}</p>
+    <div class="replay-film"><span></span>${picture}${rows}${map}<span></span><span>sample ${sample}, ${steps}</span></div>
+    <p class="replay-reads">it reads: ${text}</p>
+    <p class="crnn-note">step ${step}: loss ${loss}, blanks ${blank}, read exactly ${exact}, gradient norm ${gradient}</p>
+    </div>`;
   let drawn = "";
   let pictured = Promise.resolve(); // when the sample's picture is there
 
@@ -201,7 +202,7 @@ export async function mount({ root, model, backend, signal }) {
     const words = shown.map((run, i) => panels[i].show(run, filmOf(run), wanted, step, recording.symbols));
     time.input.max = String(last());
     time.show(reel.frame, `step ${step}`);
-    if (shown.length) chart.show(curvesOf(shown, curve, step));
+    if (shown.length) chart.show(curvesOf(shown, curve, step, shown.map(firstLetter)));
     clearTimeout(later);
     if (!reel.playing() && !model.get("running")) later = setTimeout(() => setText(said, words.join(". ")), FILM.quiet);
   }
@@ -214,10 +215,10 @@ export async function mount({ root, model, backend, signal }) {
   const named = (label, node) => element("label", {}, label, node);
   const compared = named("Beside it", beside);
   const [film] = markup`<div>
+    <div class="crnn-controls replay-choice">${compared}${named("Sample", pictures)}${named("Curve", lines)}</div>
+    <div class="replay-runs" tabindex="0" role="group" aria-label="The runs">${panels.map(({ node }) => node)}</div>
     <div class="crnn-controls">${reel.play}${button("Back", () => reel.go(reel.frame - 1))}
       ${button("Forward", () => reel.go(reel.frame + 1))}${time.node}</div>
-    <div class="replay-runs">${panels.map(({ node }) => node)}</div>
-    <div class="crnn-controls replay-choice">${compared}${named("Sample", pictures)}${named("Curve", lines)}</div>
     ${chart.node}</div>`;
   root.append(...markup`${trainable && markup`<div class="crnn-controls">${train}</div>${message.node}`}${film}
     <p class="crnn-note">${LEGEND}</p>${said}`);

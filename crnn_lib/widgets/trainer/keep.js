@@ -97,7 +97,7 @@ export function createKeeper({ run, take, open }) {
       : { grey, name: "a drawn image", truth: label };
     const handed = { ...mine, drawn: false, reader: () => Promise.resolve(reader) };
     if (microscopes.size) { for (const act of microscopes) act(handed); }
-    else await open("microscope", { handed, unfold: "image probabilities path" }, room);
+    else await open("microscope", { handed }, room);
   }
 
   const label = textInput("", MOST.length, () => {});
