@@ -1,12 +1,13 @@
 """The recorded results: made with the present recipe, consistent with each other, and told as they are."""
 
 import json
+import math
 import re
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from places import RESULTS, ROOT, result, table, text_of
+from places import BOOK, RESULTS, ROOT, result, table, text_of
 
 from crnn_lib import assets, data, metrics, reader
 from crnn_lib.tools import audit, checks
