@@ -1,12 +1,13 @@
 """The recorded results: made with the present recipe, consistent with each other, and told as they are."""
 
 import json
+import math
 import re
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from places import RESULTS, ROOT, result, table, text_of
+from places import BOOK, RESULTS, ROOT, result, table, text_of
 
 from crnn_lib import assets, data, metrics, reader
 from crnn_lib.tools import audit, checks
@@ -190,6 +191,20 @@ def test_the_ablation_is_told_as_it_was_run():
     for run in runs:
         assert run["recipe"] == json.loads(json.dumps(asdict(Recipe(seed=run["split_seed"], epochs=20))))
         assert run["test"]["images"] - run["test"]["exact"] == len(run["test"]["misread"])
+
+
+def test_forget_gates_close_in_training_and_open_ones_remember_longer():
+    found = result("forget_bias")
+    assert found["recipe"] == json.loads(json.dumps(asdict(Recipe(epochs=10))))
+    runs = sorted(found["runs"], key=lambda run: run["bias"])
+    assert [(run["bias"], run["seed"]) for run in runs] == [(0, 0), (1, 0), (3, 0)], "chapter 5 says: one training each"
+    assert all(run["forget_gate"] < 1 / (1 + math.exp(-run["bias"])) for run in runs)
+    assert runs[0]["forget_gate"] < runs[1]["forget_gate"] < runs[2]["forget_gate"]
+    assert runs[0]["exact"] >= runs[2]["exact"], "the longer memory brought no better reading"
+    (chapter,) = BOOK.glob("05_*.ipynb")
+    said = chapter.read_text(encoding="utf-8")
+    shares = [f"{run['within'][2]:.0%}".replace("%", " %") for run in runs]
+    assert f"{shares[2]} of the influence come from within two columns, not {shares[0]}" in said
 
 
 def test_the_film_begins_on_its_floor_and_fits_into_a_page():
