@@ -6,7 +6,7 @@ are the same quantities in the open.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
 
 import torch
@@ -143,13 +143,16 @@ def force_align(log_probs: Tensor, target: Sequence[int]) -> list[int]:
 
 
 def beam_search(
-    log_probs: Tensor, width: int, k: int = 1, lexicon: Sequence[Sequence[int]] | None = None, length: int | None = None
-) -> list[tuple[list[int], float]]:
+    log_probs: Tensor, width: int, k: int = 1, lexicon: Sequence[Sequence[int]] | None = None,
+    length: int | None = None, bonus: Callable[[tuple[int, ...], int], float] | None = None,
+) -> list[tuple[list[int], float]]:  # fmt: skip
     """The `k` most probable labels that prefix beam search of `width` finds, each with its exact log-probability.
 
     A prefix keeps the mass of its paths that end in a blank and of those that do not (Graves 2008, section 7.5; Hannun
     et al. 2014, arXiv 1408.2873, algorithm 1). `lexicon` allows only its words, `length` only labels of that length.
-    The list is shorter than k, even empty, when fewer labels were found. Raises UserError for width or k below 1.
+    With `bonus` they are searched and ranked by log-probability plus the sum of `bonus(prefix, next class)` over their
+    symbols: shallow fusion, if that is a language model's log score. What is returned stays the log-probability. The
+    list is shorter than k, even empty, when fewer labels were found. Raises UserError for width or k below 1.
     """
     if width < 1 or k < 1:
         raise UserError(f"beam search needs a width and a k of at least 1, not {width} and {k}")
@@ -157,6 +160,11 @@ def beam_search(
     prefixes = None if words is None else {word[:i] for word in words for i in range(len(word) + 1)}
     rows = log_probs.double().tolist()
     beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -math.inf)}  # log-mass ending in blank, in a symbol
+    gained: dict[tuple[int, ...], float] = {(): 0.0}  # by the bonus
+
+    def rank(prefix: tuple[int, ...], log_mass: float) -> float:
+        return -log_mass - gained.get(prefix, 0.0)
+
     for t, row in enumerate(rows):
         grown: dict[tuple[int, ...], list[float]] = {}
         for prefix, (blank, symbol) in beams.items():
@@ -170,10 +178,13 @@ def beam_search(
                     _grow(grown, longer, 1, (blank if prefix[-1:] == (c,) else either) + row[c])
         least = 0 if length is None else length - (len(rows) - 1 - t)  # shorter ones cannot grow long enough
         alive = [(prefix, (b, s)) for prefix, (b, s) in grown.items() if len(prefix) >= least]
-        beams = dict(sorted(alive, key=lambda item: -_log_add(*item[1]))[:width])
+        if bonus:
+            gained = {p: gained[p] if p in gained else gained[p[:-1]] + bonus(p[:-1], p[-1]) for p in grown}
+        beams = dict(sorted(alive, key=lambda item: rank(item[0], _log_add(*item[1])))[:width])
     found = [p for p in beams if (words is None or p in words) and (length is None or len(p) == length)]
-    scored = [(list(p), -ctc_loss(log_probs, p)) for p in found]
-    return sorted((s for s in scored if s[1] > -math.inf), key=lambda item: -item[1])[:k]
+    scored = [(rank(p, log_p), list(p), log_p) for p in found if (log_p := -ctc_loss(log_probs, p)) > -math.inf]
+    scored.sort(key=lambda item: item[0])
+    return [(label, log_p) for score, label, log_p in scored[:k] if score < math.inf]
 
 
 def _grow(grown: dict[tuple[int, ...], list[float]], prefix: tuple[int, ...], part: int, mass: float) -> None:

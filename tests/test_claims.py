@@ -226,3 +226,19 @@ def test_pen_writers_are_told_one_by_one():
     rates = [row["cer"] for fold in folds for row in fold["test"]["36 symbols"]["line"]["by_writer"].values()]
     assert f"runs from {min(rates):.0%} for one writer to {max(rates):.0%} for another".replace("%", " %") in prose(12)
     assert "interval" not in "".join(printed(cell) for cell in chapter(12).values() if cell.cell_type == "code")
+
+
+def test_chapter_11_says_what_its_cells_printed():
+    told = {name: printed(cell) for name, cell in chapter(11).items() if cell.cell_type == "code"}
+    errors = {float(k): int(v) for k, v in re.findall(r"([\d.]+) of the columns: CER (\d+)%", told["squeeze-cost"])}
+    assert len(errors) == 6 and min(errors[2], errors[0.35]) > 2 * errors[1]
+    natural, single = map(int, re.findall(r"CER (\d+)%", told["two-widths"]))
+    assert 2 * natural < single
+    exact = re.findall(r"(words|random strings)\s+([\d.]+)\s+(\d+)", told["fusion-read"])
+    words, strings = ([int(n) for kind, _, n in exact if kind == name] for name in ("words", "random strings"))
+    assert len(words) == len(strings) == 3 and words[1] > words[0] and strings[0] > strings[1] > strings[2]
+    assert told["path-planted"].split()[-3:] == ["1", "2", "3"]
+    losses = dict(re.findall(r"^(.*?)\s+(\S+)$", told["contract-broken"], re.M))
+    right = losses.pop("as it should be")
+    assert losses.pop("targets as a table (N, U)") == right == told["contract-blank"].split()[-1]
+    assert sum(value == "RuntimeError" for value in losses.values()) == 1 and right not in losses.values()

@@ -209,6 +209,36 @@ def test_a_wide_beam_finds_the_best_labels_with_exact_probabilities(case):
     check_beam(ctc.beam_search(log_probs, 2000, k=9, lexicon=lexicon, length=1), both[:9], truth)
 
 
+@pytest.mark.parametrize("weight", [0.3, 1.0, 4.0])
+def test_a_bonus_ranks_labels_by_the_sum_over_their_symbols(case, weight):
+    log_probs, truth = case
+    table = weight * distribution(4, 4, seed=7)
+
+    def bonus(prefix, c):  # as a bigram model has it; a third in a row is forbidden
+        return -math.inf if prefix[-2:] == (c, c) else table[prefix[-1] if prefix else 0, c].item()
+
+    total = {
+        label: math.log(mass) + sum(bonus(label[:i], c) for i, c in enumerate(label))
+        for label, mass in truth.mass.items()
+    }
+    ranked = sorted((label for label in total if total[label] > -math.inf), key=lambda label: -total[label])
+    check_beam(ctc.beam_search(log_probs, width=2000, k=2000, bonus=bonus), ranked, truth)
+    for length in range(len(log_probs) + 1):
+        fitting = [label for label in ranked if len(label) == length]
+        check_beam(ctc.beam_search(log_probs, 2000, k=3, length=length, bonus=bonus), fitting[:3], truth)
+    lexicon = truth.ranked[::2]
+    known = [label for label in ranked if label in lexicon]
+    check_beam(ctc.beam_search(log_probs, 2000, k=3, lexicon=lexicon, bonus=bonus), known[:3], truth)
+
+
+def test_a_bonus_decides_what_a_narrow_beam_keeps():
+    log_probs = torch.tensor([[0.2, 0.5, 0.3], [0.2, 0.5, 0.3]]).double().log()
+    assert ctc.beam_search(log_probs, width=1)[0][0] == [1]
+    assert ctc.beam_search(log_probs, width=1, bonus=lambda prefix, c: 2.0 * (c == 2))[0][0] == [2]
+    assert ctc.beam_search(log_probs, width=9, k=9, bonus=lambda prefix, c: -math.inf)[0][0] == []
+    assert ctc.beam_search(log_probs, width=9, k=9, bonus=lambda prefix, c: 0.0) == ctc.beam_search(log_probs, 9, k=9)
+
+
 def test_the_best_path_is_not_always_the_best_label():
     log_probs = torch.tensor([[0.6, 0.4], [0.6, 0.4]]).double().log()
     assert ctc.greedy_decode(log_probs) == []  # 0.36
