@@ -40,7 +40,7 @@ def use_house_style() -> None:
 
 
 def show_png(fig: Figure, dpi: int = 100) -> None:
-    """Show a figure in a notebook as a PNG of at most 256 colours, and close it: for pictures, not for line drawings."""
+    """Show a figure as a PNG of at most 256 colours, and close it: for pictures, which are no line drawings."""
     import matplotlib.pyplot as plt
     import PIL.Image
     from IPython.display import Image, display
