@@ -5,6 +5,7 @@ import itertools
 
 import matplotlib
 import numpy as np
+import PIL.Image
 import pytest
 
 from crnn_lib.tools import figures
@@ -92,3 +93,16 @@ def test_notebook_figures_are_svg_without_date():
             assert "dc:date" not in drawn
     finally:
         InteractiveShell.clear_instance()
+
+
+def test_a_gallery_is_one_small_png_and_leaves_no_figure_open(monkeypatch):
+    import matplotlib.pyplot as plt
+
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    before = plt.get_fignums()
+    figures.gallery([np.full((50, 200), 255.0)] * 5, list("abcde"), columns=2)
+    (picture,) = shown
+    with PIL.Image.open(io.BytesIO(picture.data)) as png:
+        assert (png.format, png.mode) == ("PNG", "P") and png.width == round(100 * figures.WIDTH)
+    assert plt.get_fignums() == before
