@@ -148,11 +148,12 @@ def beam_search(
 ) -> list[tuple[list[int], float]]:  # fmt: skip
     """The `k` most probable labels that prefix beam search of `width` finds, each with its exact log-probability.
 
-    A prefix keeps the mass of its paths that end in a blank and of those that do not (Graves 2008, section 7.5; Hannun
-    et al. 2014, arXiv 1408.2873, algorithm 1). `lexicon` allows only its words, `length` only labels of that length.
-    With `bonus` they are searched and ranked by log-probability plus the sum of `bonus(prefix, next class)` over their
-    symbols: shallow fusion, if that is a language model's log score. What is returned stays the log-probability. The
-    list is shorter than k, even empty, when fewer labels were found. Raises UserError for width or k below 1.
+    A prefix keeps the mass of its paths that end in a blank and of those that do not (Graves 2008, section 7.5, who
+    searches best-first); all prefixes advance together (Graves and Jaitly 2014; Hannun et al. 2014, arXiv 1408.2873).
+    `lexicon` allows only its words, `length` only labels of that length. With `bonus` they are searched and ranked by
+    log-probability plus the sum of `bonus(prefix, next class)` over their symbols: shallow fusion, if that is a
+    language model's log score. What is returned stays the log-probability. The list is shorter than k, even empty, when
+    fewer labels were found. Raises UserError for width or k below 1.
     """
     if width < 1 or k < 1:
         raise UserError(f"beam search needs a width and a k of at least 1, not {width} and {k}")
