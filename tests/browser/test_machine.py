@@ -457,9 +457,7 @@ def test_a_convolution_under_the_lens(shown, example, network):
     for key in ["ArrowLeft"] * 3 + ["ArrowUp"] * 2:
         shown.page.keyboard.press(key)
     row, column = map(int, re.findall(r"\d+", lens.get_attribute("aria-valuetext")))
-    shown.page.wait_for_function(
-        "() => document.querySelector('.crnn-nine:nth-of-type(2)')?.textContent.includes('3')"
-    )
+    shown.page.wait_for_function("() => document.querySelector('.crnn-nine:nth-of-type(2)')?.textContent.includes('3')")
     assert float(total.inner_text()) == pytest.approx(float(example["conv1"][3, row, column]), abs=0.03)
 
 
