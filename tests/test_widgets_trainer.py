@@ -7,6 +7,7 @@ from itertools import chain, pairwise
 import numpy as np
 import pytest
 import torch
+from places import text_of
 from torch import nn
 from v8 import Page, Refusal, encoded
 
@@ -62,6 +63,8 @@ const weightsOf = (run) => opened(run.file()).weights;
 const strange = { data: Float32Array.from({ length: 1024 }, (_, i) => (i % 7 < 3 ? 0 : 255)), height: 16, width: 64 };
 const teach = (label) => run.teach(strange, label);
 const strangeLoss = () => -logLikelihood(run.read([{ image: imageOf(strange, true) }])[0].logProbs, [8, 1, 8]);
+const parameterCount = (shape) =>
+  Object.values(parameterShapes(shape)).reduce((sum, dims) => sum + dims.reduce((a, b) => a * b, 1), 0);
 const words = (runs) => Object.values(EXPERIMENTS).map(({ outcome }) => outcome(runs));
 """
 
@@ -78,7 +81,7 @@ def js():
 WRONG = {
     "one symbol": ({"content": "letters", "letters": "a"}, "K = 1 + 1 = 2 classes. Give two or more"),
     "no symbol": ({"content": "letters", "letters": ""}, "K = 0 + 1 = 1 classes, and every label is empty"),
-    "a symbol twice": ({"content": "letters", "letters": "aba"}, "“a” stands in the alphabet twice"),
+    "a symbol twice": ({"content": "letters", "letters": "aba"}, "“a” is in the alphabet twice"),
     "no letter of the pen's": ({"content": "letters", "letters": "aé"}, "The pen cannot write “é”"),
     "T too small": ({"T": 4}, "T = 64 / (4 · 2 · 2) = 4 < U = 5"),
     "lengths": ({"least": 4, "most": 2}, "from 4 to 2 symbols long cannot be drawn"),
@@ -124,6 +127,12 @@ def test_each_experiment_can_be_trained(js):
             assert js.call("wrong", change) == ""
         assert js.value("DEFAULTS")[beside["key"]] != beside["value"] or beside["key"] in experiment["choices"]
         assert experiment["steps"] % js.value("EVERY") == 0  # so that the last step is looked at
+
+
+def test_the_page_tells_how_large_the_network_is(js):
+    js.call("train", {}, 0)
+    told = re.search(r"([\d,]+) parameters", text_of("book", "training_in_the_page.md"))[1]
+    assert int(told.replace(",", "")) == js.value("parameterCount(run.shape)")
 
 
 # --- images ---
