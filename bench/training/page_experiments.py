@@ -21,12 +21,12 @@ from crnn_lib.widgets.trainer.trainer import EXPERIMENTS
 
 PAGE = ROOT / "_build" / "html" / "book" / "training_in_the_page.html"
 PATIENCE = 900_000  # milliseconds
-NEAR = 0.95  # of the lower floor's loss: what is above has not left the plateau, as verdict.js has it
+NEAR = 0.2  # of a floor's loss: what differs by less is near it
 CLAIMS = {  # of the outcome's numbers, in order
     "blanks": lambda loss, blank, other, exact, a, b: blank == 100 and exact > 0,
     "doubled": lambda T, fine, two, T8, plain, doubled: min(fine, two, plain) > 50 and doubled < plain / 2,
     "overfit": lambda known, unseen, fresh: known >= 90 and unseen < fresh / 2,
-    "rate": lambda high, loss, low, other, a, b, *exact: min(loss, other) > NEAR * b and max(exact) < 5,
+    "rate": lambda high, loss, low, other, a, b, *read: max(abs(loss - b), abs(other - b)) < NEAR * b and max(read) < 5,
     "context": lambda both, none: none <= both - 10,
 }
 WATCH = """window.seen = {longest_task: 0, shift: 0};

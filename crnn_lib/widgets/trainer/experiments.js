@@ -25,7 +25,7 @@ export const EXPERIMENTS = {
       "there for a long time. The first run has no BatchNorm, and its output does not start at the label prior: all " +
       "classes are equally probable at first, as in many first attempts, and it must learn to say blank before anything " +
       "else. The second run differs in one knob: its output starts at the prior, which says blank already. Compare the " +
-      "norms of the gradient by layer: in the first run hardly anything of it arrives at the convolutions.",
+      "norms of the gradient by layer: in the first run far less of it arrives at the convolutions.",
     question: "Which of the two will read anything after 200 steps?",
     answers: ["Both", "The one that starts at the prior", "Neither"],
     choices: { prior: false, batchnorm: "none" },
@@ -83,7 +83,7 @@ export const EXPERIMENTS = {
     text:
       "Adam moves each weight by about the learning rate in a step, in whichever direction the gradient says. Too " +
       "small, and the loss falls so slowly that you take it for standing still. Too large, and what one step has built " +
-      "the next tears down: the loss bounces about the floors or above them. In both runs hardly anything but blanks is " +
+      "the next tears down: the loss bounces about the floors. In both runs hardly anything but blanks is " +
       "read, and only the curve shows which of the two it is: the first is ragged, the second smooth. The first run has " +
       "a rate of 0.3, the second of 0.00003. In between is 0.003, with which the network reads most images after 150 " +
       "steps.",
