@@ -59,7 +59,9 @@ def number_by_file(app, env):
     for page in list(env.toc_secnumbers):
         found = re.search(r"/(\d+)_", page)
         own = env.toc_secnumbers[page] if found else {}
-        env.toc_secnumbers[page] = {k: (int(found[1]), *n[1:]) for k, n in own.items() if n}
+        env.toc_secnumbers[page] = {
+            k: (int(found[1]), *n[1:]) for k, n in own.items() if n
+        }
         numbered = [env.titles[page], *env.tocs[page].findall(nodes.reference)]
         for node in (n for n in numbered if n.get("secnumber")):
             if found:
