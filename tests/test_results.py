@@ -447,7 +447,7 @@ def test_the_trainer_does_what_its_page_says(name):
     assert {len(kind) for kind in found["runs"].values()} == {found["of"]}
     assert (
         max(run["longest_task"] for run in runs) <= 50
-    )  # milliseconds for which nothing that a visitor does is answered
+    )  # milliseconds in which no input is answered
     if name == "page_training":
         assert found["of"] >= 20 and found["read"]["first_choices"] >= 0.95 * found["of"]
     else:
