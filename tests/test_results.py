@@ -445,9 +445,7 @@ def test_the_trainer_does_what_its_page_says(name):
     found = result(name)
     runs = [run for kind in found["runs"].values() for run in kind]
     assert {len(kind) for kind in found["runs"].values()} == {found["of"]}
-    assert (
-        max(run["longest_task"] for run in runs) <= 50
-    )  # milliseconds in which no input is answered
+    assert max(run["longest_task"] for run in runs) <= 50  # milliseconds in which no input is answered
     if name == "page_training":
         assert found["of"] >= 20 and found["read"]["first_choices"] >= 0.95 * found["of"]
     else:
