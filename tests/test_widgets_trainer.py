@@ -65,6 +65,22 @@ const teach = (label) => run.teach(strange, label);
 const strangeLoss = () => -logLikelihood(run.read([{ image: imageOf(strange, true) }])[0].logProbs, [8, 1, 8]);
 const parameterCount = (shape) =>
   Object.values(parameterShapes(shape)).reduce((sum, dims) => sum + dims.reduce((a, b) => a * b, 1), 0);
+function clocked(painting, time) {
+  const kept = ["performance", "setTimeout", "document", "addEventListener"].map((name) => [name, globalThis[name]]);
+  const queue = [];
+  let [now, late, worked, shows] = [0, 0, 0, 0];
+  const own = { performance: { now: () => now }, document: { hidden: false }, addEventListener() {} };
+  Object.assign(globalThis, own, { setTimeout: (act) => queue.push(act) });
+  const work = () => (now += 5, ++worked, true);
+  createClock({ work, show: () => (++shows, late = painting), ended() {} }, { addEventListener() {} }).start();
+  while (now < time) {
+    now += 4 + late;
+    late = 0;
+    queue.shift()();
+  }
+  Object.assign(globalThis, Object.fromEntries(kept));
+  return { worked: 5 * worked / time, shows: 1000 * shows / time };
+}
 const words = (runs) => Object.values(EXPERIMENTS).map(({ outcome }) => outcome(runs));
 """
 
@@ -72,7 +88,7 @@ const words = (runs) => Object.values(EXPERIMENTS).map(({ outcome }) => outcome(
 @pytest.fixture(scope="module")
 def js():
     return Page(
-        GLUE, script=bundle.flat("trainer/keep.js", "trainer/verdict.js", "trainer/experiments.js", "trainer/run.js")
+        GLUE, script=bundle.flat(*(f"trainer/{name}.js" for name in ("keep", "verdict", "experiments", "run", "clock")))
     )
 
 
@@ -221,6 +237,13 @@ def test_a_run_notes_each_step_and_looks_after_every_tenth(js):
     assert [layer for layer, _ in told["facts"]["norms"]] == ["conv 1", "conv 2", "conv 3", "columns", "LSTM", "output"]
     assert "on floor" in told["verdict"] or "below both floors" in told["verdict"]
     assert js.value("words([run, run])") and not re.search("undefined|NaN", " ".join(js.value("words([run, run])")))
+
+
+def test_it_is_seen_often_and_learns_even_where_painting_is_slow(js):
+    """Shares of the time for work, and looks at it a second, by the milliseconds that painting one takes."""
+    quick, slow = (dict(js.call("clocked", painting, 10_000)) for painting in (10, 300))
+    assert quick["shows"] >= 10 and quick["worked"] > 0.6
+    assert 1 < slow["shows"] < 3 and slow["worked"] > 0.3
 
 
 def test_the_same_choices_give_the_same_run(js):
