@@ -220,7 +220,7 @@ def use_replay(widget):
 def use_trainer(widget):
     """Start, and pause when the loss has fallen."""
     facts = f"{widget.find('[data-crnn=facts]')}.textContent"
-    loss = f"Number(/loss ([\\d.]+)/.exec({facts})?.[1])"
+    loss = f"Number(/loss (\\d+[.]\\d+)/.exec({facts})?.[1])"
     widget.click(widget.button("Start"))
     widget.window.until(f"/^Step [1-9]/.test({facts})", TRAINED)
     before = widget.window.js(f"return {loss}")

@@ -35,7 +35,7 @@ export function verdict(run) {
   const exact = frames[frames.length - 1]?.exact ?? 0;
   const reads = exact >= GOOD
     ? "and reads nearly all of the unseen ones"
-    : "but does not read all of the unseen ones yet";
+    : `but ${exact ? "does not read all" : "reads none"} of the unseen ones yet`;
   const said = {
     failed: () => facts.failed,
     begun: () => "It has hardly begun.",
