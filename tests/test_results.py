@@ -451,3 +451,18 @@ def test_a_process_that_decodes_takes_the_decoding_off_the_training():
     ways = result("loading")["ways"]
     in_memory, by_itself, with_one = (ways[way]["cpu_ms_a_step"] for way in ("in memory", "0 processes", "1 process"))
     assert by_itself > with_one and with_one < 1.1 * in_memory
+
+
+@pytest.mark.parametrize("name", ["page_training", "page_experiments"])
+def test_the_trainer_does_what_its_page_says(name):
+    if not (RESULTS / f"{name}.json").is_file():
+        pytest.skip("recorded on a calm machine only")
+    found = result(name)
+    runs = [run for kind in found["runs"].values() for run in kind]
+    assert {len(kind) for kind in found["runs"].values()} == {found["of"]}
+    assert max(run["longest_task"] for run in runs) <= 50  # milliseconds in which no input is answered
+    if name == "page_training":
+        assert found["of"] >= 20 and found["read"]["first_choices"] >= 0.95 * found["of"]
+    else:
+        assert found["of"] >= 5 and set(found["as_told"].values()) == {found["of"]}
+        assert max(run["shift"] for run in runs) <= 0.02

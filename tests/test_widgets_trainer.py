@@ -7,6 +7,7 @@ from itertools import chain, pairwise
 import numpy as np
 import pytest
 import torch
+from places import text_of
 from torch import nn
 from v8 import Page, Refusal, encoded
 
@@ -62,6 +63,24 @@ const weightsOf = (run) => opened(run.file()).weights;
 const strange = { data: Float32Array.from({ length: 1024 }, (_, i) => (i % 7 < 3 ? 0 : 255)), height: 16, width: 64 };
 const teach = (label) => run.teach(strange, label);
 const strangeLoss = () => -logLikelihood(run.read([{ image: imageOf(strange, true) }])[0].logProbs, [8, 1, 8]);
+const parameterCount = (shape) =>
+  Object.values(parameterShapes(shape)).reduce((sum, dims) => sum + dims.reduce((a, b) => a * b, 1), 0);
+function clocked(painting, time) {
+  const kept = ["performance", "setTimeout", "document", "addEventListener"].map((name) => [name, globalThis[name]]);
+  const queue = [];
+  let [now, late, worked, shows] = [0, 0, 0, 0];
+  const own = { performance: { now: () => now }, document: { hidden: false }, addEventListener() {} };
+  Object.assign(globalThis, own, { setTimeout: (act) => queue.push(act) });
+  const work = () => (now += 5, ++worked, true);
+  createClock({ work, show: () => (++shows, late = painting), ended() {} }, { addEventListener() {} }).start();
+  while (now < time) {
+    now += 4 + late;
+    late = 0;
+    queue.shift()();
+  }
+  Object.assign(globalThis, Object.fromEntries(kept));
+  return { worked: 5 * worked / time, shows: 1000 * shows / time };
+}
 const words = (runs) => Object.values(EXPERIMENTS).map(({ outcome }) => outcome(runs));
 """
 
@@ -69,7 +88,7 @@ const words = (runs) => Object.values(EXPERIMENTS).map(({ outcome }) => outcome(
 @pytest.fixture(scope="module")
 def js():
     return Page(
-        GLUE, script=bundle.flat("trainer/keep.js", "trainer/verdict.js", "trainer/experiments.js", "trainer/run.js")
+        GLUE, script=bundle.flat(*(f"trainer/{name}.js" for name in ("keep", "verdict", "experiments", "run", "clock")))
     )
 
 
@@ -78,7 +97,7 @@ def js():
 WRONG = {
     "one symbol": ({"content": "letters", "letters": "a"}, "K = 1 + 1 = 2 classes. Give two or more"),
     "no symbol": ({"content": "letters", "letters": ""}, "K = 0 + 1 = 1 classes, and every label is empty"),
-    "a symbol twice": ({"content": "letters", "letters": "aba"}, "“a” stands in the alphabet twice"),
+    "a symbol twice": ({"content": "letters", "letters": "aba"}, "“a” is in the alphabet twice"),
     "no letter of the pen's": ({"content": "letters", "letters": "aé"}, "The pen cannot write “é”"),
     "T too small": ({"T": 4}, "T = 64 / (4 · 2 · 2) = 4 < U = 5"),
     "lengths": ({"least": 4, "most": 2}, "from 4 to 2 symbols long cannot be drawn"),
@@ -124,6 +143,12 @@ def test_each_experiment_can_be_trained(js):
             assert js.call("wrong", change) == ""
         assert js.value("DEFAULTS")[beside["key"]] != beside["value"] or beside["key"] in experiment["choices"]
         assert experiment["steps"] % js.value("EVERY") == 0  # so that the last step is looked at
+
+
+def test_the_page_tells_how_large_the_network_is(js):
+    js.call("train", {}, 0)
+    told = re.search(r"([\d,]+) parameters", text_of("book", "training_in_the_page.md"))[1]
+    assert int(told.replace(",", "")) == js.value("parameterCount(run.shape)")
 
 
 # --- images ---
@@ -212,6 +237,13 @@ def test_a_run_notes_each_step_and_looks_after_every_tenth(js):
     assert [layer for layer, _ in told["facts"]["norms"]] == ["conv 1", "conv 2", "conv 3", "columns", "LSTM", "output"]
     assert "on floor" in told["verdict"] or "below both floors" in told["verdict"]
     assert js.value("words([run, run])") and not re.search("undefined|NaN", " ".join(js.value("words([run, run])")))
+
+
+def test_it_is_seen_often_and_learns_even_where_painting_is_slow(js):
+    """Shares of the time for work, and looks at it a second, by the milliseconds that painting one takes."""
+    quick, slow = (dict(js.call("clocked", painting, 10_000)) for painting in (10, 300))
+    assert quick["shows"] >= 10 and quick["worked"] > 0.6
+    assert 1 < slow["shows"] < 3 and slow["worked"] > 0.3
 
 
 def test_the_same_choices_give_the_same_run(js):

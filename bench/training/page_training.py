@@ -1,12 +1,11 @@
 """How soon the page's trainer reads, in Chromium, one thread: what its page may say.
 
-    python bench/training/page_training.py [--seeds 20] [--seconds 30] [--stuck 120] [--followed 5]
+    python bench/training/page_training.py [--seeds 20] [--seconds 30] [--stuck 120]
 
 For each seed: the step by which a letter first broke through, and the seconds and steps after which 90 % of images are
 read that it never saw; with the first choices (each run has `seconds`), and without prior and BatchNorm (`stuck`). With
-each run stands its longest task, in milliseconds. Each experiment of the page is run for `followed` seeds, and what the
-page then says is kept. Nothing else should run on the machine.
-Writes data/results/page_training.json.
+each run is its longest task, in milliseconds. Nothing else should run on the machine.
+Writes data/results/page_training.json after each run.
 """
 
 import sys
@@ -43,48 +42,25 @@ RUN = """async ({change, milliseconds}) => {
         first: run.facts.first?.step ?? null, seconds: +seconds.toFixed(1),
         exact: exact(), loss: run.facts.losses.at(-1)[1], floors: run.facts.floors, longest_task: longest};
 }"""
-FOLLOW = """async ({name, seed}) => {
-    const {choices, beside, steps, outcome} = EXPERIMENTS[name];
-    const first = {...DEFAULTS, ...choices, seed};
-    const runs = [first, {...first, [beside.key]: beside.value}].map(createRun);
-    for (const run of runs) {
-        for (let i = 0; run.behind(steps); i++) {
-            run.advance();
-            if (i % 10 === 0) await new Promise((done) => setTimeout(done));
-        }
-    }
-    return outcome(runs);
-}"""
 
 
 def main() -> None:
-    a = options(__doc__, seeds=20, seconds=30, stuck=120, followed=5, out=RESULTS / "page_training.json").parse_args()
+    a = options(__doc__, seeds=20, seconds=30, stuck=120, out=RESULTS / "page_training.json").parse_args()
+    kinds = {"first_choices": ({}, a.seconds), "without_prior_and_batchnorm": (STUCK, a.stuck)}
+    runs: dict[str, list[dict]] = {kind: [] for kind in kinds}
     with blank_page() as (page, version):
-        page.add_script_tag(content=bundle.flat("trainer/run.js", "trainer/clock.js", "trainer/experiments.js"))
-
-        def runs(change: dict, seconds: int) -> list[dict]:
-            found = []
+        page.set_default_timeout(0)
+        page.add_script_tag(content=bundle.flat("trainer/run.js", "trainer/clock.js"))
+        for kind, (change, seconds) in kinds.items():
             for seed in range(a.seeds):
                 asked = {"change": change | {"seed": seed}, "milliseconds": 1000 * seconds}
-                found.append(page.evaluate(RUN, asked))
-                print(found[-1], flush=True)
-            return found
-
-        reads = runs({}, a.seconds)
-        stuck = runs(STUCK, a.stuck)
-        experiments = {
-            name: [page.evaluate(FOLLOW, {"name": name, "seed": seed}) for seed in range(a.followed)]
-            for name in page.evaluate("Object.keys(EXPERIMENTS)")
-        }
-    found = {
-        "read_in_time": sum(run["reached"] is not None for run in reads),
-        "read_without_prior_and_batchnorm": sum(run["reached"] is not None for run in stuck),
-        "of": a.seeds,
-        "reads": reads,
-        "without_prior_and_batchnorm": stuck,
-        "experiments": experiments,
-    }
-    record(a.out, found, chromium=version)
+                runs[kind].append(page.evaluate(RUN, asked))
+                print(kind, runs[kind][-1], flush=True)
+                read = {name: sum(run["reached"] is not None for run in done) for name, done in runs.items()}
+                left = {name: sum(run["loss"] < 0.95 * run["floors"][1] for run in done) for name, done in runs.items()}
+                limits = {name: limit for name, (_, limit) in kinds.items()}
+                found = {"seconds": limits, "of": a.seeds, "read": read, "left_the_plateau": left, "runs": runs}
+                record(a.out, found, chromium=version)
 
 
 if __name__ == "__main__":

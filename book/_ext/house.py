@@ -2,7 +2,7 @@
 
 - Faults that the accessibility checker axe finds on every page are repaired in the finished HTML.
 - A drawing may link to every chapter of the plan: links to chapters that do not exist yet become plain shapes.
-- A chapter has the number of its file, though numbers between are still to come.
+- A chapter has the number of its file, though numbers between are still to come; a page whose file has none has none.
 """
 
 import re
@@ -55,16 +55,19 @@ def repair_all(app, error):
 
 
 def number_by_file(app, env):
-    """Put the number in a file's name first in the numbers of its sections; what follows goes on from there."""
-    last = 0
+    """Put the number in a file's name first in the numbers of its sections; a page without one has no numbers."""
     for page in list(env.toc_secnumbers):
         found = re.search(r"/(\d+)_", page)
-        last = int(found[1]) if found else last + 1
-        numbers = env.toc_secnumbers[page]
-        env.toc_secnumbers[page] = {k: (last, *n[1:]) for k, n in numbers.items() if n}
+        own = env.toc_secnumbers[page] if found else {}
+        env.toc_secnumbers[page] = {
+            k: (int(found[1]), *n[1:]) for k, n in own.items() if n
+        }
         numbered = [env.titles[page], *env.tocs[page].findall(nodes.reference)]
         for node in (n for n in numbered if n.get("secnumber")):
-            node["secnumber"] = [last, *node["secnumber"][1:]]
+            if found:
+                node["secnumber"] = [int(found[1]), *node["secnumber"][1:]]
+            else:
+                del node["secnumber"]
     return []
 
 

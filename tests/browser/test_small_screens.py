@@ -3,7 +3,7 @@
 import pytest
 
 PAGES = ["intro", "03_cnn_features", "04_map_to_sequence", "05_bilstm_context", "06_ctc_alignment", "07_decoding"]
-PAGES += ["08_training", "09_evaluation", "10_error_analysis", "12_playground", "laboratory"]
+PAGES += ["08_training", "09_evaluation", "10_error_analysis", "12_playground", "training_in_the_page", "laboratory"]
 OUTSIDE = """widget => { // words and boxes beyond the frame, apart from what scrolls in a box of its own
     const frame = widget.getBoundingClientRect();
     const scrolls = (node) =>

@@ -5,6 +5,7 @@ From a server and from the files themselves, on a wide window and on one as narr
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ addEventListener("unhandledrejection", ({ reason }) => note("rejected", reason))
 addEventListener("securitypolicyviolation", (event) => note("policy", event.effectiveDirective, event.blockedURI));
 """
 DRAWING = [[(x / 128, y / 32) for x, y in stroke] for stroke in skeletons.place("7x")]
+TRAINED = 300  # seconds for some steps, beside other tests
 RIGHT = "\ue014"  # the arrow key
 PEN = "canvas[role=application]"
 NEAR_ALIVE = """[...document.querySelectorAll("crnn-widget")].every((widget) => {
@@ -213,6 +215,21 @@ def use_replay(widget):
     widget.click(widget.button("Pause"))
 
 
+def use_trainer(widget):
+    """Start, and pause when the loss has fallen."""
+    facts = f"{widget.find('[data-crnn=facts]')}.textContent"
+    loss = f"Number(/loss (\\d+[.]\\d+)/.exec({facts})?.[1])"
+    widget.click(widget.button("Start"))
+    widget.window.until(f"/^Step [1-9]/.test({facts})", TRAINED)
+    before = widget.window.js(f"return {loss}")
+    widget.window.until(f"{loss} < {before} - 0.1", TRAINED)
+    widget.click(widget.button("Pause"))
+    widget.window.until(widget.button("Start"))
+    paused = widget.text("facts")
+    time.sleep(0.5)
+    assert widget.text("facts") == paused
+
+
 def use_line(widget):
     """By the keyboard, and to the microscope."""
     widget.changes(lambda: widget.click(widget.button("Clear")))
@@ -231,7 +248,7 @@ USES = {
     "quiz": use_quiz,
     "replay": use_replay,
 }
-USES |= {"line": use_line, "probe-convolution": use_crank, "probe-pooling": use_crank}
+USES |= {"line": use_line, "trainer": use_trainer, "probe-convolution": use_crank, "probe-pooling": use_crank}
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -51,6 +51,18 @@ class Trainer(Live):
     def part(self, name):
         return self.root.locator(f'[data-crnn="{name}"]').first.inner_text()
 
+    def save(self, folder):
+        with self.page.expect_download() as saved:
+            self.press("Save the model")
+        saved.value.save_as(folder / "mine.safetensors")
+        return folder / "mine.safetensors"
+
+    def load(self, path):
+        with self.page.expect_file_chooser() as chooser:
+            self.press("Load a model")
+        chooser.value.set_files(path)
+        self.root.get_by_text("The model is here").wait_for()
+
     def unfold(self, number):
         self.root.locator("summary").nth(number).click()
 
@@ -137,6 +149,34 @@ def test_by_finger(visit, place):
         assert (seen.outside, seen.problems) == ([], [])
 
 
+def test_a_finger_draws_and_scrolls(visit, place):
+    with visit(place, "index.html", width=390, has_touch=True, is_mobile=True) as seen:
+        trainer, finger = Trainer(seen), Finger(seen)
+        finger.tap(trainer.button("One step"))
+        trainer.paused()
+        finger.tap(trainer.root.locator("summary").nth(1))
+        pen = trainer.root.get_by_role("application")
+        pen.evaluate("pen => pen.scrollIntoView({block: 'center'})")
+        box = pen.bounding_box()
+        for stroke in skeletons.place("7"):
+            points = [(box["x"] + x / 128 * box["width"], box["y"] + y / 32 * box["height"]) for x, y in stroke]
+            finger.send("touchStart", points[0])
+            for point in points[1:]:
+                finger.send("touchMove", point)
+            finger.send("touchEnd")
+        confidence = trainer.root.locator('[data-crnn="confidence"]').first
+        trainer.page.wait_for_function("node => node.textContent.endsWith(' %')", arg=confidence.element_handle())
+        trainer.root.locator(".trainer-map").first.evaluate("map => map.scrollIntoView({block: 'center'})")
+        before, top = trainer.part("facts"), trainer.page.evaluate("scrollY")
+        for y in range(0, -150, -12):
+            finger.send("touchMove" if y else "touchStart", (195, 420 + y))
+            trainer.page.wait_for_timeout(16)
+        finger.send("touchEnd")
+        trainer.page.wait_for_function(f"() => scrollY > {top} + 50")
+        assert trainer.part("facts") == before
+        assert (seen.outside, seen.problems) == ([], [])
+
+
 def test_a_second_run_differs_in_one_knob(trainer):
     trainer.unfold(0)
     trainer.field("A second run beside it with another").select_option("lstm")
@@ -160,16 +200,10 @@ def test_a_bad_choice_is_told_and_the_run_kept(trainer):
 def test_what_was_trained_is_saved_loaded_drawn_for_and_looked_into(trainer, tmp_path):
     trainer.press_and_wait("Ten steps")
     trainer.unfold(1)
-    with trainer.page.expect_download() as saved:
-        trainer.press("Save the model")
-    path = tmp_path / "mine.safetensors"
-    saved.value.save_as(path)
+    path = trainer.save(tmp_path)
     assert reader.load(path).provenance["steps"] == 10
     trainer.press_and_wait("Again")
-    with trainer.page.expect_file_chooser() as chooser:
-        trainer.press("Load a model")
-    chooser.value.set_files(path)
-    trainer.root.get_by_text("The model is here").wait_for()
+    trainer.load(path)
     draw(trainer.page, trainer.root.get_by_role("application"), skeletons.place("42"))
     assert trainer.root.locator('[data-crnn="confidence"]').first.inner_text().endswith(" %")
     trainer.press("Train on it too")
@@ -180,6 +214,32 @@ def test_what_was_trained_is_saved_loaded_drawn_for_and_looked_into(trainer, tmp
     trainer.press_and_wait("One step")
     trainer.press("Open in the microscope")
     trainer.root.locator('[data-crnn-widget="microscope"]').wait_for()
+
+
+MAP = "() => document.querySelector('.trainer-map canvas').toDataURL()"
+
+
+def test_a_page_killed_in_a_run_loses_that_alone(visit, site, tmp_path):
+    """The same file, in another window: an untrained network, and then what was saved."""
+    with visit(site.as_uri(), "index.html") as seen:
+        trainer = Trainer(seen)
+        trainer.press_and_wait("Ten steps")
+        trainer.unfold(1)
+        path, known = trainer.save(tmp_path), trainer.page.evaluate(MAP)
+        trainer.press("Start")
+        trainer.page.wait_for_timeout(1000)
+        session = seen.context.browser.new_browser_cdp_session()
+        target = seen.context.new_cdp_session(seen.page).send("Target.getTargetInfo")["targetInfo"]["targetId"]
+        session.send("Target.closeTarget", {"targetId": target})
+    with visit(site.as_uri(), "index.html") as seen:
+        trainer = Trainer(seen)
+        assert trainer.steps() == 0 and trainer.page.evaluate(MAP) != known
+        trainer.unfold(1)
+        trainer.load(path)
+        assert trainer.page.evaluate(MAP) == known
+        trainer.press_and_wait("One step")
+        assert trainer.steps() == 1
+        assert (seen.outside, seen.problems) == ([], [])
 
 
 def test_an_experiment_asks_first_and_concludes(opened):

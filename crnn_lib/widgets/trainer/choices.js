@@ -74,7 +74,7 @@ function wrongSymbols(choices) {
   if (strange !== undefined) {
     return `The pen cannot write “${strange}”. It writes ${Object.keys(SKELETONS).join("")}.`;
   }
-  if (twice !== undefined) return `“${twice}” stands in the alphabet twice: two classes would have the same images.`;
+  if (twice !== undefined) return `“${twice}” is in the alphabet twice: two classes would have the same images.`;
   if (symbols.length > MOST.symbols) return `At most ${MOST.symbols} symbols.`;
   if (symbols.length > 1) return "";
   const classes = `the blank makes K = ${symbols.length} + 1 = ${symbols.length + 1} classes`;

@@ -1,25 +1,30 @@
 // Work in slices that leave the page to whoever uses it, none of them while the page is hidden.
 
 const LONGEST = 24; // milliseconds of a slice; a unit of work that takes longer has one of its own
-const PACE = 80; // milliseconds between two looks at it
+const PACE = 80; // milliseconds between two looks at it, more where painting one takes longer
 
 /**
  * @param {{work: () => boolean, show: () => void, ended: () => void}} acts
- *   work: a small unit, and whether there is more; show: at least every 100 milliseconds, if nothing takes longer
+ *   work: a small unit, and whether there is more; show: at least every 100 milliseconds, where the browser paints that fast
  * @param {AbortSignal} signal
  */
 export function createClock({ work, show, ended }, signal) {
   /** @type {any} */
   let timer = null;
-  let [running, shown, slowest] = [false, 0, 0];
+  let [running, slowest] = [false, 0];
+  let [shown, painting] = [-Infinity, 0]; // when it was last looked at, and how long that and its painting took
+  let justShown = false;
 
   function slice() {
     timer = null;
+    if (document.hidden) justShown = false; // nothing is painted
     if (!running || document.hidden) return;
     const began = performance.now();
-    if (began - shown > PACE) {
+    if (justShown) painting = began - shown;
+    justShown = !justShown && began - shown > Math.max(PACE, 2 * painting); // so half of the time is for work
+    if (justShown) {
+      shown = began;
       show();
-      shown = performance.now();
     } else {
       for (let last = began; last - began + slowest < LONGEST || last === began;) {
         if (!work()) return stop();
@@ -41,7 +46,7 @@ export function createClock({ work, show, ended }, signal) {
     ended();
   }
   function start() {
-    running = true;
+    [running, justShown] = [true, false];
     go();
   }
   addEventListener("visibilitychange", () => running && go(), { signal });

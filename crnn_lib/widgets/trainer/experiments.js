@@ -20,14 +20,13 @@ export const EXPERIMENTS = {
   blanks: {
     name: "Only blanks, and how to leave",
     text:
-      "A network that starts at random soon finds a cheap answer: say blank at every step. A label of U symbols needs " +
-      "all of them right at once before a letter pays, and one letter in a wrong place costs more than a blank. So the loss " +
-      "falls at once to a floor that can be computed without any image, and stands there. The first run has neither " +
-      "BatchNorm nor an output that starts at the label prior, as many first attempts have: all classes are as probable, and " +
-      "the way down to the blanks pushes the weights far. The second run differs in one knob: its output starts at the " +
-      "prior, so that from the first step the gradient is about the image. Watch its norm by layer: on the floor, hardly " +
-      "anything of it arrives at the convolutions, since a blank is right wherever one looks.",
-    question: "Which of the two will leave the floor within 200 steps?",
+      "A network that starts at random soon finds a cheap answer: blank at every step. Its loss is then close to a " +
+      "floor that can be computed without any image, the best loss of an answer that is always the same, and it stays " +
+      "there for a long time. The first run has no BatchNorm, and its output does not start at the label prior: all " +
+      "classes are equally probable at first, as in many first attempts, and it must learn to say blank before anything " +
+      "else. The second run differs in one knob: its output starts at the prior, which says blank already. Compare the " +
+      "norms of the gradient by layer: in the first run far less of it arrives at the convolutions.",
+    question: "Which of the two will read anything after 200 steps?",
     answers: ["Both", "The one that starts at the prior", "Neither"],
     choices: { prior: false, batchnorm: "none" },
     beside: { key: "prior", value: true },
@@ -39,16 +38,16 @@ export const EXPERIMENTS = {
       `say blank; with it the loss is ${lossOf(with_)}, and ${
         percent(last(with_).exact)
       } of them are read exactly. The ` +
-      `floors lie at ${floorsOf(with_)}. BatchNorm, which the first choices have, leads away sooner still.`,
+      `floors are ${floorsOf(with_)}. BatchNorm, which the first choices have, leads away sooner still.`,
   },
   doubled: {
     name: "Doubled letters, lost at small T",
     text:
-      "Between two equal symbols a path must say blank at least once, or they merge into one. A label of U symbols with r " +
-      "repeats therefore needs U + r steps, and that is not all: its symbols stand where they stand, so there must be a " +
-      "step to spare just between the two. Here half of all neighbours are equal. The first run has T = 32 steps, one for " +
-      "each two columns of pixels; the second pools more and has T = 8, one for each eight, which is about as wide as a " +
-      "digit. By arithmetic all labels fit both: the longest need 4 + 3 = 7 steps.",
+      "Between two equal symbols a path must say blank at least once, or they merge into one. A label of U symbols with " +
+      "r repeats therefore needs U + r steps, and that is not all: the symbols have their places in the image, so there " +
+      "must be a step to spare just between the two. Here half of all neighbours are equal. The first run has T = 32 " +
+      "steps, one for each two columns of pixels; the second pools more and has T = 8, one for each eight columns, " +
+      "which is about the width of a digit. By arithmetic all labels fit both: the longest need 4 + 3 = 7 steps.",
     question: "What will the run with T = 8 read after 200 steps?",
     answers: ["As much as the other", "Labels without doubled digits, and few with", "Nothing"],
     choices: { most: 4, doubled: "often" },
@@ -64,10 +63,10 @@ export const EXPERIMENTS = {
   overfit: {
     name: "First of all: overfit ten images",
     text:
-      "The first thing to try with any CTC network is whether it learns ten images by heart. It takes a minute, and tells " +
-      "whether labels and classes agree, whether the loss reaches the weights, and whether T is large enough. A network that " +
-      "cannot learn ten images will not learn ten thousand. What it reads of other images tells nothing yet. The first run " +
-      "gets the same ten images in every step, the second one new ones.",
+      "The first thing to try with any CTC network is whether it learns ten images by heart. That takes less than a " +
+      "minute, and shows whether labels and classes agree, whether the gradient reaches the weights, and whether T is " +
+      "large enough. A network that cannot learn ten images will not learn ten thousand. What it reads of other images " +
+      "says nothing yet. The first run gets the same ten images in every step, the second one new ones.",
     question: "After 150 steps, how many of 64 unseen images will the first run read?",
     answers: ["As many as the second", "Far fewer than the second", "None: it learns nothing"],
     choices: { images: 10 },
@@ -82,11 +81,12 @@ export const EXPERIMENTS = {
   rate: {
     name: "A learning rate too high, and one too low",
     text:
-      "Adam moves each weight by about the learning rate in a step, in whichever direction the gradient says. Too small, " +
-      "and the loss falls so slowly that one takes it for standing still. Too large, and what one step has built the next " +
-      "tears down: the loss bounces about the floors or above them, and all that is read is blank. " +
-      "Both look alike from afar, as a curve that does not move; the floors tell them apart. The first run has a rate of " +
-      "0.3, the second of 0.00003. In between lies 0.003, with which the network reads after 200 steps.",
+      "Adam moves each weight by about the learning rate in a step, in whichever direction the gradient says. Too " +
+      "small, and the loss falls so slowly that you take it for standing still. Too large, and what one step has built " +
+      "the next tears down: the loss bounces about the floors. In both runs hardly anything but blanks is " +
+      "read, and only the curve shows which of the two it is: the first is ragged, the second smooth. The first run has " +
+      "a rate of 0.3, the second of 0.00003. In between is 0.003, with which the network reads most images after 150 " +
+      "steps.",
     question: "Where will the two losses be after 150 steps?",
     answers: [
       "Both near the floors",
@@ -100,19 +100,19 @@ export const EXPERIMENTS = {
       `At a rate of ${high.choices.rate} the loss is ${lossOf(high)}, at ${low.choices.rate} it is ${
         lossOf(low)
       }. The floors ` +
-      `lie at ${floorsOf(low)}. The first reads ${percent(last(high).exact)} of unseen images, the second ${
+      `are ${floorsOf(low)}. The first reads ${percent(last(high).exact)} of unseen images, the second ${
         percent(last(low).exact)
       }.`,
   },
   context: {
     name: "What context buys",
     text:
-      "These labels are either of the digits 0123 or of the letters oabc, and 0 and o are drawn alike: alone, nobody can " +
-      "tell them apart. A symbol elsewhere in the label can. The convolutions of this network see 12 columns of pixels, about " +
-      "one symbol; the LSTM carries what it has seen along the line, both ways. The second run has no LSTM: each step decides " +
-      "by what it sees itself.",
+      "These labels are either of the digits 0123 or of the letters oabc, and 0 and o are drawn alike: alone, nobody " +
+      "can tell them apart. Another symbol of the label can. The convolutions of this network see 12 columns of pixels, " +
+      "about one symbol; the LSTM carries what it has seen along the line, both ways. The second run has no LSTM: each " +
+      "step decides by its own 12 columns.",
     question: "How much will the run without an LSTM read after 300 steps?",
-    answers: ["As much as the other", "Less: where 0 or o stands alone it must guess", "Nothing"],
+    answers: ["As much as the other", "Less: it must guess between 0 and o", "Nothing"],
     choices: { content: "alike", least: 3 },
     beside: { key: "lstm", value: "none" },
     steps: 300,

@@ -127,7 +127,7 @@ export function createKeeper({ run, take, open }) {
     pen.lift();
     change([]);
   });
-  const [node] = markup`<details class="crnn-fold"><summary>Draw, and what you trained reads it; keep it</summary>
+  const [node] = markup`<details class="crnn-fold"><summary>Draw for your network, save it, load one</summary>
     ${pen.node}${reading.node}<div class="crnn-controls">${clear}
       ${field("It says", label)}${button("Train on it too", teach)}</div><div class="crnn-controls">
     ${button("Open in the microscope", () => attempt(inspect))}${button("Save the model", () => attempt(save))}

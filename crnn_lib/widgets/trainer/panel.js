@@ -80,31 +80,31 @@ export function createPanel(number, windows = 3) {
       ${norms.node}</div></div></div>`;
   words.classList.add("trainer-verdict");
 
+  /** What the run has come to, in words. @param {Run} run */
+  function tell({ facts: { steps, losses, first, milliseconds }, frames }) {
+    const last = frames[frames.length - 1];
+    if (!last) return "Nothing is trained yet.";
+    const loss = losses.length ? losses[losses.length - 1][1] : last.loss;
+    const trained = last.trained === null ? "" : ` Of its own training images it reads ${share(last.trained)}.`;
+    const broke = first ? ` The first letter to break through was ${first.letter}, by step ${first.step}.` : "";
+    return `Step ${steps}, ${(milliseconds / 1000).toFixed(1)} s of work, loss ${decimals(loss)}. ` +
+      `${Math.round(last.exact * UNSEEN)} of ${UNSEEN} unseen images are read exactly; ` +
+      `${share(last.blank)} of the time steps say blank.${trained}${broke}`;
+  }
+
   /** @param {Run} run @param {string} name */
   function show(run, name) {
-    const { facts: { steps, losses, norms: found, first, milliseconds }, frames, symbols } = run;
     node.setAttribute("aria-label", name);
     setText(title, name);
+    setText(facts, tell(run));
+    setText(words, run.frames.length ? verdict(run) : "");
+    if (!run.isReady()) return;
     const fixed = run.fixed();
     all.forEach((window, i) => {
       window.node.hidden = !fixed[i];
-      if (fixed[i]) window.show(fixed[i], symbols);
+      if (fixed[i]) window.show(fixed[i], run.symbols);
     });
-    const last = frames[frames.length - 1];
-    const loss = losses.length ? losses[losses.length - 1][1] : last?.loss;
-    const trained = last && last.trained !== null ? ` Of its own training images it reads ${share(last.trained)}.` : "";
-    const broke = first ? ` The first letter to break through was ${first.letter}, by step ${first.step}.` : "";
-    setText(
-      facts,
-      last
-        ? `Step ${steps}, ${(milliseconds / 1000).toFixed(1)} s of work, loss ${
-          decimals(loss)
-        }. Of ${UNSEEN} unseen images ` +
-          `${share(last.exact)} are read exactly, ${share(last.blank)} of the steps say blank.${trained}${broke}`
-        : "Nothing is trained yet.",
-    );
-    setText(words, last ? verdict(run) : "");
-    norms.show(found);
+    norms.show(run.facts.norms);
   }
   return { node, show };
 }

@@ -47,6 +47,7 @@ export function mount({ root, model, signal, open }) {
   let runs = [];
   /** @type {string[]} */
   let names = [];
+  let ready = Promise.resolve(); // when all runs are set up
   let goal = Infinity; // the step at which to pause
   let curve = "loss";
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -87,7 +88,19 @@ export function mount({ root, model, signal, open }) {
     names = ["Your choices", beside ? `Beside it, ${inWords(beside.key, beside.value)}` : ""];
     message.say(words);
     show();
+    ready = prepare(runs);
     return true;
+  }
+  /** Set new runs up, a little at a time, and show what they begin with. @param {Run[]} begun */
+  async function prepare(begun) {
+    for (const run of begun) {
+      while (!run.isReady()) {
+        run.advance();
+        await new Promise((done) => setTimeout(done));
+        if (begun !== runs) return;
+      }
+      show();
+    }
   }
   function again() {
     clock.stop();
@@ -182,5 +195,5 @@ export function mount({ root, model, signal, open }) {
   } else begin();
   signal.addEventListener("abort", () => (runs = []));
   tell();
-  return Promise.resolve();
+  return ready;
 }

@@ -35,18 +35,18 @@ export function verdict(run) {
   const exact = frames[frames.length - 1]?.exact ?? 0;
   const reads = exact >= GOOD
     ? "and reads nearly all of the unseen ones"
-    : "but does not read all of the unseen ones yet";
+    : `but ${exact ? "does not read all" : "reads none"} of the unseen ones yet`;
   const said = {
     failed: () => facts.failed,
     begun: () => "It has hardly begun.",
     above: () =>
-      `Its loss is above both floors: it does not yet answer as well as one who never looks at the image. ` +
+      `Its loss is above both floors: it does not yet answer as well as a network that never looks at the image. ` +
       `The learning rate decides how soon it will. ${advice(choices)}`,
     a: () =>
-      "It stands on floor (a): it has learnt how often symbols come, and answers the same at every step of every " +
+      "It is on floor (a): it has learned how often symbols come, and answers the same at every step of every " +
       `image. Most often that is the blank, so it reads nothing. ${advice(choices)}`,
     b: () =>
-      "It stands on floor (b): it has learnt where in an image symbols tend to be, and still does not look at the " +
+      "It is on floor (b): it has learned where in an image symbols tend to be, and still does not look at the " +
       `image. ${advice(choices)}`,
     below: () => `Its loss is below both floors: it looks at the image, ${reads}.`,
   };
