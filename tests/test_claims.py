@@ -221,6 +221,27 @@ def test_every_run_with_the_prior_begins_to_read_in_the_epoch_that_chapter_8_nam
     assert f"All five read their first image in epoch {first}." in prose(8)
 
 
+def test_every_recorded_training_of_chapter_8_passes_the_plateau():
+    assert "After its first epoch, every training recorded for this chapter answers" in prose(8)
+    assert {run["blank_share"][0] for run in result("symptoms")["runs"]} == {1.0}
+
+
+def test_either_exchange_frees_a_run_as_chapter_8_says():
+    said, runs = prose(8), result("prior")["runs"]
+    exact = {name: [r["exact"][-1] for r in runs if r["exchanged"] == name] for name in ("nothing", "weights", "means")}
+    assert "Either exchange is enough, at each of the three seeds." in said
+    assert min(exact["weights"] + exact["means"]) > 75 / 3 and max(exact["nothing"]) <= 1
+    steps = {name: [r["step_length"] for r in runs if r["exchanged"] == name] for name in exact}
+    assert max(steps["nothing"]) < 0.03 and min(steps["means"]) > 4 * max(steps["nothing"])
+
+
+def test_batchnorm_permits_a_higher_rate_as_chapter_8_says():
+    runs = [run for run in result("symptoms")["runs"] if run["off"] == "BatchNorm"]
+    exact = {rate: [run["exact"][-1] for run in runs if run["rate"] == rate] for rate in {r["rate"] for r in runs}}
+    assert sorted(map(bool, exact[3e-3])) == [False, False, True] and min(exact[1e-3]) > 0
+    assert "two of three runs stay on floor (a). At a third of the rate, all three read." in prose(8)
+
+
 def test_pen_writers_are_told_one_by_one():
     folds = result("stroke_reader")["folds"].values()
     rates = [row["cer"] for fold in folds for row in fold["test"]["36 symbols"]["line"]["by_writer"].values()]
