@@ -222,8 +222,8 @@ def test_every_run_with_the_prior_begins_to_read_in_the_epoch_that_chapter_8_nam
 
 
 def test_every_recorded_training_of_chapter_8_passes_the_plateau():
-    assert "After its first epoch, every training recorded for this chapter answers" in prose(8)
-    assert {run["blank_share"][0] for run in result("symptoms")["runs"]} == {1.0}
+    assert 'every training recorded for this chapter answers "blank" in at least 99 % of its columns' in prose(8)
+    assert min(run["blank_share"][0] for run in result("symptoms")["runs"]) >= 0.99
 
 
 def test_the_weights_hold_a_run_on_the_plateau_as_chapter_8_says():
@@ -239,11 +239,17 @@ def test_the_weights_hold_a_run_on_the_plateau_as_chapter_8_says():
     assert max(lengths["nothing"]) < 0.03 and min(lengths["means"]) > 4 * max(lengths["nothing"])
 
 
-def test_batchnorm_permits_a_higher_rate_as_chapter_8_says():
-    runs = [run for run in result("symptoms")["runs"] if run["off"] == "BatchNorm"]
-    exact = {rate: [run["exact"][-1] for run in runs if run["rate"] == rate] for rate in {r["rate"] for r in runs}}
-    assert sorted(map(bool, exact[3e-3])) == [False, False, True] and min(exact[1e-3]) > 0
-    assert "two of three runs stay on floor (a). At a third of the rate, all three read." in prose(8)
+def test_what_parts_are_worth_at_two_rates_is_as_chapter_8_says():
+    runs, said = result("symptoms")["runs"], prose(8)
+    reading = {}  # how many of three runs read any image in the end
+    for run in runs:
+        key = run["off"], run["rate"]
+        reading[key] = reading.get(key, 0) + (run["exact"][-1] > 0)
+    assert "one run of three reads at the recipe's rate, and two at a third of it." in said
+    assert (reading["prior", 3e-3], reading["prior", 1e-3]) == (1, 2)
+    assert "two of three runs stay on floor (a). At a third of the rate, all three read." in said
+    assert (reading["BatchNorm", 3e-3], reading["BatchNorm", 1e-3]) == (1, 3)
+    assert (reading["standardisation", 3e-3], reading["all three", 3e-3]) == (3, 0)
 
 
 def test_pen_writers_are_told_one_by_one():
