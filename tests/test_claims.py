@@ -242,6 +242,37 @@ def test_every_run_with_the_prior_begins_to_read_in_the_epoch_that_chapter_8_nam
     assert f"All five read their first image in epoch {first}." in prose(8)
 
 
+def test_every_recorded_training_of_chapter_8_passes_the_plateau():
+    assert 'every training recorded for this chapter answers "blank" in at least 99 % of its columns' in prose(8)
+    assert min(run["blank_share"][0] for run in result("symptoms")["runs"]) >= 0.99
+
+
+def test_the_weights_hold_a_run_on_the_plateau_as_chapter_8_says():
+    said, runs = prose(8), {(r["exchanged"], r["seed"]): r for r in result("prior")["runs"]}
+    exact = {name: [runs[name, seed]["exact"][-1] for seed in range(3)] for name in ("nothing", "weights", "means")}
+    assert "New weights free the run at each of the three seeds, in spite of the old means." in said
+    assert min(exact["weights"]) > 75 / 3 and max(exact["nothing"]) <= 1
+    assert "New means free two seeds, and the third falls faster than before but reads nothing" in said
+    assert exact["means"].count(0) == 1 and sorted(exact["means"])[1] > 75 / 3
+    third = exact["means"].index(0)
+    assert runs["means", third]["train_loss"][-1] < runs["nothing", third]["train_loss"][-1] - 0.1
+    lengths = {name: [runs[name, seed]["step_length"] for seed in range(3)] for name in exact}
+    assert max(lengths["nothing"]) < 0.03 and min(lengths["means"]) > 4 * max(lengths["nothing"])
+
+
+def test_what_parts_are_worth_at_two_rates_is_as_chapter_8_says():
+    runs, said = result("symptoms")["runs"], prose(8)
+    reading = {}  # how many of three runs read any image in the end
+    for run in runs:
+        key = run["off"], run["rate"]
+        reading[key] = reading.get(key, 0) + (run["exact"][-1] > 0)
+    assert "one run of three reads at the recipe's rate, and two at a third of it." in said
+    assert (reading["prior", 3e-3], reading["prior", 1e-3]) == (1, 2)
+    assert "two of three runs stay on floor (a). At a third of the rate, all three read." in said
+    assert (reading["BatchNorm", 3e-3], reading["BatchNorm", 1e-3]) == (1, 3)
+    assert (reading["standardisation", 3e-3], reading["all three", 3e-3]) == (3, 0)
+
+
 def test_pen_writers_are_told_one_by_one():
     folds = result("stroke_reader")["folds"].values()
     rates = [row["cer"] for fold in folds for row in fold["test"]["36 symbols"]["line"]["by_writer"].values()]

@@ -223,7 +223,17 @@ def test_the_film_begins_on_its_floor_and_fits_into_a_page():
 def test_the_symptoms_are_those_of_the_chapter_s_recipe():
     found = result("symptoms")
     assert found["recipe"] == json.loads(json.dumps(asdict(Recipe(epochs=24, validation_fraction=0.15))))
-    assert len({(run["off"], run["seed"]) for run in found["runs"]}) == len(found["runs"]) == 15
+    assert len({(run["off"], run["rate"], run["seed"]) for run in found["runs"]}) == len(found["runs"]) == 21
+
+
+def test_the_exchanges_are_of_the_chapter_s_recipe_without_its_prior():
+    found = result("prior")
+    recipe = Recipe(epochs=24, validation_fraction=0.15, prior_bias=False)
+    assert found["recipe"] == json.loads(json.dumps(asdict(recipe)))
+    runs = {(run["exchanged"], run["seed"]): run for run in found["runs"]}
+    assert len(runs) == len(found["runs"]) == 12
+    for (name, seed), run in runs.items():  # alike until the exchange, in the second epoch
+        assert run["train_loss"][0] == runs["nothing", seed]["train_loss"][0] or name.startswith("beta2")
 
 
 def test_robustness_has_its_intervals_and_starts_where_the_protocol_ended():
