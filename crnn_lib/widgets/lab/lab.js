@@ -26,14 +26,14 @@ export async function mount({ root, model, backend, signal }) {
   const models = createModels({ root, backend, signal, message, onpicture });
   const settings = createSettings(desk, { relabel, remake, fail: message.fail, more: models.nodes });
   const descent = createDescent(desk, session, { begin: stop, changed, undo, say: message.say });
-  const stage = createStage(desk, { onpick: () => player.pause(), setCell, controls: descent.buttons });
+  const stage = createStage(desk, { onpick: () => player.pause(), setCell });
   const toy = createCollapseToy(desk);
   const beams = createBeamBench(desk);
   const paths = createPathList(desk, (cells) => {
     desk.view.path = cells;
     stage.showPlace();
   });
-  const player = createPlayer(desk, { stage, paths, begin: stop });
+  const player = createPlayer(desk, { stage, paths, begin: stop, steps: descent.buttons });
   const benches = tabs([["Alignments", paths.node], ["Collapse a path", toy.node], ["Beam search", beams.node]]);
   root.append(...markup`${settings.nodes}${message.node}${numbers.nodes}${stage.nodes}${benches}`);
 

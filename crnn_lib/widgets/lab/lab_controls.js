@@ -46,7 +46,7 @@ export function createSettings(desk, { relabel, remake, fail, more }) {
 }
 
 /** What is shown, and the recursion played, cell by cell. @param {Desk} desk */
-export function createPlayer(desk, { stage, paths, begin }) {
+export function createPlayer(desk, { stage, paths, begin, steps }) {
   const { view } = desk;
   /** @type {any} */
   let timer = null;
@@ -60,7 +60,7 @@ export function createPlayer(desk, { stage, paths, begin }) {
     Object.assign(view, { played: count * desk.found.extended.length, path: null });
     show();
   });
-  stage.bars.matrix.prepend(field("Matrix shows", shows));
+  stage.bars.matrix.append(field("Matrix shows", shows), ...steps);
   stage.bars.lattice.append(
     ...[field("Lattice shows", quantity), field("Scale", scale), ...plays],
     ...[button("Next cell", () => advance(1)), columns.node],

@@ -140,13 +140,12 @@ function createPlane(desk, { onpick, onpeek, onkey, drag, bars }) {
 
 /**
  * The plane, and beside it what is told of the chosen cell. @param {Desk} desk
- * @param {{onpick: () => void, setCell: (t: number, c: number, p: number) => void, controls: Node[]}} acts
+ * @param {{onpick: () => void, setCell: (t: number, c: number, p: number) => void}} acts
  */
-export function createStage(desk, { onpick, setCell, controls }) {
+export function createStage(desk, { onpick, setCell }) {
   const { view } = desk;
   const bar = () => element("div", { class: "crnn-controls lab-bar" });
   const bars = { matrix: bar(), lattice: bar() };
-  bars.matrix.append(...controls);
   const drag = {
     grab(/** @type {number} */ t, /** @type {number} */ row) {
       pick({ grid: "matrix", t, row });
