@@ -20,6 +20,7 @@ from crnn_lib.drawing import pen
 from crnn_lib.errors import UserError, plain
 
 MOST_POINTS = 20_000  # of a drawing
+MOST_NAMED = 10  # choices that a refusal lists
 
 
 class Refused(UserError, traitlets.TraitError):
@@ -131,7 +132,9 @@ class Choice(Field):
         return value if isinstance(value, str) and value in self.names(widget) else None
 
     def _takes(self, widget: Any) -> str:
-        return f"one of {', '.join(filter(None, self.names(widget)))}"
+        names = [name for name in self.names(widget) if name]
+        more = f" and {len(names) - MOST_NAMED} others" if len(names) > MOST_NAMED else ""
+        return f"one of {', '.join(names[:MOST_NAMED])}{more}"
 
 
 class Sample(Choice):
