@@ -49,7 +49,7 @@ def follow(browser, name: str, seed: int) -> dict:
     page.evaluate(WATCH)
     began = time.perf_counter()
     root.locator(".trainer-card fieldset button").first.click()
-    page.wait_for_function(OUTCOME, polling=500)
+    page.wait_for_function(f"() => {OUTCOME}", polling=500)
     seconds = time.perf_counter() - began
     said = page.evaluate(OUTCOME).split("”. ", 1)[1]
     seen = page.evaluate("seen")
