@@ -50,6 +50,8 @@ REPAIRS = [
     # Options for searching while one types and for versions of a book: there are none, and the script is not there yet.
     (r"<script>DOCUMENTATION_OPTIONS\.\w+ = [^<]*</script>\s*", ""),
     (r"<script (?=[^>]*\bsrc=)(?![^>]*\b(?:defer|async)\b)", "<script defer "),
+    # A word is broken at hyphens alone; without any it needs no element that forbids this.
+    (r'<span class="pre">([^<-]*)</span>', r"\1"),
     # Names, brackets and spaces in code have the colour of all code: thousands of elements that nobody sees.
     (r'<span class="(?:n|nn|p|w)">([^<]*)</span>', r"\1"),
     # Sphinx and the theme say the same of it three times.
