@@ -38,7 +38,7 @@ function curvesFrom({ facts: { losses, floors }, frames }, what, curve) {
  * the trained weights, whenever a training pauses.
  * @param {import("../page/main.js").Place} place
  */
-export function mount({ root, model, signal, open }) {
+export async function mount({ root, model, signal, open }) {
   /** @type {Choices} */
   let choices = { ...DEFAULTS };
   /** @type {import("./knobs.js").Beside | null} */
@@ -188,6 +188,7 @@ export function mount({ root, model, signal, open }) {
     <div class="trainer-runs">${panels.map(({ node }) => node)}</div>
     <div class="crnn-controls">${field("Curve", curves)}</div>${chart.node}<p class="crnn-note">${LEGEND}</p>
     ${keeper.node}`);
+  await new Promise((done) => setTimeout(done)); // a task of its own for what the page's visitor does meanwhile
   const experiment = model.get("experiment");
   if (experiment) {
     guide.show(experiment);
