@@ -48,6 +48,7 @@ export async function mount({ root, model, signal, open }) {
   /** @type {string[]} */
   let names = [];
   let ready = Promise.resolve(); // when all runs are set up
+  let touched = false; // before that, a page that is only read has nothing to compute
   let goal = Infinity; // the step at which to pause
   let curve = "loss";
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -88,7 +89,7 @@ export async function mount({ root, model, signal, open }) {
     names = ["Your choices", beside ? `Beside it, ${inWords(beside.key, beside.value)}` : ""];
     message.say(words);
     show();
-    ready = prepare(runs);
+    if (touched) ready = prepare(runs);
     return true;
   }
   /** Set new runs up, a little at a time, and show what they begin with. @param {Run[]} begun */
@@ -189,6 +190,12 @@ export async function mount({ root, model, signal, open }) {
     <div class="crnn-controls">${field("Curve", curves)}</div>${chart.node}<p class="crnn-note">${LEGEND}</p>
     ${keeper.node}`);
   await new Promise((done) => setTimeout(done)); // a task of its own for what the page's visitor does meanwhile
+  function touch() {
+    if (touched) return;
+    touched = true;
+    if (runs.length) ready = prepare(runs);
+  }
+  for (const event of ["pointerenter", "pointerdown", "focusin"]) root.addEventListener(event, touch, { signal });
   const experiment = model.get("experiment");
   if (experiment) {
     guide.show(experiment);
