@@ -1,4 +1,4 @@
-"""A drawing as the same hand, or a much wilder one, might draw it again; the page's JavaScript repeats it bit for bit."""
+"""A drawing as the same hand, or a much wilder one, might draw it again: as in the page, bit for bit."""
 
 from collections.abc import Callable, Sequence
 
