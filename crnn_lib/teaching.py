@@ -1,10 +1,10 @@
 """Teaching a model a hand: so few gradient steps on its last layers that a page takes them while somebody waits.
 
-The loss has two parts. What is taught adds its CTC loss, whose gradient is probability minus occupancy: each step takes
-every drawing once, in turn as it is and as one of a few distorted copies. Against forgetting, generated drawings in wild
-hands are rehearsed: they add the divergence of the new answers from those that the model gave before (Li and Hoiem 2016,
-"Learning without Forgetting", arXiv 1606.09282). They have no labels, so they serve a model of any alphabet. The LSTM
-and the output layer learn; what lies below stays, so that the features are computed once.
+The loss has two parts. What is taught adds its CTC loss, whose gradient is probability minus occupancy: a step takes
+every drawing once, in turn as it is and as one of a few distorted copies. Against forgetting, generated drawings in
+wild hands are rehearsed: they add the divergence of the new answers from those that the model gave before (Li and Hoiem
+2016, "Learning without Forgetting", arXiv 1606.09282). They have no labels, so they serve a model of any alphabet. The
+LSTM and the output layer learn; what lies below stays, so that the features are computed once.
 """
 
 import copy
@@ -72,7 +72,7 @@ class Teacher:
     def _learn(
         self, lstm: nn.LSTM, classify: nn.Linear, turns: Sequence[list[Tensor]], targets: list[Tensor]
     ) -> list[float]:
-        """Change the layers by a lesson on `turns`, the features of all drawings in each form; the losses on the way."""
+        """Change the layers by a lesson on `turns`, all drawings' features in each form; the losses on the way."""
         optimizer = torch.optim.Adam([*lstm.parameters(), *classify.parameters()], RATE, eps=EPSILON)
         losses = []
         for step in range(STEPS):

@@ -1,0 +1,233 @@
+// Teaching a reader a hand: crnn_lib/teaching.py in the page, which explains it. From the same stored weights both learn the
+// same, but for the last digits (tests/test_teaching_page.py).
+import { ctcLossAndGradient, logSoftmax, repeats } from "./ctc.js";
+import { distort } from "./distortion.js";
+import { SKELETONS } from "./embedded.js";
+import { standardise } from "./images.js";
+import { createArena, createKernel } from "./memory.js";
+import { randomFrom } from "./random.js";
+import { columnsOf } from "./sight.js";
+import { quantise, strokesImage } from "./strokes.js";
+import { createAdam } from "./train.js";
+import { createParameters } from "./train_layers.js";
+import { sequences, setSteps, stepsOf } from "./train_maps.js";
+import { createSequence, measures, parameterShapes } from "./train_network.js";
+import { createTwin } from "./twin.js";
+import { pooledSize } from "./weights.js";
+import { writeText } from "./write.js";
+
+/** @typedef {import("./strokes.js").Strokes} Strokes @typedef {import("./engine.js").Config} Config */
+/** @typedef {import("./engine.js").Network} Network @typedef {import("./engine.js").Reader} Reader */
+/** @typedef {{strokes: Strokes, text: string}} Taught a drawing, and what it says */
+/** @typedef {{features: Float32Array, steps: number, logProbs: number[][]}} Known features (T, F) of a drawing, and the answer to it */
+
+export const MOST = 40; // drawings in a lesson
+const [COPIES, MILD] = [3, 0.5]; // distorted ones of each drawing, and how strongly
+const [REHEARSED, WILD] = [128, 2.5]; // generated drawings, and how strongly they are distorted
+const LONGEST = 6; // characters of a generated drawing
+export const STEPS = 12;
+const [RATE, EPSILON] = [4e-3, 1e-3]; // Adam's
+const AT_ONCE = 32; // drawings that are rehearsed in a step
+const REHEARSAL = 6; // the weight of a rehearsed drawing's divergence beside a taught one's loss
+const CLOSED = -100; // what shuts a gate
+const ENDS = { forward: "", reverse: "_reverse" };
+
+/** The symbols in another order (Fisher and Yates). @param {string[]} symbols @param {() => number} random */
+function shuffled(symbols, random) {
+  const order = [...symbols];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = Math.trunc(random() * (i + 1));
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
+}
+
+/** What is rehearsed: every symbol that the pen writes about equally often. @returns {Generator<Strokes>} */
+export function* generated() {
+  const random = randomFrom(0);
+  /** @type {string[]} */
+  let left = [];
+  for (let i = 0; i < REHEARSED; i++) {
+    const length = 2 + Math.trunc(random() * (LONGEST - 1));
+    while (left.length < length) left = [...left, ...shuffled(Object.keys(SKELETONS), random)];
+    const text = left.slice(0, length).join("");
+    left = left.slice(length);
+    const strokes = writeText(text, 64, 8 * random());
+    yield distort(strokes, WILD, random);
+  }
+}
+
+/** A drawing and its copies; `number`: its place in the lesson. @param {Strokes} strokes @param {number} number */
+function forms(strokes, number) {
+  const random = randomFrom(number + 1);
+  return [strokes, ...Array.from({ length: COPIES }, () => distort(strokes, MILD, random))];
+}
+
+/** A drawing as the network gets it. @param {Config} config @param {Strokes} strokes */
+function imageOf(config, strokes) {
+  const grey = strokesImage(strokes);
+  return standardise(grey, config.height, columnsOf(config, grey));
+}
+
+/** Refuse what cannot be taught, with the reason. @param {Config} config @param {Taught} taught */
+export function check(config, { strokes, text }) {
+  const symbols = [...config.alphabet];
+  const stranger = [...text].find((symbol) => !symbols.includes(symbol));
+  if (!quantise(strokes).length) throw new Error("There is nothing to learn from: draw something first.");
+  if (!text) throw new Error("Type what the drawing says: there is no text to learn.");
+  if (stranger !== undefined) throw new Error(`The network does not know “${stranger}”, only ${config.alphabet}`);
+  const [U, r] = [[...text].length, repeats([...text])];
+  const columns = imageOf(config, strokes).length / config.height;
+  const T = pooledSize(columns, config.pools.map(([, along]) => along));
+  if (U + r > T) {
+    throw new Error(`“${text}” needs T ≥ U + r = ${U} + ${r} = ${U + r} time steps, and the drawing has T = ${T}.`);
+  }
+}
+
+/** What a reader makes of a drawing. @param {Reader} reader @param {Strokes} strokes @returns {Known} */
+function known({ config, infer }, strokes) {
+  const image = imageOf(config, strokes);
+  const { features, log_probs } = infer(image, config.height, image.length / config.height);
+  const [, T, K] = log_probs.dims;
+  const logProbs = Array.from({ length: T }, (_, t) => Array.from(log_probs.data.subarray(t * K, (t + 1) * K)));
+  return { features: features.data.slice(), steps: T, logProbs };
+}
+
+/**
+ * The layers that learn, for up to `count` drawings of up to T time steps.
+ * @param {import("./train_layers.js").Bench} bench @param {import("./train_network.js").Shape} shape
+ */
+function createGroup(bench, shape, count, T) {
+  const { arena } = bench;
+  const { K } = measures(shape);
+  const F = shape.features;
+  const [features, pads, logits, logitsBack] = [F, 1, K, K].map((lines) => sequences(arena, count, lines, 1, T));
+  const sequence = createSequence(bench, shape, { features, featuresBack: null, pads, logits, logitsBack, count });
+  return {
+    /** Log-probabilities, of each drawing T rows of K. @param {Known[]} drawings */
+    forward(drawings) {
+      const numbers = arena.numbers();
+      drawings.forEach(({ features: own, steps }, n) => {
+        for (let t = 0; t < T; t++) {
+          numbers[pads.at + t * pads.pixel + n] = t < steps ? 0 : 1;
+          const at = features.at + t * features.pixel + n;
+          for (let k = 0; k < F; k++) numbers[at + k * features.line] = t < steps ? own[t * F + k] : 0;
+        }
+      });
+      sequence.forward();
+      return drawings.map(({ steps }, n) => logSoftmax(stepsOf(numbers, logits, n).slice(0, steps)));
+    },
+    /** The parameters' gradients from those of the logits. @param {number[][][]} slopes */
+    backward(slopes) {
+      const numbers = arena.numbers();
+      numbers.fill(0, logitsBack.at, logitsBack.at + K * logitsBack.line);
+      slopes.forEach((rows, n) => setSteps(numbers, logitsBack, n, rows));
+      sequence.backward();
+    },
+  };
+}
+
+/** Every number of rows, from two of them. @param {number[][]} a @param {number[][]} b @param {(a: number, b: number) => number} act */
+const paired = (a, b, act) => a.map((row, t) => row.map((value, k) => act(value, b[t][k])));
+
+/** Where a network's LSTM has torch's matrices. @param {Network} network @param {ReturnType<typeof createParameters>["by"]} by */
+function* places({ config: { features: F, hidden }, ...network }, by) {
+  for (const [name, end] of Object.entries(ENDS)) {
+    for (let gate = 0; gate < 4 * hidden; gate++) {
+      const row = network[name].weight.subarray(gate * (F + hidden), (gate + 1) * (F + hidden));
+      const part = (/** @type {string} */ key, /** @type {number} */ size) =>
+        by[`lstm.weight_${key}_l0${end}`].values.subarray(gate * size, (gate + 1) * size);
+      yield [row.subarray(0, F), part("ih", F)];
+      yield [row.subarray(F), part("hh", hidden)];
+    }
+  }
+}
+
+/** The parameters that learn, with the numbers that they have in a network. @param {Network} network */
+function parametersOf(network) {
+  const shapes = Object.entries(parameterShapes(network.config)).filter(([name]) => /^(lstm|classify)\./.test(name));
+  const parameters = createParameters({ ...Object.fromEntries(shapes), closed: [1] });
+  const { by } = parameters;
+  for (const [stored, learnt] of places(network, by)) learnt.set(stored);
+  for (const [name, end] of Object.entries(ENDS)) by[`lstm.bias_ih_l0${end}`].values.set(network[name].bias);
+  by["classify.weight"].values.set(network.classify.weight);
+  by["classify.bias"].values.set(network.classify.bias);
+  by.closed.values[0] = CLOSED;
+  return parameters;
+}
+
+/** The network with what was learnt in place of its last layers. @param {Network} network @returns {Network} */
+function withLearnt(network, { by }) {
+  const copy = ({ weight, bias }) => ({ weight: weight.slice(), bias: bias.slice() });
+  const { forward, reverse, classify } = network;
+  const made = { ...network, forward: copy(forward), reverse: copy(reverse), classify: copy(classify) };
+  for (const [stored, learnt] of places(made, by)) stored.set(learnt);
+  for (const [name, end] of Object.entries(ENDS)) {
+    const [input, recurrent] = ["ih", "hh"].map((part) => by[`lstm.bias_${part}_l0${end}`].values);
+    made[name].bias.set(input.map((value, i) => value + recurrent[i]));
+  }
+  made.classify.weight.set(by["classify.weight"].values);
+  made.classify.bias.set(by["classify.bias"].values);
+  return made;
+}
+
+/** What is rehearsed, by network: computed once. @type {WeakMap<Network, Known[]>} */
+const rehearsals = new WeakMap();
+
+/**
+ * A lesson in slices of work: each yield tells the losses so far. Afterwards the losses (the mean in nats that each step
+ * found, and that after the last), and the network that has learnt; the reader stays as it was.
+ * @param {Reader} reader @param {Taught[]} lesson @param {boolean} [fast] by WebAssembly, where that may run
+ * @returns {Generator<number[], {network: Network, losses: number[]}, void>}
+ */
+export function* teaching(reader, lesson, fast = true) {
+  const { config, network } = reader;
+  if (!lesson.length || lesson.length > MOST) throw new Error(`A lesson has 1 to ${MOST} drawings.`);
+  for (const taught of lesson) check(config, taught);
+  const symbols = [...config.alphabet];
+  const targets = lesson.map(({ text }) => [...text].map((symbol) => symbols.indexOf(symbol) + 1));
+  const rehearsed = rehearsals.get(network) ?? [];
+  if (!rehearsed.length) {
+    for (const strokes of generated()) {
+      rehearsed.push(known(reader, strokes));
+      yield [];
+    }
+    rehearsals.set(network, rehearsed);
+  }
+  /** @type {Known[][]} */
+  const turns = Array.from({ length: 1 + COPIES }, () => []);
+  for (const [number, { strokes }] of lesson.entries()) {
+    forms(strokes, number).forEach((form, turn) => turns[turn].push(known(reader, form)));
+    yield [];
+  }
+
+  const kernel = (fast ? createKernel() : null) ?? createTwin();
+  const parameters = parametersOf(network);
+  const bench = { kernel, arena: createArena(kernel.memory), parameters };
+  const longest = (/** @type {Known[]} */ drawings) => Math.max(...drawings.map(({ steps }) => steps));
+  const own = createGroup(bench, config, lesson.length, longest(turns.flat()));
+  const old = createGroup(bench, config, AT_ONCE, longest(rehearsed));
+  const { values, gradients, by } = parameters;
+  const update = createAdam(values.length, EPSILON);
+  /** @type {number[]} */
+  const losses = [];
+  const judged = (/** @type {number[][][]} */ answers) => {
+    const found = answers.map((rows, n) => ctcLossAndGradient(rows, targets[n]));
+    losses.push(found.reduce((sum, { loss }) => sum + loss, 0) / found.length);
+    return found.map(({ gradient }) => gradient.map((row) => row.map((slope) => slope / found.length)));
+  };
+  for (let step = 0; step < STEPS; step++) {
+    own.backward(judged(own.forward(turns[step % turns.length])));
+    const sum = gradients.slice();
+    yield losses;
+    const again = Array.from({ length: AT_ONCE }, (_, i) => rehearsed[(step * AT_ONCE + i) % REHEARSED]);
+    const slope = (a, b) => REHEARSAL / AT_ONCE * (Math.exp(a) - Math.exp(b));
+    old.backward(old.forward(again).map((rows, n) => paired(rows, again[n].logProbs, slope)));
+    for (let i = 0; i < sum.length; i++) gradients[i] += sum[i];
+    by.closed.gradients[0] = 0;
+    update(values, gradients, RATE);
+    yield losses;
+  }
+  judged(own.forward(turns[0]));
+  return { network: withLearnt(network, parameters), losses };
+}
