@@ -24,7 +24,7 @@ export function distort(strokes, strength, random) {
   const row = () => Array.from({ length: columns }, () => [draw(SHIFT * CELL), draw(SHIFT * CELL)]);
   const knots = Array.from({ length: ROWS }, row);
 
-  function moved([px, py]) {
+  function moved(/** @type {number[]} */ [px, py]) {
     const [x, y] = [(px - left) * scale, (py - top) * scale];
     const i = Math.min(Math.trunc(x / CELL), columns - 2);
     const j = Math.min(Math.trunc(y / CELL), ROWS - 2);

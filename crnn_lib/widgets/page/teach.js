@@ -19,7 +19,8 @@ import { writeText } from "./write.js";
 /** @typedef {import("./strokes.js").Strokes} Strokes @typedef {import("./engine.js").Config} Config */
 /** @typedef {import("./engine.js").Network} Network @typedef {import("./engine.js").Reader} Reader */
 /** @typedef {{strokes: Strokes, text: string}} Taught a drawing, and what it says */
-/** @typedef {{features: Float32Array, steps: number, logProbs: number[][]}} Known features (T, F) of a drawing, and the answer to it */
+/** @typedef {{features: Float32Array, steps: number}} Seen features (T, F) of a drawing */
+/** @typedef {Seen & {answer: number[][]}} Rehearsed answer: the log-probabilities before any lesson, T rows of K */
 
 export const MOST = 40; // drawings in a lesson
 const [COPIES, MILD] = [3, 0.5]; // distorted ones of each drawing, and how strongly
@@ -64,7 +65,7 @@ function forms(strokes, number) {
 }
 
 /** A drawing as the network gets it. @param {Config} config @param {Strokes} strokes */
-function imageOf(config, strokes) {
+function inputOf(config, strokes) {
   const grey = strokesImage(strokes);
   return standardise(grey, config.height, columnsOf(config, grey));
 }
@@ -77,20 +78,18 @@ export function check(config, { strokes, text }) {
   if (!text) throw new Error("Type what the drawing says: there is no text to learn.");
   if (stranger !== undefined) throw new Error(`The network does not know “${stranger}”, only ${config.alphabet}`);
   const [U, r] = [[...text].length, repeats([...text])];
-  const columns = imageOf(config, strokes).length / config.height;
+  const columns = inputOf(config, strokes).length / config.height;
   const T = pooledSize(columns, config.pools.map(([, along]) => along));
   if (U + r > T) {
     throw new Error(`“${text}” needs T ≥ U + r = ${U} + ${r} = ${U + r} time steps, and the drawing has T = ${T}.`);
   }
 }
 
-/** What a reader makes of a drawing. @param {Reader} reader @param {Strokes} strokes @returns {Known} */
-function known({ config, infer }, strokes) {
-  const image = imageOf(config, strokes);
-  const { features, log_probs } = infer(image, config.height, image.length / config.height);
-  const [, T, K] = log_probs.dims;
-  const logProbs = Array.from({ length: T }, (_, t) => Array.from(log_probs.data.subarray(t * K, (t + 1) * K)));
-  return { features: features.data.slice(), steps: T, logProbs };
+/** What the layers that learn get of a drawing. @param {Reader} reader @param {Strokes} strokes @returns {Seen} */
+function seen({ config, infer }, strokes) {
+  const image = inputOf(config, strokes);
+  const { features } = infer(image, config.height, image.length / config.height);
+  return { features: features.data.slice(), steps: features.dims[1] };
 }
 
 /**
@@ -104,7 +103,7 @@ function createGroup(bench, shape, count, T) {
   const [features, pads, logits, logitsBack] = [F, 1, K, K].map((lines) => sequences(arena, count, lines, 1, T));
   const sequence = createSequence(bench, shape, { features, featuresBack: null, pads, logits, logitsBack, count });
   return {
-    /** Log-probabilities, of each drawing T rows of K. @param {Known[]} drawings */
+    /** Log-probabilities, of each drawing T rows of K. @param {Seen[]} drawings */
     forward(drawings) {
       const numbers = arena.numbers();
       drawings.forEach(({ features: own, steps }, n) => {
@@ -171,8 +170,20 @@ function withLearnt(network, { by }) {
   return made;
 }
 
-/** What is rehearsed, by network: computed once. @type {WeakMap<Network, Known[]>} */
+/** What is rehearsed, by network: computed once. @type {WeakMap<Network, Rehearsed[]>} */
 const rehearsals = new WeakMap();
+
+/** Drawings with the answers to them, by the layers as they are. @param {ReturnType<typeof createGroup>} group @param {Seen[]} drawings */
+function* answered(group, drawings) {
+  /** @type {Rehearsed[]} */
+  const found = [];
+  for (let at = 0; at < drawings.length; at += AT_ONCE) {
+    const part = drawings.slice(at, at + AT_ONCE);
+    group.forward(part).forEach((answer, n) => found.push({ ...part[n], answer }));
+    yield [];
+  }
+  return found;
+}
 
 /**
  * A lesson in slices of work: each yield tells the losses so far. Afterwards the losses (the mean in nats that each step
@@ -186,27 +197,29 @@ export function* teaching(reader, lesson, fast = true) {
   for (const taught of lesson) check(config, taught);
   const symbols = [...config.alphabet];
   const targets = lesson.map(({ text }) => [...text].map((symbol) => symbols.indexOf(symbol) + 1));
-  const rehearsed = rehearsals.get(network) ?? [];
-  if (!rehearsed.length) {
+  /** @type {Seen[]} */
+  const drawings = rehearsals.get(network) ?? [];
+  if (!drawings.length) {
     for (const strokes of generated()) {
-      rehearsed.push(known(reader, strokes));
+      drawings.push(seen(reader, strokes));
       yield [];
     }
-    rehearsals.set(network, rehearsed);
   }
-  /** @type {Known[][]} */
+  /** @type {Seen[][]} */
   const turns = Array.from({ length: 1 + COPIES }, () => []);
   for (const [number, { strokes }] of lesson.entries()) {
-    forms(strokes, number).forEach((form, turn) => turns[turn].push(known(reader, form)));
+    forms(strokes, number).forEach((form, turn) => turns[turn].push(seen(reader, form)));
     yield [];
   }
 
   const kernel = (fast ? createKernel() : null) ?? createTwin();
   const parameters = parametersOf(network);
   const bench = { kernel, arena: createArena(kernel.memory), parameters };
-  const longest = (/** @type {Known[]} */ drawings) => Math.max(...drawings.map(({ steps }) => steps));
+  const longest = (/** @type {Seen[]} */ drawings) => Math.max(...drawings.map(({ steps }) => steps));
   const own = createGroup(bench, config, lesson.length, longest(turns.flat()));
-  const old = createGroup(bench, config, AT_ONCE, longest(rehearsed));
+  const old = createGroup(bench, config, AT_ONCE, longest(drawings));
+  const rehearsed = rehearsals.get(network) ?? (yield* answered(old, drawings));
+  rehearsals.set(network, rehearsed);
   const { values, gradients, by } = parameters;
   const update = createAdam(values.length, EPSILON);
   /** @type {number[]} */
@@ -222,7 +235,7 @@ export function* teaching(reader, lesson, fast = true) {
     yield losses;
     const again = Array.from({ length: AT_ONCE }, (_, i) => rehearsed[(step * AT_ONCE + i) % REHEARSED]);
     const slope = (a, b) => REHEARSAL / AT_ONCE * (Math.exp(a) - Math.exp(b));
-    old.backward(old.forward(again).map((rows, n) => paired(rows, again[n].logProbs, slope)));
+    old.backward(old.forward(again).map((rows, n) => paired(rows, again[n].answer, slope)));
     for (let i = 0; i < sum.length; i++) gradients[i] += sum[i];
     by.closed.gradients[0] = 0;
     update(values, gradients, RATE);
