@@ -4,14 +4,14 @@ import { ctcLossAndGradient, logSoftmax, repeats } from "./ctc.js";
 import { distort } from "./distortion.js";
 import { SKELETONS } from "./embedded.js";
 import { standardise } from "./images.js";
+import { parametersOf, withLearnt } from "./last_layers.js";
 import { createArena, createKernel } from "./memory.js";
 import { randomFrom } from "./random.js";
 import { columnsOf } from "./sight.js";
 import { quantise, strokesImage } from "./strokes.js";
 import { createAdam } from "./train.js";
-import { createParameters } from "./train_layers.js";
 import { sequences, setSteps, stepsOf } from "./train_maps.js";
-import { createSequence, measures, parameterShapes } from "./train_network.js";
+import { createSequence, measures } from "./train_network.js";
 import { createTwin } from "./twin.js";
 import { pooledSize } from "./weights.js";
 import { writeText } from "./write.js";
@@ -30,8 +30,6 @@ export const STEPS = 12;
 const [RATE, EPSILON] = [4e-3, 1e-3]; // Adam's
 const AT_ONCE = 32; // drawings that are rehearsed in a step
 const REHEARSAL = 6; // the weight of a rehearsed drawing's divergence beside a taught one's loss
-const CLOSED = -100; // what shuts a gate
-const ENDS = { forward: "", reverse: "_reverse" };
 
 /** The symbols in another order (Fisher and Yates). @param {string[]} symbols @param {() => number} random */
 function shuffled(symbols, random) {
@@ -128,47 +126,6 @@ function createGroup(bench, shape, count, T) {
 
 /** Every number of rows, from two of them. @param {number[][]} a @param {number[][]} b @param {(a: number, b: number) => number} act */
 const paired = (a, b, act) => a.map((row, t) => row.map((value, k) => act(value, b[t][k])));
-
-/** Where a network's LSTM has torch's matrices. @param {Network} network @param {ReturnType<typeof createParameters>["by"]} by */
-function* places({ config: { features: F, hidden }, ...network }, by) {
-  for (const [name, end] of Object.entries(ENDS)) {
-    for (let gate = 0; gate < 4 * hidden; gate++) {
-      const row = network[name].weight.subarray(gate * (F + hidden), (gate + 1) * (F + hidden));
-      const part = (/** @type {string} */ key, /** @type {number} */ size) =>
-        by[`lstm.weight_${key}_l0${end}`].values.subarray(gate * size, (gate + 1) * size);
-      yield [row.subarray(0, F), part("ih", F)];
-      yield [row.subarray(F), part("hh", hidden)];
-    }
-  }
-}
-
-/** The parameters that learn, with the numbers that they have in a network. @param {Network} network */
-function parametersOf(network) {
-  const shapes = Object.entries(parameterShapes(network.config)).filter(([name]) => /^(lstm|classify)\./.test(name));
-  const parameters = createParameters({ ...Object.fromEntries(shapes), closed: [1] });
-  const { by } = parameters;
-  for (const [stored, learnt] of places(network, by)) learnt.set(stored);
-  for (const [name, end] of Object.entries(ENDS)) by[`lstm.bias_ih_l0${end}`].values.set(network[name].bias);
-  by["classify.weight"].values.set(network.classify.weight);
-  by["classify.bias"].values.set(network.classify.bias);
-  by.closed.values[0] = CLOSED;
-  return parameters;
-}
-
-/** The network with what was learnt in place of its last layers. @param {Network} network @returns {Network} */
-function withLearnt(network, { by }) {
-  const copy = ({ weight, bias }) => ({ weight: weight.slice(), bias: bias.slice() });
-  const { forward, reverse, classify } = network;
-  const made = { ...network, forward: copy(forward), reverse: copy(reverse), classify: copy(classify) };
-  for (const [stored, learnt] of places(made, by)) stored.set(learnt);
-  for (const [name, end] of Object.entries(ENDS)) {
-    const [input, recurrent] = ["ih", "hh"].map((part) => by[`lstm.bias_${part}_l0${end}`].values);
-    made[name].bias.set(input.map((value, i) => value + recurrent[i]));
-  }
-  made.classify.weight.set(by["classify.weight"].values);
-  made.classify.bias.set(by["classify.bias"].values);
-  return made;
-}
 
 /** What is rehearsed, by network: computed once. @type {WeakMap<Network, Rehearsed[]>} */
 const rehearsals = new WeakMap();
