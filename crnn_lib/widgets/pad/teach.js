@@ -21,13 +21,13 @@ import { forget, keyOf, remember, stateOf } from "./taught.js";
 export const kind = "teach";
 export const name = "Teach it your hand";
 
-/** The curve of a lesson's losses. @param {ReturnType<typeof createChart>} curves @param {number[]} losses */
-function plot(curves, losses) {
+/** The curve of a lesson's losses. @param {{show: (shown: any) => void}} chart @param {number[]} losses */
+function plot(chart, losses) {
   const most = Math.max(1, ...losses);
   const size = 10 ** Math.floor(Math.log10(most));
   const top = size * Math.ceil(most / size);
   const points = losses.map((loss, step) => [step, loss]);
-  curves.show({
+  chart.show({
     words: `The loss of the lesson, step by step: ${losses.map(shortNumber).join(", ")}`,
     curves: [{ points, here: points[points.length - 1] ?? null }],
     across: { name: "steps", ticks: [0, 3, 6, 9, 12], part: (v) => v / STEPS, value: (part) => part * STEPS },
