@@ -103,7 +103,7 @@ def test_a_menu_opens_and_closes(visit, server):
 def test_code_is_copied(visit, server):
     with visit(server, PAGE) as v:
         v.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        code = v.page.locator("div.highlight").first
+        code = v.page.locator("div.highlight").locator("visible=true").first
         code.scroll_into_view_if_needed()
         code.get_by_role("button", name="Copy").press("Enter")
         code.get_by_role("button", name="Copied").wait_for()

@@ -124,7 +124,7 @@ export async function mount({ root, model, backend, signal }) {
   const rows = Object.keys(LANES).map((key) =>
     element(
       "div",
-      { class: "crnn-row", "data-crnn-stage": key },
+      { class: `crnn-row crnn-row-${key}`, "data-crnn-stage": key },
       titles[key],
       element("div", {}, ...(key === "map" ? [maps.grid] : []), lanes[key].node),
     )

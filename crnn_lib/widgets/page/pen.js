@@ -16,11 +16,21 @@ function pointOf(event, canvas) {
   return parts.map(([part, size]) => Math.round(16 * within(part * size, -8, size + 8)) / 16);
 }
 
-/** While the canvas has the focus it stays where it is on the screen, whatever grows above it. @param {HTMLCanvasElement} canvas */
+/**
+ * While the canvas has the focus it stays where it is on the screen, whatever grows or shrinks above it: the page scrolls,
+ * and where it is at its top already the canvas gets a margin.
+ * @param {HTMLCanvasElement} canvas
+ * @returns {() => void} does it at once: a pen may be told of before the page is laid out
+ */
 function keepStill(canvas) {
-  let top = 0;
+  let [top, margin] = [0, 0];
+  const moved = () => canvas.getBoundingClientRect().top - top;
   const note = () => (top = canvas.getBoundingClientRect().top);
-  const follow = () => scrollBy({ top: canvas.getBoundingClientRect().top - top, behavior: "instant" });
+  function follow() {
+    scrollBy({ top: moved(), behavior: "instant" });
+    margin -= Math.min(moved(), 0);
+    canvas.style.marginTop = `${margin}px`;
+  }
   const watch = new ResizeObserver(follow);
   canvas.addEventListener("focus", () => {
     note();
@@ -31,6 +41,7 @@ function keepStill(canvas) {
     removeEventListener("scroll", note, true);
     watch.disconnect();
   });
+  return () => void (document.activeElement === canvas && follow());
 }
 
 /**
@@ -77,11 +88,13 @@ export function createPen({ onbegin, onextend, onlift, onundo, say, onover, ink 
     if (drew) onlift();
   }
 
+  const stay = keepStill(canvas);
   canvas.addEventListener("pointerdown", (event) => {
     if (pointer !== null || event.button !== 0) return;
     event.preventDefault();
     canvas.classList.add("crnn-pointed"); // who sees the pen needs no frame about what has the focus
     canvas.focus({ preventScroll: true });
+    stay();
     lift();
     shown = false;
     canvas.setPointerCapture(event.pointerId);
@@ -89,6 +102,7 @@ export function createPen({ onbegin, onextend, onlift, onundo, say, onover, ink 
     pointer = event.pointerId;
   });
   canvas.addEventListener("pointermove", (event) => {
+    if (pointer !== null) stay();
     onover?.(pointOf(event, canvas), pointer !== null);
     if (event.pointerId !== pointer) return;
     const events = event.getCoalescedEvents?.() ?? [];
@@ -127,7 +141,6 @@ export function createPen({ onbegin, onextend, onlift, onundo, say, onover, ink 
     shown = false;
     paint();
   });
-  keepStill(canvas);
   paint();
   return { node: element("div", { class: "crnn-sheet" }, canvas), canvas, help, paint, lift };
 }
