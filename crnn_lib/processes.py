@@ -1,8 +1,11 @@
 """One training run in several processes, on one machine or many, as torchrun starts them.
 
-All processes hold the same weights. Each takes its share of every batch, DistributedDataParallel (Li et al. 2020, arXiv
-2006.15704) gives all of them the gradient of the joint batch, and all make the same step. Process 0 leads: it alone
-looks at the data, reads and writes files, and prints; the others get from it what they train on.
+All processes hold the same weights. Each takes its share of every batch, so that together they see each image once an
+epoch; images of mixed widths are shared out as neighbours in width. DistributedDataParallel (Li et al. 2020, arXiv
+2006.15704) gives all of them the gradient of the joint batch, and all make the same step. The validation part is shared
+out like a batch. Process 0 leads: it alone looks at the data, reads and writes files, and prints; the others get from
+it what they train on. torchrun chooses the machine of process 0, perhaps another one after a restart. Each epoch's
+record, also in the provenance of the weights, has the number of processes.
 """
 
 import os
