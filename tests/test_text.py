@@ -29,7 +29,7 @@ def in_sight(path):
 
 
 def test_words_are_counted_as_a_reader_would():
-    page = '---\nx: 1\n---\n# Two words\n\n[A link](a.md#b), `some code()` and $a + b$; <b>bold</b>.\n\n(mark)=\n'
+    page = "---\nx: 1\n---\n# Two words\n\n[A link](a.md#b), `some code()` and $a + b$; <b>bold</b>.\n\n(mark)=\n"
     page += "| a | cell |\n|---|--:|\n\n```python\nnot = 1\n```\n\n$$\nc\n$$\n\n"
     page += "```{glossary}\nterm\n  Its meaning.\n```\n"
     assert words(page) == 2 + 6 + 2 + 3

@@ -30,7 +30,7 @@ const MARKUP = /<(\/?)(\w+)((?:\s+[\w-]+(?:="[^"]*"|=\uE000)?)*)\s*>|([^<]+)/g;
 
 /**
  * Elements from markup that a module writes out: markup`<p class="crnn-note">${words}</p>`. Tags are always closed
- * (but for <input>), a line end between them is no space, and values are nodes, texts, lists of these, or attributes.
+ * (but for <input>), a line end between them is not a space, and values are nodes, texts, lists of these, or attributes.
  * @param {TemplateStringsArray} strings @param {...any} values @returns {any[]}
  */
 export function markup(strings, ...values) {

@@ -76,7 +76,7 @@ export async function mount({ root, model, signal, open }) {
     if (refusal()) return message.say(refusal(), true);
     const careful = wanted().map(caution).find(Boolean) ?? "";
     if (!runs.some(({ facts }) => facts.steps)) return begin(careful);
-    message.say(`${careful} The run goes on with the choices that it began with; Again begins with these.`);
+    message.say(`${careful} The run continues with the choices that it began with; Again begins with these.`);
   }
 
   /** New runs of these choices, if they can be trained. */
