@@ -204,7 +204,7 @@ REFUSED = {
         r"cut short: of \d+ bytes .* has \d+",
     ),
     "more than is told": (lambda header, tensors: safetensors(header, tensors + b"x"), "more than its header lists"),
-    "a wrong size": (_tensor("classify.bias", shape=[4]), "“classify.bias” has not the size"),
+    "a wrong size": (_tensor("classify.bias", shape=[4]), "“classify.bias” does not have the size"),
     "a wrong place": (_tensor("classify.bias", data_offsets=[0, 12]), "does not begin where the tensor before it ends"),
     "float64": (_tensor("classify.bias", dtype="F64"), "“classify.bias” holds numbers of type F64"),
     "numbers of another type": (_tensor("classify.bias", dtype="F16", shape=[6]), "classify.bias is 6, and .* wants 3"),

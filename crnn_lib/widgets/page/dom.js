@@ -69,7 +69,7 @@ export function count(root) {
 /** A canvas to paint on, whose pixels stay pixels. @param {HTMLCanvasElement} canvas @param {CanvasRenderingContext2DSettings} [settings] */
 export function painter(canvas, settings) {
   const context = canvas.getContext("2d", settings);
-  if (!context) throw new Error("this browser gives no canvas to paint on");
+  if (!context) throw new Error("this browser has no canvas to draw on");
   context.imageSmoothingEnabled = false;
   return context;
 }

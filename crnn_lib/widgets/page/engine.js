@@ -21,7 +21,7 @@ function withRoom(what, act) {
   try {
     return act();
   } catch (error) {
-    throw error instanceof RangeError ? new Error(`${what} takes more memory than this browser gives`) : error;
+    throw error instanceof RangeError ? new Error(`${what} takes more memory than this browser allows`) : error;
   }
 }
 

@@ -56,7 +56,7 @@ function layout(header, end) {
       offsets.length === 2 && offsets.every(whole);
     const [from, to] = sound ? offsets : [0, -1];
     const size = sound ? shape.reduce((a, b) => a * b, 1) * KINDS[dtype].BYTES_PER_ELEMENT : 0;
-    if (to - from !== size) throw damaged(`${short(name)} has not the size that its header tells`);
+    if (to - from !== size) throw damaged(`${short(name)} does not have the size that its header gives`);
     return { name, Kind: KINDS[dtype], dims: shape, from, to };
   });
   entries.sort((a, b) => a.from - b.from || a.to - b.to);

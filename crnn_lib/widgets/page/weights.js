@@ -78,7 +78,7 @@ function scaled(tensors) {
     if (!tensors[`${name}.scale`]) continue;
     const scale = floats(tensors[`${name}.scale`]);
     if (scale.length !== dims[0]) {
-      throw new Error(`the file is damaged: “${name.slice(0, 80)}” has not one scale a row`);
+      throw new Error(`the file is damaged: “${name.slice(0, 80)}” does not have one scale per row`);
     }
     const row = data.length / scale.length;
     for (let i = 0; i < data.length; i++) data[i] *= scale[Math.floor(i / row)];
