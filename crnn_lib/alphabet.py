@@ -15,7 +15,7 @@ class Alphabet:
     """An ordered set of distinct symbols, each one character.
 
     `len(alphabet)` is K = number of symbols + 1, the blank included.
-    Raises UserError when there is no symbol, or one stands twice.
+    Raises UserError when there is no symbol, or one occurs twice.
     """
 
     symbols: str

@@ -223,8 +223,8 @@ def load_folder(
 ) -> LabelledImages:
     """Every labelled image of a folder or of shards, see `list_set` and `images.standardise`.
 
-    Files that are no sound image are reported together in one UserError; with `skip_bad` they are named on stderr and
-    left out, unless nothing is left.
+    Files that cannot be read as images are reported together in one UserError; with `skip_bad` they are named on stderr
+    and left out, unless nothing is left.
     """
     files = list_set(folder, label_until, fold_spaces, skip_bad)
     return sound(*load_files(files, height, width, stretch), skip_bad)
@@ -303,7 +303,7 @@ def with_labels(data: LabelledImages, mapping: Mapping[str, str]) -> LabelledIma
 def split(labels: Sequence[str], train_fraction: float = 0.7, seed: int = 0) -> tuple[list[int], list[int]]:
     """Indices of the training part and of the rest, both ascending.
 
-    Whole labels are dealt: images with the same label stay on one side. The distinct labels, sorted and shuffled by
+    Labels are assigned whole: images with the same label stay on one side. The distinct labels, sorted and shuffled by
     `seed`, fill the training part as long as they fit into round(train_fraction * N), so the same images fall on the
     same side whatever their order in `labels`. Neither side is empty.
     Raises UserError for a fraction outside (0, 1) or fewer than two distinct labels.
@@ -323,7 +323,7 @@ def split(labels: Sequence[str], train_fraction: float = 0.7, seed: int = 0) -> 
 def folds(labels: Sequence[str], k: int = 5, seed: int = 0) -> list[tuple[list[int], list[int]]]:
     """k pairs of (training indices, test indices), ascending; each index is in exactly one test part.
 
-    Labels are dealt whole, as in `split`, each to the smallest fold so far.
+    Labels are assigned whole, as in `split`, each to the smallest fold so far.
     Raises UserError for k below 2 or above the number of distinct labels.
     """
     if k < 2:
@@ -337,7 +337,7 @@ def folds(labels: Sequence[str], k: int = 5, seed: int = 0) -> list[tuple[list[i
 def _shuffled_groups(labels: Sequence[str], parts: int, seed: int) -> list[list[int]]:
     groups: dict[str, list[int]] = {label: [] for label in sorted(set(labels))}
     if len(groups) < parts:
-        raise UserError(f"cannot deal {len(groups)} distinct labels into {parts} parts: give more images")
+        raise UserError(f"cannot divide {len(groups)} distinct labels into {parts} parts: give more images")
     for index, label in enumerate(labels):
         groups[label].append(index)
     shuffled = list(groups.values())

@@ -43,7 +43,7 @@ def confusion(labels: Sequence[str], readings: Sequence[str]) -> Counter[tuple[s
 def interval(k: int, n: int) -> tuple[float, float]:
     """Wilson's 95 % interval for k of n (Wilson 1927), as proportions."""
     if not 0 <= k <= n or n < 1:
-        raise UserError(f"{k} of {n} is no proportion")
+        raise UserError(f"{k} of {n} is not a proportion")
     z = 1.959963984540054  # standard deviations on either side of the mean that hold 95 % of a normal distribution
     middle, reach = k + z * z / 2, z * sqrt(k * (n - k) / n + z * z / 4)
     low, high = (middle - reach) / (n + z * z), (middle + reach) / (n + z * z)

@@ -204,7 +204,7 @@ class CRNN(nn.Module):
         states (N, T, 2 * hidden), forward direction first; logits and log_probs (N, T, K).
 
         Images of mixed widths are padded on the right (`padding.pad`); `widths` (N,) are their own. Padding, whatever
-        it holds, takes part in nothing; what stands beyond `config.steps(width)` time steps is without meaning.
+        it holds, takes part in nothing; what comes after `config.steps(width)` time steps has no meaning.
         """
         if widths is not None:
             return padding.stages(self, images, widths)
@@ -230,7 +230,7 @@ class CRNN(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
     def digest(self) -> str:
-        """SHA-256 of the weights, by which one network is told from another."""
+        """SHA-256 of the weights, which identifies a network."""
         found = hashlib.sha256()
         for name, tensor in self.state_dict().items():
             found.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())

@@ -52,7 +52,7 @@ def mask(x: Tensor, widths: Tensor) -> Tensor:
 
 
 def normalise(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor, widths: Tensor) -> Tensor:
-    """BatchNorm of (N, C, ..., W) by what is no padding; in training, padding passes no gradient on."""
+    """BatchNorm of (N, C, ..., W) by what is not padding; in training, padding passes no gradient on."""
     if not norm.training:
         return norm(x)
     result, mean, variance = _BatchNorm.apply(x, norm.weight, norm.bias, widths, norm.eps)
@@ -65,7 +65,7 @@ def normalise(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor, widths: Tensor) 
 
 
 def _places(x: Tensor, widths: Tensor) -> int:
-    """How many numbers of each channel of (N, C, ..., W) are no padding."""
+    """How many numbers of each channel of (N, C, ..., W) are not padding."""
     return int(widths.sum()) * x[0, 0, ..., 0].numel()
 
 

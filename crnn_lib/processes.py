@@ -1,8 +1,11 @@
 """One training run in several processes, on one machine or many, as torchrun starts them.
 
-All processes hold the same weights. Each takes its share of every batch, DistributedDataParallel (Li et al. 2020, arXiv
-2006.15704) gives all of them the gradient of the joint batch, and all make the same step. Process 0 leads: it alone
-looks at the data, reads and writes files, and prints; the others get from it what they train on.
+All processes hold the same weights. Each takes its share of every batch, so that together they see each image once an
+epoch; images of mixed widths are shared out as neighbours in width. DistributedDataParallel (Li et al. 2020, arXiv
+2006.15704) gives all of them the gradient of the joint batch, and all make the same step. The validation part is shared
+out like a batch. Process 0 leads: it alone looks at the data, reads and writes files, and prints; the others get from
+it what they train on. torchrun chooses the machine of process 0, perhaps another one after a restart. Each epoch's
+record, also in the provenance of the weights, has the number of processes.
 """
 
 import os
@@ -62,7 +65,7 @@ def together(device: str) -> Iterator[bool]:
         if not isinstance(error, dist.DistError) and "gloo" not in str(error):
             raise
         lost = "another process of this training has ended, or cannot be reached"
-        raise UserError(f"{lost}: the same command without --fresh goes on from the last epoch") from error
+        raise UserError(f"{lost}: the same command without --fresh continues from the last epoch") from error
 
 
 def _interrupted_once(*_: Any) -> NoReturn:
@@ -117,7 +120,7 @@ class SharedRun(Run):
 
     Process 0 makes one with all that a Run takes, and the others, which `assist`, the same without a checkpoint. The
     batch of the recipe is the joint one. BatchNorm normalises by the images of its own process, and its running
-    statistics are averaged after each epoch. A run goes on from its checkpoint with any number of processes, but ends
+    statistics are averaged after each epoch. A run continues from its checkpoint with any number of processes, but ends
     with the same bits only with the same number. `stop` would end the run in one process alone: end all of them.
     """
 
@@ -136,7 +139,7 @@ class SharedRun(Run):
     def _settle(self) -> None:
         """A backward pass for nothing, after the first of which DistributedDataParallel arranges gradients anew.
 
-        That changes in which order three or more processes add up, and a run that goes on would round otherwise.
+        That changes in which order three or more processes add up, and a run that continues would round differently.
         """
         config, self._shares = self.model.config, [0.0]
         self.model.eval()
@@ -145,7 +148,7 @@ class SharedRun(Run):
         self.optimizer.zero_grad()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """As `Run.__iter__`; all go on from where process 0 is."""
+        """As `Run.__iter__`; all continue from where process 0 is."""
         state = _from_first(self.state() if self.history else None)
         if state and self.rank:
             self.load_state(state)

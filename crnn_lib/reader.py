@@ -177,7 +177,7 @@ def load(source: str | Path) -> CRNN:
         with open(path, "rb"), safe_open(path, framework="pt") as file:  # open tells a file that may not be read
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise UserError(f"it holds no reader of this library (format {metadata.get('format')!r})")
+                raise UserError(f"it holds no model of this library (format {metadata.get('format')!r})")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             fixed = {"stretch": None}  # of version 1, which brought every image to one width
             config = Config(**fixed | json.loads(metadata["config"]))

@@ -59,9 +59,9 @@ def _expand(pattern: str) -> Iterator[str]:
 
 
 def list_shards(shards: Sequence[Path], fold_spaces: bool = False) -> tuple[list[LabelledFile], list[str]]:
-    """The labelled images of shards, sorted by name, so in whatever shard they lie; and a line on each fault.
+    """The labelled images of shards, sorted by name, whichever shard they are in; and a line on each fault.
 
-    A fault is a shard that is no tar file, is cut short or damaged, or holds no image; an image without its label or
+    A fault is a shard that is not a tar file, is cut short or damaged, or holds no image; an image without its label or
     the reverse; a key that occurs twice, be it in two shards; a member that is a link or a device, is too large, or
     whose path leads out. A label is text in UTF-8, treated as in `data.read_labels`.
     """
@@ -122,7 +122,7 @@ def _pairs(shard: Path, faults: list[str]) -> dict[str, dict[bool, _Member]]:
 
 
 def _headers(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
-    """The header of each member that lies wholly in `file`. Raises UserError, after the last, where anything is lost.
+    """The header of each member that is wholly in `file`. Raises UserError, after the last, where anything is lost.
 
     tarfile takes the first damaged header for the end; the real end is a block of zeros.
     """
@@ -143,7 +143,7 @@ def _headers(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
     except UserError:
         raise
     except Exception as error:  # tarfile raises a dozen kinds
-        what = "is cut short or damaged" if after else "is no tar file, or its start is damaged"
+        what = "is cut short or damaged" if after else "is not a tar file, or its start is damaged"
         raise UserError(f"{what}{after}: {' '.join(str(error).split())[:120]}") from error
     end = file.read(tarfile.RECORDSIZE)
     if len(end) < tarfile.BLOCKSIZE:

@@ -1,4 +1,4 @@
-"""Images that stay in their files: where each one lies, and decoding it when it is asked for, or ahead of that."""
+"""Images that stay in their files: where each one is, and decoding it when it is asked for, or ahead of that."""
 
 import hashlib
 import os
@@ -41,7 +41,7 @@ class LabelledFile:
 
     @property
     def path(self) -> Path:
-        """What names the image in a message: where it lies, or would lie if its shard were a folder."""
+        """What names the image in a message: its path, or what that would be if its shard were a folder."""
         return self.place / self.name
 
     def decode(self) -> tuple[np.ndarray, str]:
@@ -83,7 +83,7 @@ def tidy(label: str, fold_spaces: bool = True) -> str:
 class Texts(Sequence[str]):
     """Many strings as one block of bytes: a fraction of the memory of as many objects.
 
-    Processes that share memory go on sharing it, too, since no count of references is written into the block.
+    Processes that share memory keep sharing it, too, since no count of references is written into the block.
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
@@ -177,7 +177,7 @@ def workers() -> int:
 def ahead(function: Callable[[int], Any], batches: Iterable[Sequence[int]], count: int | None = None) -> Iterator[list]:
     """[function(i) for i in batch] for each of `batches`, in order, made ahead by `count` processes (`workers()`).
 
-    `function` can be pickled. In place of what it refuses stands its UserError. The processes end with the iterator,
+    `function` can be pickled. What it refuses comes back as its UserError. The processes end with the iterator,
     and with this process, however it ends. Raises UserError when one of them is killed.
     """
     count = workers() if count is None else count

@@ -246,7 +246,7 @@ class Run:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Train until the recipe's last epoch or a `stop`; after each epoch its record (its keys: checkpoints.RECORD).
 
-        Raises UserError for a run that was stopped inside an epoch: it goes on from a state only.
+        Raises UserError for a run that was stopped inside an epoch: it continues from a state only.
         """
         self._check_whole()
         self._stopping = False
@@ -316,7 +316,7 @@ class Run:
         return json.loads(json.dumps(asked | ({"init": self.origin} if self.origin else {})))
 
     def state(self) -> dict[str, Any]:
-        """A copy of all that decides how the run goes on: what `checkpoints.write` keeps.
+        """A copy of all that decides how the run continues: what `checkpoints.write` keeps.
 
         Raises UserError before the end of the first epoch, and for a run that was stopped inside an epoch.
         """
@@ -364,7 +364,7 @@ class Run:
         return Fit(model.eval(), list(self.history), finished)
 
     def _replay_schedule(self, steps: int) -> None:
-        """Bring the learning rate to where it stood after `history` and so many steps."""
+        """Set the learning rate to what it was after `history` and so many steps."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate
         self.scheduler = self._make_scheduler()
@@ -405,7 +405,7 @@ def fit(
 ) -> Fit:  # fmt: skip
     """Train a CRNN of `config` on `data`; keep the weights of the lowest validation loss.
 
-    With `checkpoint`, the state is written there after each epoch, and a run that is already there goes on. Ctrl-C
+    With `checkpoint`, the state is written there after each epoch, and a run that is already there continues. Ctrl-C
     ends the run early, with the history so far. Progress goes to stderr. Raises UserError as `begin` and `Run.result`.
     """
     run = begin(config, data, recipe, checkpoint=checkpoint, device=device, kind=kind, init=init)

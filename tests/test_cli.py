@@ -263,7 +263,7 @@ def test_after_ctrl_c_the_same_command_ends_like_an_undisturbed_run(
     again, folder, trained, tmp_path, call, monkeypatch, count_epochs
 ):
     arguments = ("train", "--data", folder, "--out", tmp_path / "r", *QUICK, "--split-seed", 5)
-    assert "the same command goes on" in ctrl_c_after_an_epoch(monkeypatch, call, *arguments)
+    assert "the same command continues" in ctrl_c_after_an_epoch(monkeypatch, call, *arguments)
     assert os.listdir(tmp_path) == ["r.checkpoint"]
     count_epochs.clear()
     assert call(*arguments, *again)[0] == 0 and len(count_epochs) == 2, "the first epoch is not repeated"
@@ -275,7 +275,7 @@ def test_a_fresh_run_that_was_interrupted_goes_on_over_an_older_file(folder, tra
     out.write_text("something older")
     arguments = ("train", "--data", folder, "--out", out, *QUICK, "--split-seed", 5)
     err = ctrl_c_after_an_epoch(monkeypatch, call, *arguments, "--fresh")
-    assert "the same command without --fresh goes on" in err
+    assert "the same command without --fresh continues" in err
     assert call(*arguments)[0] == 0 and weights_of(out) == weights_of(trained)
 
 
@@ -752,7 +752,7 @@ def test_a_fresh_cross_validation_takes_nothing_from_an_earlier_one(validated, t
     arguments, first = validated
     ctrl_c_after_an_epoch(monkeypatch, call, *arguments, "--seed", 1, "--fresh")
     assert len(os.listdir(tmp_path)) == 3, "the old table, and the state and a checkpoint of the new run"
-    told = say(*arguments, "--seed", 1)  # and goes on over the old table
+    told = say(*arguments, "--seed", 1)  # and continues over the old table
     assert "resumed" not in told and told["seed"] == 1
     assert "resumed" not in say(*arguments, "--seed", 1, "--fresh"), "it was trained again, with the same result"
     assert say(*arguments, "--fresh") | {"cpu_seconds": 0} == first | {"cpu_seconds": 0}

@@ -299,7 +299,7 @@ def test_sources_that_are_none(tmp_path, get, home):
     with pytest.raises(UserError, match=r"there is no .*none\.zip"):
         get(tmp_path / "none.zip")
     (tmp_path / "page.zip").write_text("<html>Log in</html>")
-    with pytest.raises(UserError, match=r"page\.zip' is no sound zip"):
+    with pytest.raises(UserError, match=r"page\.zip' is not a valid zip"):
         get(tmp_path / "page.zip")
     with pytest.raises(UserError, match="http or https"):
         get("ftp://example.org/x.zip")
@@ -519,7 +519,7 @@ def test_a_download_that_is_too_large_is_stopped(step, server, get, home, monkey
 
 def test_a_login_page_is_no_zip_and_is_not_kept(server, get, home):
     server.content = b"<html>Log in</html>"
-    with pytest.raises(UserError, match=r"no sound zip.*login"):
+    with pytest.raises(UserError, match=r"not a valid zip.*login"):
         get(server.url)
     assert os.listdir(home) == []
 

@@ -138,7 +138,7 @@ def crooked(header, tensors):
     }
 
 
-WORDED = "the (weights|file|tensor) |this is no safetensors file|its configuration |it (has|holds) |.* holds "
+WORDED = "the (weights|file|tensor) |this is not a safetensors file|its configuration |it (has|holds) |.* holds "
 
 
 def test_the_page_refuses_damaged_weights_in_words_and_makes_no_large_array():
@@ -149,7 +149,7 @@ def test_the_page_refuses_damaged_weights_in_words_and_makes_no_large_array():
         message, seen = page.call("refusal", encoded(content))
         assert re.match(WORDED, message), f"{what}: {message!r}"
         assert seen <= len(content), what
-    assert page.call("refusal", "%%%%")[0] == "this is no base64"
+    assert page.call("refusal", "%%%%")[0] == "this is not base64"
     page.eval("const long = new Uint8Array(110_000_000); new DataView(long.buffer).setUint32(0, 100_000_001, true)")
     message, seen = page.value("(() => { fromBase64 = () => long; return refusal(''); })()")
-    assert message == "this is no safetensors file" and seen == 0  # whose headers are never so long
+    assert message == "this is not a safetensors file" and seen == 0  # whose headers are never so long

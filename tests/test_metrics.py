@@ -115,7 +115,7 @@ def test_the_interval_is_wilson_s_formula(pair):
 
 @pytest.mark.parametrize(("k", "n"), [(1, 0), (0, 0), (-1, 5), (6, 5)])
 def test_what_is_no_proportion_is_an_error(k, n):
-    with pytest.raises(UserError, match=f"{k} of {n} is no proportion"):
+    with pytest.raises(UserError, match=f"{k} of {n} is not a proportion"):
         metrics.interval(k, n)
 
 

@@ -321,7 +321,7 @@ def test_the_library_has_no_pickle():
 
 def test_safetensors_of_another_program_are_an_error(saved, tmp_path):
     for name, metadata in (("bare", None), ("other", {"format": "pt"}), ("later", {"format": "crnn_lib 2"})):
-        assert "no reader of this library" in refused(rewrite(saved, tmp_path / name, metadata=lambda _: metadata))  # noqa: B023
+        assert "no model of this library" in refused(rewrite(saved, tmp_path / name, metadata=lambda _: metadata))  # noqa: B023
 
 
 @pytest.mark.parametrize(

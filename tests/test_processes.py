@@ -249,15 +249,15 @@ def test_interrupted_then_killed_a_run_ends_as_if_it_was_not(trained, monkeypatc
     assert not list(Path().glob("*torn*.*")), "neither a checkpoint nor a lock is left"
     out.unlink()
     checkpoint.write_bytes(kept)
-    assert cli.main([*TRAIN, "--out", "torn"]) == 0, "another number of processes goes on, too"
+    assert cli.main([*TRAIN, "--out", "torn"]) == 0, "another number of processes continues, too"
     history = reader.load(out).provenance["history"]
     assert [record.get("processes") for record in history] == [3] * 5 + [None] * 7
 
 
-TOLD = ["stopped after epoch 1 of 12: the same command goes on", "stopped"]
+TOLD = ["stopped after epoch 1 of 12: the same command continues", "stopped"]
 TOLD_OF_DEATH = (
     "error: another process of this training has ended, or cannot be reached: "
-    "the same command without --fresh goes on from the last epoch"
+    "the same command without --fresh continues from the last epoch"
 )
 
 

@@ -66,7 +66,7 @@ def test_public_places_reach_the_theme(monkeypatch):
     assert (options["repository_url"], options["repository_branch"]) == ("https://github.com/o/n", "main")
     assert options["launch_buttons"]["binderhub_url"] == "https://mybinder.org"
     monkeypatch.setenv("BOOK_URL", "x.org")
-    with pytest.raises(Exception, match="BOOK_URL is no web address"):
+    with pytest.raises(Exception, match="BOOK_URL is not a web address"):
         publish.public("BOOK_URL")
 
 

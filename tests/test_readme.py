@@ -10,6 +10,7 @@ from places import NOTEBOOKS, ROOT, result, text_of
 
 import crnn_lib
 from crnn_lib import assets, reader
+from crnn_lib.tools import cli
 
 README, RESULTS = text_of("README.md"), text_of("book", "appendix_results.md")
 
@@ -58,6 +59,14 @@ def test_readme_is_short_and_shows_one_picture_first():
     with Image.open(ROOT / pictures[0][0]) as picture:
         assert picture.n_frames == 6 and picture.width >= 800
     assert (ROOT / pictures[0][0]).stat().st_size < 250_000
+
+
+def test_the_first_command_prints_what_readme_shows(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    command, file, text, p = re.search(r"^\$ crnn (.*)\n(.*)\t(.*)\t(.*)$", README, re.M).groups()
+    assert cli.main(command.split()) == 0
+    printed = capsys.readouterr().out.split()
+    assert printed[:2] == [file, text] and abs(float(printed[2]) - float(p)) < 0.001
 
 
 def test_readme_lists_the_chapters():

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from places import BOOK, RESULTS, ROOT, result, table, text_of
 
+from bench.accuracy import comparison
 from crnn_lib import assets, data, metrics, reader
+from crnn_lib.files import csv_text
 from crnn_lib.tools import audit, checks
 from crnn_lib.training import Recipe
 from crnn_lib.widgets import host
 
 KILLED = ("fetch", "train", "crossval", "export", "execute")
 WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
-PUBLISHED = {"exact": 305, "images": 321, "cer": 0.0100, "ctc_loss": 0.0425}
 
 
 @pytest.fixture(scope="module")
@@ -33,80 +34,19 @@ def score(run, part, labels):
     return next(s for s in run["scores"] if (s["part"], s["labels"]) == (part, labels))
 
 
-def audited(rows):
-    """The audited label of each out-of-fold row."""
-    corrected = {row["file"]: row["label"] for row in table("label_audit.csv")}
-    return [corrected.get(row.file, row.label) for row in rows]
-
-
 def fold_scores(rows, labels):
     return metrics.scores(labels, [row.reading for row in rows], [row.loss for row in rows])
-
-
-def line(name, labels, strings, cer, ctc_loss=None):
-    return f"| {name} | {labels} | {strings} | {cer:.2%} | {f'{ctc_loss:.4f}' if ctc_loss is not None else ''} |"
-
-
-def once(exact, images):
-    """A count of different images, with Wilson's interval."""
-    low, high = metrics.interval(exact, images)
-    return f"{exact} of {images} = {exact / images:.2%} ({low:.2%} to {high:.2%})"
-
-
-def over_splits(runs):
-    """Counts of splits that share images: their sum, the mean and the range, and no interval."""
-    shares = [run["exact"] / run["images"] for run in runs]
-    exact, images = sum(run["exact"] for run in runs), sum(run["images"] for run in runs)
-    return f"{exact} of {images}, mean {sum(shares) / len(shares):.2%} ({min(shares):.2%} to {max(shares):.2%})"
-
-
-def split_line(name, labels, runs):
-    cer, loss = (sum(run[key] for run in runs) / len(runs) for key in ("cer", "ctc_loss"))
-    return line(name, labels, over_splits(runs), cer, loss)
 
 
 def ends(values):
     return f"{min(values):.0f} to {max(values):.0f}"
 
 
-def results_table(ours, rows):
-    """The table of the page of results, from the recorded results alone."""
-    lines = ["| result | labels | exact strings | CER | CTC loss |", "|---|---|---|---|---|"]
-    published = once(PUBLISHED["exact"], PUBLISHED["images"])
-    lines.append(line("published, one test part", "given", published, PUBLISHED["cer"], PUBLISHED["ctc_loss"]))
-    for name, found in (
-        ("**ours**, five splits", ours),
-        ("our network, plain recipe, five splits", result("protocol_plain")),
-    ):
-        for labels in ("given", "audited"):
-            lines.append(split_line(name, labels, [score(run, "test", labels) for run in found["runs"]]))
-    recipes = result("training_cost")["recipes"]
-    for name, recipe in (("Keras example, rebuilt, three splits", "keras"), ("ours, the same three splits", "ours")):
-        lines.append(split_line(name, "given", [run["test"] for run in recipes[recipe]["rounds"]]))
-    last = result("published_recipe")["published"]["history"][-1]
-    rebuilt = once(last["validation_exact"], last["validation_images"])
-    name = f"published recipe, rebuilt, *validation* part, epoch {last['epoch']}"
-    lines.append(line(name, "given", rebuilt, last["validation_cer"], last["validation_ctc_loss"]))
-    for labels, truth in (("given", [row.label for row in rows]), ("audited", audited(rows))):
-        s = fold_scores(rows, truth)
-        loss = s["ctc_loss"] if labels == "given" else None
-        lines.append(line("**ours**, 5-fold", labels, once(s["exact"], s["images"]), s["cer"], loss))
-    z = result("zero_shot")["held_out"]
-    name = "ours, generated images only, held-out half"
-    lines.append(line(name, "given", once(z["exact"], z["images"]), z["cer"]))
-    names = {"ddddocr": "ddddocr 1.6.1", "ddddocr_beta": "ddddocr 1.6.1, `beta=True`"}
-    names |= {"rapidocr": "RapidOCR 1.4.4 (PP-OCRv4, Chinese and English)", "tesseract": "Tesseract 5"}
-    for network, name in names.items():
-        r = result("other_readers")["readers"][network]["given"]
-        lines.append(line(name, "given", once(r["exact"], r["images"]), r["cer"]))
-    return "\n".join(lines)
-
-
-def test_the_page_of_results_and_readme_give_what_is_recorded(ours, out_of_fold):
-    page, rows = text_of("book", "appendix_results.md"), results_table(ours, out_of_fold)
-    assert rows in page
+def test_the_page_of_results_and_readme_give_what_is_recorded(ours):
+    rows, page = comparison.table(), text_of("book", "appendix_results.md")
+    assert text_of("data", "results", "comparison.csv") == csv_text(rows)
     short = re.findall(r"^\| (?:published|\*\*ours).*\|$", text_of("README.md"), re.M)
-    assert len(short) == 3 and set(short) <= set(rows.splitlines())
+    assert len(short) == 3 and set(short) <= {f"| {' | '.join(row.values())} |" for row in rows}
     seconds = [run["cpu_seconds"] for run in ours["runs"]]
     again = [run["cpu_seconds"] for run in result("training_cost")["recipes"]["ours"]["rounds"]]
     told = (

@@ -131,7 +131,7 @@ FAULTS = {
     "no bytes": (b"", "is empty (0 bytes)"),
     "no members": (tarred({}), "holds no image"),
     "no images": (tarred({"a.json": b"{}"}), "holds no image"),
-    "no tar": (b"PK\3\4" * 500, "is no tar file"),
+    "no tar": (b"PK\3\4" * 500, "is not a tar file"),
     "cut in an image": (WHOLE[:540], "is cut short: 'a.png' lacks its end"),
     "cut between": (WHOLE[:1024], "is cut short after 'a.png': it has no end"),
     "no end": (WHOLE[:2048], "is cut short after 'a.txt': it has no end"),
@@ -409,7 +409,7 @@ def test_ctrl_c_ends_the_processes_that_decode_without_a_word_of_theirs(training
     process, children = training
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130 and "Traceback" not in said and "the same command goes on" in said
+    assert process.returncode == 130 and "Traceback" not in said and "the same command continues" in said
     assert len(children) == 2 and psutil.wait_procs(children, timeout=30)[1] == []
 
 

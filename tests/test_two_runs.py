@@ -66,7 +66,7 @@ def test_the_second_run_is_told_of_the_first_and_a_kill_frees_the_place(verb, fo
     assert main(list(FOR_EVER[verb])) == 2
     err = capsys.readouterr().err
     assert f"another run (process {first.pid}) is writing" in err and len(err.splitlines()) == 1
-    assert first.poll() is None, "the first goes on"
+    assert first.poll() is None, "the first continues"
     first.kill()
     first.wait()
     assert lock.exists()

@@ -375,7 +375,7 @@ def test_the_largest_line_is_read_and_a_larger_image_refused(js):
     add(js, "long", network)
     line = np.random.default_rng(1).integers(0, 256, (32, 4096), dtype=np.uint8)
     assert js.call("stagesOf", "long", encoded(line), 32, 4096, 4096)["log_probs"][1] == [1, 1024, 4]
-    with pytest.raises(Refusal, match="too large for this reader"):
+    with pytest.raises(Refusal, match="too large for this model"):
         js.eval("readers.long.infer({ length: 32 * 2 ** 20 }, 32, 2 ** 20)")
 
 

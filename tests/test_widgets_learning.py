@@ -105,7 +105,7 @@ def test_stopped_and_resumed_it_comes_to_the_same_end(live, whole):
     live.observe(lambda change: live._stopping.set() if len(live._film.frames) == 7 else None, "recording")
     live.running = True  # as the page's button does
     wait_for(lambda: live._thread is None and not live.running)
-    assert live.status == "Stopped after 1 of 3 epochs; Start goes on from there." and not live.fit.finished
+    assert live.status == "Stopped after 1 of 3 epochs; Start continues from there." and not live.fit.finished
     assert [frame["step"] for frame in live.recording["runs"][0]["frames"]] == list(range(7))
     live.unobserve_all("recording")
     live.running = True
@@ -161,7 +161,7 @@ def test_run_trains_in_the_cell_and_keeps_what_there_is_when_interrupted(live, m
     with monkeypatch.context() as patch:
         patch.setattr(Run, "step", step)
         assert len(live.run().history) == 2
-    assert live.status == "Stopped after 2 of 3 epochs; Start goes on from there." and not live.running
+    assert live.status == "Stopped after 2 of 3 epochs; Start continues from there." and not live.running
     assert live.run().finished
 
 

@@ -1,4 +1,4 @@
-"""The training monitor: it starts, stops and goes on, keeps what there is, and tells what went wrong."""
+"""The training monitor: it starts, stops and continues, keeps what there is, and tells what went wrong."""
 
 import threading
 import time
@@ -142,7 +142,7 @@ def test_a_stopped_run_says_where_it_goes_on(data, tmp_path):
     path = tmp_path / "run"
     next(iter(training.begin(CONFIG, data, RECIPE, checkpoint=path)))
     found = TrainingMonitor(CONFIG, data, RECIPE, checkpoint=path)
-    assert "Stopped after 1 of 3 epochs; Start goes on from there." in found.message.value
+    assert "Stopped after 1 of 3 epochs; Start continues from there." in found.message.value
     assert found.start_button.description == "Start" and found.progress.value == 1
     assert found.run().finished and [record["epoch"] for record in found.history] == [1, 2, 3]
 

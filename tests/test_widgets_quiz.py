@@ -193,7 +193,7 @@ def test_prefixes_go_where_their_paths_collapse_to(js):
         assert goal == collapsed(path(*way))
         assert ("stays" in reason) == (goal == way[0])
         assert ("merge" in reason) == (way[1] == "letter" and bool(way[0]) and way[0][-1] == way[2])
-        if "blank stands between" in reason:
+        if "blank separates" in reason:
             assert way[1] == "blank" and way[0][-1] == way[2]
     for goal, asked in js("PREFIXES"):
         right = [way for way in asked if collapsed(path(*way)) == goal]

@@ -54,7 +54,7 @@ def transfer(init: CRNN) -> Way:
 
 
 def identity(way: Way, recipe: Recipe, train: LabelledImages, test: LabelledImages) -> str:
-    """By what one result is told from another."""
+    """What distinguishes one result from another."""
     start = way.init.digest() if way.init else None
     parts = [asdict(way.config), asdict(recipe), train.fingerprint(), test.fingerprint(), start]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -6,7 +6,7 @@ the Chinese and English recogniser of PP-OCRv4.
 
     python bench/accuracy/other_readers.py --captchas DIR [--readers NAME ...] [--rescore] [--out JSON]
 
-They are no requirements of this project. An environment of their own, made from the project's folder (Debian):
+They are not requirements of this project. An environment of their own, made from the project's folder (Debian):
 
     apt-get install -y tesseract-ocr
     python3 -m venv runs/ocr
@@ -23,9 +23,9 @@ data/label_audit.csv has changed.
 
 Each reader gets an image's file as it is, no retouching, and its answer is forgiven its form: Unicode NFKC (full-width
 letters count), lower case, then everything but a-z and 0-9 dropped (`exact_lower_case_only` counts without dropping).
-Nothing else is mended: no look-alikes swapped, no length imposed. Only Tesseract's settings make it choose among the 19
-symbols (ddddocr's `set_ranges` drops the others after decoding). `ddddocr_19_symbols` and `ddddocr_beta_19_symbols` do
-the same for ddddocr, the best of them: greedy decoding over the probabilities of these symbols and the blank alone.
+Nothing else is corrected: no look-alikes swapped, no length imposed. Only Tesseract's settings make it choose among the
+19 symbols (ddddocr's `set_ranges` drops the others after decoding). `ddddocr_19_symbols` and `ddddocr_beta_19_symbols`
+do the same for ddddocr, the best of them: greedy decoding over the probabilities of these symbols and the blank alone.
 """
 
 import argparse
@@ -187,7 +187,7 @@ TOGETHER = {"rapidocr": rapidocr_together, "tesseract": tesseract_together}  # d
 def serve(name: str, together: bool) -> None:
     """Answer each line of files by the seconds that each took to read, from bytes in memory, and the texts."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a reader prints is no answer
+    os.dup2(2, 1)  # what a program prints is not an answer
     read, found, settings = READERS[name]()
     read_all = TOGETHER[name]() if together else None
     print(json.dumps({"versions": found, "settings": settings}), file=answers, flush=True)

@@ -15,7 +15,7 @@ do not tell them apart. Each image is read by a model that was not trained on it
   far as anybody says; a model of the folds was, on its other images.
 
 --choose compares recipes and prints, on the training part of the first fold alone, four fifths of it against the rest:
-only there was the recipe compared with others. Each training is kept in --runs; a killed run goes on after the last
+only there was the recipe compared with others. Each training is kept in --runs; a killed run continues after the last
 one. --epochs N trains for N epochs only, to try the script. Writes data/results/plates.json: scores, and by file name
 what was misread.
 """

@@ -6,7 +6,7 @@
 optimiser and the schedule that the published document names (Adam, ReduceLROnPlateau on the validation loss) and no
 augmentation. It is not the published system: that one, rebuilt, is in bench/training/published_recipe.py. Each training
 is a process of its own whose CPU-seconds are counted whole, from the start of the interpreter. Weights stay in --runs;
-a killed run goes on where it was, and runs already finished are only scored. The five test parts overlap, so they are
+a killed run continues where it was, and runs already finished are only scored. The five test parts overlap, so they are
 summed up by mean and range, without an interval; what each split misread is kept, by image. Writes
 data/results/protocol_RECIPE.json and .csv.
 """

@@ -2,7 +2,7 @@
 
     python bench/accuracy/robustness.py [--captchas DIR] [--out JSON]
 
-Two sets: `COUNT` generated images in the real style, and the reader's own test part of the real images (with
+Two sets: `COUNT` generated images in the real style, and the model's own test part of the real images (with
 --captchas; its labels as the audit left them). Image i suffers the same direction and place at every strength, only
 more of it. `thicker lines` redraws the generated images with thicker noise lines, so the real ones have no such curve.
 The strengths were set before anything was scored, and nothing was chosen by these figures.
@@ -26,7 +26,7 @@ from crnn_lib.images import load_grey, standardise
 from crnn_lib.model import CRNN
 
 SEED, COUNT = 8, 1000  # generated images
-FIRST = 60  # of them: their score is kept apart, for whoever wants to compute one point again
+FIRST = 60  # of them: their score is kept apart, so that one point can be computed again
 MODEL = "captcha"
 THICKER = ("times as thick", (1, 1.5, 2, 3, 4, 5, 6))
 

@@ -5,7 +5,7 @@
 Each model reads its images with its own float32 weights, and with those that the page stores (`weights.from_bytes`);
 then the page reads them in headless Chromium, by WebAssembly and by plain JavaScript. `captcha`: the real images in
 DIR, as labelled; of them, `test` are those that it was not trained on. `pen`: strings put together from the test
-writers' ink in INK, as `bench/training/stroke_reader.py` does; the shipped model has learnt from these writers too, so
+writers' ink in INK, as `bench/training/stroke_reader.py` does; the shipped model has learned from these writers too, so
 its scores compare it with itself alone. `text`: generated lines of mixed widths, in the faces that it was not trained
 on among those of the wheels. Writes data/results/stored_weights.json.
 """

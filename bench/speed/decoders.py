@@ -2,8 +2,8 @@
 
     python bench/speed/decoders.py [--count 16] [--repetitions 5] [--cases 500]
 
-All read the same matrices (T = 32, K = 20): the committed reader's own, of generated images, and random ones, sharp and
-nearly flat. Each repetition runs every decoder over all of them, one after the other; medians over repetitions. The
+All read the same matrices (T = 32, K = 20): those of the committed model, of generated images, and random ones, sharp
+and nearly flat. Each repetition runs every decoder over all of them, one after the other; medians over repetitions. The
 page's beam search is the same algorithm in JavaScript, here in V8 (mini-racer). fast-ctc-decode keeps every class
 (beam_cut_threshold 0) and computes in float32. Where two answers differ, the one with the higher exact likelihood, by
 our forward algorithm, is the better. Writes data/results/decoders.json.

@@ -5,7 +5,7 @@
 Ours runs in torch, in onnxruntime and in the page. From the bytes of an image file to its text, decoding and resizing
 included. Every repetition takes a chunk of images and gives it to each reader in turn, a turn further each time; all
 run on the one core to which this script pins itself and what it starts. The images are of the committed reader's test
-part, which it has not seen. The others run in an environment of their own (`bench/accuracy/other_readers.py` tells how
+part, which it has not seen. The others run in an environment of their own (`bench/accuracy/other_readers.py` says how
 it is made); one that is missing is named on stderr.
 
 Batch 1 is one image after the other. Batch 32 is one call for 32 where a reader can do that: ours in torch and

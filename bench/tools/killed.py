@@ -26,12 +26,12 @@ class Command:
     name: str
     arguments: list[str]
     output: str
-    old: Path  # what stands there before
+    old: Path  # what is there before
     temporary: str  # a pattern for the files that it renames later
     writes: int  # how many of them at most
     kept: Callable[[Path], int] = lambda scene: 0
     told: Callable[[str], int] = lambda stderr: 0
-    state: str = ""  # the file that it goes on from; without it, what stands there before needs --fresh
+    state: str = ""  # the file that it continues from; without it, what is there before needs --fresh
 
 
 def make_house(home):

@@ -6,7 +6,7 @@ Each of fetch (from a zip, and from a slow server), train, crossval, export and 
 many (--jobs) side by side. Then it starts from the same earlier files, and its process group is killed: two times of
 three at a moment of the undisturbed duration, all parts of which get their turn, else up to 20 ms after its first,
 second, ... temporary file comes to sight. The same command follows, may be killed again, and at last runs to its end.
-Training and cross-validation get --fresh until they have something to go on from, since they would not overwrite the
+Training and cross-validation get --fresh until they have something to continue from, since they would not overwrite the
 earlier file.
 
 After a kill something is *lost* if the earlier output is neither whole nor replaced by the whole new one, or if work

@@ -1,4 +1,4 @@
-"""A server on this machine, which falters as it is told: what downloads are tried and killed against."""
+"""A server on this machine, which falters as it is asked to: what downloads are tried and killed against."""
 
 import http.server
 import time

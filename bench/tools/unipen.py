@@ -71,7 +71,7 @@ def read(path: Path, include: Path) -> Recording:
 
 
 def _statements(path: Path, include: Path) -> Iterator[tuple[str, str]]:
-    """Each keyword and what follows it up to the next one; included files stand where they are named."""
+    """Each keyword and what follows it up to the next one; included files take the place of their names."""
     text = path.read_text(encoding="latin-1")
     starts = list(KEYWORD.finditer(text))
     for match, following in zip(starts, [*starts[1:], None], strict=True):

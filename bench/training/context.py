@@ -7,7 +7,8 @@ column by itself, `forward` also at the columns to its left, `both` is the libra
 same on convolutions that are one column wide from the third block on, so that a column sees 10 pixels of the image, not
 34. Convolutions of a kind start from the same weights, and the recipe is the library's with fewer epochs, on the splits
 of bench/accuracy/protocol.py; labels are the given ones. `misread` holds every label of the test part that was not read
-exactly, and its reading. A killed run goes on at the first training that is missing. Writes data/results/context.json.
+exactly, and its reading. A killed run continues at the first training that is missing.
+Writes data/results/context.json.
 """
 
 import json

@@ -5,7 +5,7 @@
 Network and recipe are the library's, with fewer epochs; the seed decides the weights and the order. Only the forget
 gates' bias differs before the first step. After the training, of images that it never saw: how many are read exactly,
 the mean of the forget gates, and the share of the gradient of an output's margin that lies within so many columns of
-it, as chapter 5 computes it. A killed run goes on at the first training that is missing. Writes
+it, as chapter 5 computes it. A killed run continues at the first training that is missing. Writes
 data/results/forget_bias.json.
 """
 

@@ -3,11 +3,11 @@
     python bench/training/memory.py [--images 1000 10000 50000 200000] [--steps 40]
 
 Each set is written as tar shards of 10,000 lines each, 32 pixels high and 256 to 512 wide: 500 pictures over and over,
-each time with another label, which is a set like any other to whoever stores it. A process of its own opens the set,
-takes so many steps of the default recipe, in batches of 16, and reads the whole validation part. Told are the seconds
-that opening takes (every image is decoded once), the peak of the resident memory of the training process and of its
-largest worker, most of which both share, and what the training process would take with no image at all (torch and the
-library loaded). POSIX only. Writes data/results/memory.json.
+each time with another label, which is a set like any other to the code that stores it. A process of its own opens the
+set, takes so many steps of the default recipe, in batches of 16, and reads the whole validation part. Recorded are the
+seconds that opening takes (every image is decoded once), the peak of the resident memory of the training process and of
+its largest worker, most of which both share, and what the training process would take with no image at all (torch and
+the library loaded). POSIX only. Writes data/results/memory.json.
 """
 
 import argparse

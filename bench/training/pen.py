@@ -6,8 +6,8 @@
 
 DIR holds public pen ink (bench/training/strokes.py says what and where from), which stays where it is: what `compose`
 writes shows it too. "compose" puts strings together from the ink of all groups but one, as tar shards, with a file that
-says whose ink it is; --without 0 takes all five. "train" goes on from the weights of the piece before (--init), and
-names the writers in what it saves; a piece that was interrupted goes on from its last epoch. "judge" reads strings of
+says whose ink it is; --without 0 takes all five. "train" continues from the weights of the piece before (--init), and
+names the writers in what it saves; a piece that was interrupted continues from its last epoch. "judge" reads strings of
 the group left out.
 """
 
@@ -124,7 +124,7 @@ def questions(ink: strokes.Ink, writers: list[int], symbols: str | None, seed: i
     """
     result = []
     for writer in writers:
-        rng = np.random.default_rng([seed, *ink.names[writer].encode()])  # whoever else is asked
+        rng = np.random.default_rng([seed, *ink.names[writer].encode()])  # independent of the other writers
         mine = np.flatnonzero((ink.writer == writer) & ~ink.cut)
         for index in words(ink, mine, rng) if symbols is None else cuts(ink, mine, symbols, rng):
             text = "".join(strokes.SYMBOLS[s] for s in ink.symbol[index])

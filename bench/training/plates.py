@@ -8,7 +8,7 @@
 
 The fonts are those of the wheels and of Debian's packages, as for `text`, without the families that are held out. The
 first piece starts from `text`, whose shape this network has: letters and digits keep their rows. A piece that was
-interrupted goes on from its last epoch; a plate that is too narrow for its number is left out, and counted.
+interrupted continues from its last epoch; a plate that is too narrow for its number is left out, and counted.
 
     crnn data generate --kind plates --faces all --count 4800 --seed 0 --shards 5000 --out runs/plates-0
     python bench/training/plates.py --trial --data runs/plates-0 --init text

@@ -4,7 +4,7 @@
 
 Chapter 8's data and recipe, without the prior. After 40 steps, when the loss has fallen to the plateau, the weights or
 the two running means of Adam are replaced by those of a run that starts at the prior (fresh weights with the prior as
-biases; no means); the order of the images and the schedule go on. One more variant changes nothing but beta2. A run
+biases; no means); the order of the images and the schedule continue. One more variant changes nothing but beta2. A run
 that starts at the prior itself, which has both, is in symptoms.json.
 Each run is cut off after so many epochs. For each: the training loss and the validation images read exactly after each
 epoch and, 20 steps after the exchange, the mean length of Adam's step in learning rates. Writes data/results/prior.json

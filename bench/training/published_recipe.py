@@ -5,8 +5,8 @@
 All train on the 749 images of split seed 0, cut their validation part from it alike, and go through the same loop;
 the mark is 95.02 % exact on that validation part, and only training is counted, not validation. The published recipe:
 75 x 300 RGB scaled to [-1, 1], 36 symbols, the CRNN of Shi et al. 2015 (table 1), Adam at 1e-4, batch 16, clip 5,
-ReduceLROnPlateau(0.5, 8), no augmentation. It stops at the budget if the mark does not come first; a killed run goes on
-from its last epoch.
+ReduceLROnPlateau(0.5, 8), no augmentation. It stops at the budget if the mark does not come first; a killed run
+continues from its last epoch.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def seconds(history: list[dict]) -> float:
 
 
 def run_one(which: str, captchas: Path, budget: float, state: Path) -> None:
-    """Train until the mark or the budget; a killed one goes on. Its history ends in `state`.json."""
+    """Train until the mark or the budget; a killed one continues. Its history ends in `state`.json."""
     tune_process()
     torch.manual_seed(0)
     data = load_published(captchas) if which == "published" else load_folder(captchas)

@@ -1,4 +1,4 @@
-"""Scores by writer: whoever is scored drew nothing that the model learned from, and counts as one of many writers.
+"""Scores by writer: a writer who is scored drew nothing that the model learned from, and counts as one of many.
 
 An interval is that of a bootstrap over writers: the edits of one writer are alike, so that characters are no
 independent trials.

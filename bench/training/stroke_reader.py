@@ -8,13 +8,13 @@ DIR holds public pen ink, in folders of these names (data/README.md says where t
     unipen/data, unipen/include         UNIPEN train_r01_v07, contributor aga: digits (1a), lower case (1c)
     uji1/UJIpenchars-wNN                UJI Pen Characters version 1, one file a writer, CC BY 4.0
 
-Whoever drew a test character drew none in training. "choose" trains without the validation and the test writers and
+No writer of a test character wrote one in training. "choose" trains without the validation and the test writers and
 scores the validation writers. "judge" trains without the test writers and scores them. What its first reader misread
 of theirs (`first_look` in the results) led to wider hands and more skeletons, and so, once more, did what the second
 misread: the UJI writers never trained the readers that they judge, but their mistakes shaped the skeletons. "ship"
-goes on with all writers, for the model `pen`, which nobody here is left to judge; "folds" does the same
+continues with all writers, for the model `pen`, which nobody here is left to judge; "folds" does the same
 but for two UJI writers at a time, and scores those: the closest estimate of what was shipped. Run them in this order;
-checkpoints lie in --work, a killed run goes on where it was. Results: data/results/stroke_reader.json.
+checkpoints are in --work, a killed run continues where it was. Results: data/results/stroke_reader.json.
 """
 
 import json

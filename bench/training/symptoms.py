@@ -48,7 +48,7 @@ def generated(count, standardised):
 
 
 def without_batchnorm(model):
-    """Keep each BatchNorm's learned scale and shift, take its normalising: it stays in evaluation mode for ever."""
+    """Keep each BatchNorm's learned scale and shift, take its normalising: it stays in evaluation mode."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.training, module.train = False, lambda mode=True, module=module: module

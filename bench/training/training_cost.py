@@ -7,12 +7,12 @@ same 749 images, those of split seed r, cut their validation part from it alike 
 thread, a fresh process each, in an order that changes from round to round. The mark is 95.02 % exact on the validation
 part; only training is counted, not validation. The test part of a round is scored once, at the end, with the weights of
 the lowest validation loss, and decides nothing. The published recipe takes most of an hour to the mark, and its end, up
-to 500 epochs, was never run: it is told from data/results/published_recipe.json, beside the ours of that same run.
+to 500 epochs, was never run: it is taken from data/results/published_recipe.json, beside the ours of that same run.
 
 Growth. Ours on 1000, 2000, 4000 and 8000 generated images, to the mark; the full schedule is laid out, so the end costs
 its 40 epochs. Memory is the process's peak.
 
-A killed run goes on at the first training that is missing (those that are done stand in runs/training_cost). Writes
+A killed run continues at the first training that is missing (those that are done are in runs/training_cost). Writes
 data/results/training_cost.json.
 """
 

@@ -39,7 +39,7 @@ class FormulaError(SphinxError):
 def temml() -> MiniRacer:
     """The program that sets formulas."""
     racer = MiniRacer()
-    atexit.register(racer.close)  # later than that, after an error, it waits for ever
+    atexit.register(racer.close)  # later than that, after an error, it never ends
     racer.eval((HERE / "temml.min.js").read_text("utf-8") + ";0")
     return racer
 
@@ -62,7 +62,7 @@ def mathml(tex: str, display: bool = False) -> str:
 
 
 def formula(self, node: nodes.Element, display: bool) -> str:
-    """What stands on the page for a node of the document, which is named if it cannot be set."""
+    """What the page shows for a node of the document, which is named if it cannot be set."""
     try:
         return mathml(node.astext(), display)
     except FormulaError as error:

@@ -23,7 +23,7 @@ NEEDS = {
     "formulas": r"<math\b",
     "copybutton.css": r'class="highlight\b',
 }
-# Light or dark before the first paint; page.js goes on from there.
+# Light or dark before the first paint; page.js continues from there.
 MODE = """<script>{
       let mode;
       try { mode = localStorage.mode; } catch { /* nothing is remembered */ }

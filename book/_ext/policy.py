@@ -1,7 +1,7 @@
 """The built pages' content security policy: what a page may load and run, in a `<meta>` of its own.
 
-Scripts come from the book's own folder, or stand in the page and are named by their SHA-256; nothing else runs, and
-nothing is asked of another place. `CONTRIBUTING.md` tells what each part is for, and a test compares the two.
+Scripts come from the book's own folder, or are in the page and are named by their SHA-256; nothing else runs, and
+nothing is asked of another place. `CONTRIBUTING.md` says what each part is for, and a test compares the two.
 """
 
 import base64

@@ -1,8 +1,8 @@
 """What a published book needs beside its pages: to be found, shared, printed, searched offline and run elsewhere.
 
-Two places are known only to whoever publishes, so the environment names them, and nothing is made up without them:
+Two places are known only to the publisher, so the environment names them, and nothing is made up without them:
 
-- BOOK_URL, where the pages will stand: sitemap, canonical addresses, the shared picture, absolute links on the 404 page;
+- BOOK_URL, where the pages will be: sitemap, canonical addresses, the shared picture, absolute links on the 404 page;
 - BOOK_REPOSITORY, https://github.com/owner/name (and BOOK_BRANCH, else main): the buttons for Binder and Colab.
 """
 
@@ -35,7 +35,7 @@ def public(name: str) -> str:
     """The public place that the environment variable `name` gives, or nothing. Raises ExtensionError if it is none."""
     value = os.environ.get(name, "").strip()
     if value and not re.fullmatch(r"https?://[^\s\"'<>]+", value):
-        raise ExtensionError(f"{name} is no web address: {value!r}")
+        raise ExtensionError(f"{name} is not a web address: {value!r}")
     if value and name == "BOOK_REPOSITORY":
         found = REPOSITORY.fullmatch(value)
         if not found:

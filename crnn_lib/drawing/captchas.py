@@ -1,4 +1,4 @@
-"""Generated CAPTCHA look-alikes: the embedded default data set, and the only data of the zero-shot reader.
+"""Generated CAPTCHA look-alikes: the embedded default data set, and the only data of the zero-shot model.
 
 An image is drawn as the real ones were: text in a bold sans face; a fine radial "water" wave that swaps neighbouring
 pixels, and so makes the hatched edges in the middle; a slow wave along each axis; tapering polylines flattened from

@@ -4,7 +4,7 @@
 Licence, OFL), and six packages of PyPI: Source Sans Pro, Source Serif Pro, Hanken Grotesk and Manrope (OFL), Caladea
 (Apache 2.0), and `pymupdf-fonts` with Cascadia Mono, Fira, Noto Sans and Space Mono (OFL) and Ubuntu (Ubuntu Font
 Licence). More for a training come from Debian's packages, all of them free (`apt install` with the names in DEBIAN):
-`find` looks for them where fonts lie.
+`find` looks for them where fonts are installed.
 
 A fifth of the families is held out: no training may print in them, so that they can judge it. What a person would call
 the same design stays together, whatever its name and weight: Times is Nimbus Roman, Tinos and STIX too. Which designs
@@ -160,7 +160,7 @@ def joined(*lists: Sequence[Face]) -> list[Face]:
 
 
 def _share(design: str) -> float:
-    """A number in 0..1 that stands for the design: the same everywhere and for ever."""
+    """A number in 0..1 that identifies the design: the same everywhere and always."""
     return int.from_bytes(hashlib.sha256(f"{SALT} {design}".encode()).digest()[:6]) / 2**48
 
 
@@ -179,7 +179,7 @@ def _sorted(sources: Sequence[str]) -> list[Face]:
 
 
 def _face(source: str) -> Face | None:
-    """The face of a font, or None where it is broken, lacks a character, or is no face for text."""
+    """The face of a font, or None where it is broken, lacks a character, or is not a face for text."""
     try:
         font = _ft2(source)
     except (OSError, RuntimeError):

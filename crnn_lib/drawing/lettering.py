@@ -19,7 +19,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 class Spacing:
     """In heights of a capital: between two symbols, of a gap, and the width of an emblem.
 
-    Where a number would take less than the share `fill` of its room, its symbols stand wider apart, up to WIDER.
+    Where a number would take less than the share `fill` of its room, its symbols are set wider apart, up to WIDER.
     """
 
     between: float
@@ -88,7 +88,7 @@ def _widths(shown: str, face: Face | Stencil, spacing: Spacing, cap: float) -> l
 
 
 def _within(text: str, face: Face | Stencil, places: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Left edges and widths of the symbols themselves: a narrow one stands in the middle of its cell."""
+    """Left edges and widths of the symbols themselves: a narrow one is in the middle of its cell."""
     if not (isinstance(face, Stencil) and face.even):
         return places
     result = []
@@ -100,7 +100,7 @@ def _within(text: str, face: Face | Stencil, places: list[tuple[float, float]]) 
 
 @lru_cache(maxsize=256)
 def _bounds(face: Face) -> dict[str, tuple[float, float]]:
-    """First and last column of each symbol from where the pen stands, in heights of a capital."""
+    """First and last column of each symbol from where the pen is, in heights of a capital."""
     font = face.font(128)
     cap = _cap(face) * 128
     boxes = {symbol: font.getbbox(symbol, anchor="ls") for symbol in SYMBOLS}

@@ -1,4 +1,4 @@
-"""Which plates there are, the numbers that they bear, and what else is written on them.
+"""Which plates there are, their numbers, and what else is written on them.
 
 A family is what the plates of a country, or of many states, have in common: proportions, colours as grey levels, what
 stands beside the number, and patterns of numbers. In a pattern A is a letter, 9 a digit, ? either, a space a gap,

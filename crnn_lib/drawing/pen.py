@@ -25,7 +25,7 @@ Stroke = Sequence[Sequence[float]]
 def quantise(strokes: Sequence[Stroke]) -> list[list[list[float]]]:
     """The same drawing with every point on the grid of 1/16 pixel, halves rounded up; strokes without points go.
 
-    Raises UserError for a point that is no pair of numbers within 4096 pixels of the origin.
+    Raises UserError for a point that is not a pair of numbers within 4096 pixels of the origin.
     """
     try:
         return [[_on_grid(point) for point in stroke] for stroke in strokes if len(stroke)]

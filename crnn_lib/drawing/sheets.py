@@ -188,7 +188,7 @@ def _sticker(s: Sheet, x: float, y: float) -> None:
 
 
 def _stacked(s: Sheet, edge: float, top: float, bottom: float, mirrored: bool = False) -> float:
-    """Small letters above one another beside the number, which are no part of it; returns where they end."""
+    """Small letters above one another beside the number, which are not part of it; returns where they end."""
     many = s.of((2, 2, 2, 3))
     wide = s.rng.uniform(0.06, 0.09)
     each = (bottom - top) / many

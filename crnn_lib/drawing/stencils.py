@@ -1,4 +1,4 @@
-"""Letters as number plates bear them: strokes of our own for A-Z and 0-9, and a face is how they are drawn.
+"""Letters as they are on number plates: strokes of our own for A-Z and 0-9, and a face is how they are drawn.
 
 Plates are lettered by a few dies of one width and one weight, in hundreds of designs. So a face here is a handful of
 numbers (width, weight, how round its corners are, how its strokes end) and, for each symbol, one of the forms in
@@ -111,7 +111,7 @@ class Stencil:
 
     def draw(self, text: str, lefts: list[float], widths: list[float], cap: float, shape: tuple[int, int],
              top: float) -> np.ndarray:  # fmt: skip
-        """`text` as ink (h, w) uint8: each symbol at its left edge and as wide as told, in pixels, `cap` high from row
+        """`text` as ink (h, w) uint8: each symbol at its left edge and as wide as given, in pixels, `cap` high from row
         `top`. Where they are squeezed below the face's own widths, strokes grow thinner too."""
         h, w = shape
         ratio = sum(widths) / (cap * sum(self.widths(text)))

@@ -94,7 +94,7 @@ def soiled(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def cut_out(grey: np.ndarray, number: Box, rng: np.random.Generator) -> np.ndarray:
-    """The plate on its car, cut out as a detector does: mostly straight and tight, at times slanted or with a rim.
+    """The plate on its car, cut out as a detector does: mostly straight and tight, at times slanted or with a border.
 
     The four corners of what is cut are moved apart until the whole of `number` lies within: (h', w') uint8.
     """

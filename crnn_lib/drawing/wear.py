@@ -115,7 +115,7 @@ def _unevenness(h: int, w: int, rng: np.random.Generator) -> np.ndarray:
 def finished(grey: np.ndarray, scale: float, rng: np.random.Generator, part: float = 1.0) -> np.ndarray:
     """Through lens, sensor and file: blurred, made smaller, noisy, packed as a JPEG; (h, w) uint8.
 
-    Text that takes only a `part` of the height, and of the contrast, stands no more of it than a line of that size.
+    Text that takes only a `part` of the height, and of the contrast, tolerates no more of it than a line of that size.
     """
     grey = grey_levels(grey)
     rows = grey.shape[0] * scale * part  # of the finished text

@@ -40,7 +40,7 @@ def crossval(
     """Read every image by the one of k models that was not trained on it; in the order of `data`.
 
     After each fold the rows so far are written to the JSON file `state`, and within a fold the training checkpoints
-    beside it, so that a killed run goes on where it was, and one that `state` records as finished trains nothing.
+    beside it, so that a killed run continues where it was, and one that `state` records as finished trains nothing.
     Each starts from the weights of `init`, if given. Raises UserError for a `state` of another run.
     """
     state = Path(state)
@@ -131,7 +131,7 @@ def choose(rows: Sequence[OutOfFold], controls: int = 100, unsure: int = 20, see
     """The images to transcribe blind, in random order.
 
     All whose label and reading disagree, the `unsure` least confident right readings, and at least `controls` random
-    others, so that whoever transcribes cannot tell a suspect from a control.
+    others, so that a transcriber cannot tell a suspect from a control.
     """
     suspects = [row for row in rows if row.label != row.reading]
     agreeing = sorted((row for row in rows if row.label == row.reading), key=lambda row: row.confidence)

@@ -68,7 +68,7 @@ def check(
     config = config or Config()
     lengths, widths, groups = [len(label) for label in data.labels], list(data.widths), _same_pixels(data)
     counters = _counters(files)
-    end = counters[0]["separator"] if counters else "\0"  # what differs in its counter alone is no contradiction
+    end = counters[0]["separator"] if counters else "\0"  # what differs in its counter alone is not a contradiction
     symbols = Counter("".join(data.labels))
     seen = data if most is None else data.subset(range(0, len(data), -(-len(data) // most) or 1))
     columns, two_rows = looked_at(seen)

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end(2, f"error: {plain(' '.join(str(error).split()))}")
     except KeyboardInterrupt:
         return _end(130, "stopped")
-    except BrokenPipeError:  # whoever read our output has gone
+    except BrokenPipeError:  # the program that read our output has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:  # a name too long, a folder that may not be read; without a name, what the result went to
@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--picture", type=_picture, metavar="PNG", help="draw what the set holds, as one page, to this file")
     p.add_argument("--json", action="store_true")
 
-    p = command("train", commands.train, "train a reader on one part of a folder of labelled images")
+    p = command("train", commands.train, "train a model on one part of a folder of labelled images")
     _add_data(p)
     p.add_argument("--out", type=_file, required=True, metavar="FILE")
     p.add_argument("--split-seed", type=_whole(0), default=0)
@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     several = "`torchrun --standalone --nproc-per-node N -m crnn_lib train ...` trains in N processes"
     p.epilog = f"{few} {several}: each takes its share of every batch, by whose images alone its BatchNorm normalises."
-    p = command("evaluate", commands.evaluate, "score a reader")
+    p = command("evaluate", commands.evaluate, "score a model")
     _add_data(p)
     _add_weights(p)
     p.add_argument("--split", choices=["train", "test", "all"], help="default: test of the data trained on, else all")
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("images", type=_path, nargs="+", metavar="IMAGE")
     _add_weights(p)
     p.add_argument("--json", action="store_true")
-    p = command("export", commands.export, "write a reader as ONNX, every intermediate a named output")
+    p = command("export", commands.export, "write a model as ONNX, every intermediate a named output")
     _add_weights(p)
     p.add_argument("--out", type=_file, required=True, metavar="ONNX")
     command("doctor", lambda a: doctor.run(), "check this installation")
@@ -149,14 +149,14 @@ def _file(text: str) -> Path:
 def _picture(text: str) -> Path:
     path = _file(text)
     if path.suffix.lower() != ".png":
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a picture: let it end in .png")
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a picture: it must end in .png")
     return path
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     shards = "a folder of images, or tar shards: one, a folder of them, or 'train-{000..019}.tar'"
     parser.add_argument("--data", type=_path, metavar="DIR|SHARDS", help=f"{shards}; default: the embedded set")
-    bad = "leave out files that are no sound image, and images whose labels do not fit them"
+    bad = "leave out files that cannot be read as images, and images whose labels do not fit them"
     parser.add_argument("--skip-bad", action="store_true", help=bad)
     _add_labels(parser)
 
@@ -189,6 +189,6 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-augmentation", action="store_true", help="train on the images as they are")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     again = parser.add_mutually_exclusive_group()
-    again.add_argument("--resume", action="store_true", help="has no effect: an interrupted run goes on by itself")
+    again.add_argument("--resume", action="store_true", help="has no effect: an interrupted run continues by itself")
     again.add_argument("--fresh", action="store_true", help="start anew, and overwrite what another run left")
     parser.add_argument("--json", action="store_true")

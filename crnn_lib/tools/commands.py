@@ -60,7 +60,7 @@ def check_set(a: argparse.Namespace) -> None:
 def train(a: argparse.Namespace) -> None:
     """Train on one part of the data; the weights, and a checkpoint until they are there.
 
-    An interrupted run goes on from its checkpoint, a finished one is left as it is, and another one is not overwritten.
+    An interrupted run continues from its checkpoint, a finished one is left as it is, another one is not overwritten.
     Under torchrun the first process does so, and the others share its work.
     """
     device, recipe = _device(processes.own(a.device)), _recipe(a)
@@ -92,7 +92,7 @@ def _train(a: argparse.Namespace, device: str, recipe: Recipe, kind: type[Run]) 
         run = fit(config, part, recipe, checkpoint=checkpoint, device=device, kind=kind, init=init)
         if not run.finished:
             again = "the same command without --fresh" if a.fresh and checkpoint.exists() else "the same command"
-            does = "goes on" if checkpoint.exists() else "starts again"
+            does = "continues" if checkpoint.exists() else "starts again"
             print(f"stopped after epoch {len(run.history)} of {recipe.epochs}: {again} {does}", file=sys.stderr)
             raise KeyboardInterrupt
         history = [{k: v for k, v in record.items() if k != "cpu_seconds"} for record in run.history]  # what recurs
@@ -129,7 +129,7 @@ def _report_training(a: argparse.Namespace, started: float, provenance: dict[str
 
 
 def evaluate(a: argparse.Namespace) -> None:
-    """Score a reader on the part of the data that it was not trained on."""
+    """Score a model on the part of the data that it was not trained on."""
     model = load(a.weights)
     data = _load_data(a, model.config)
     indices, chosen = _chosen_split(a, model, data)  # by the data's own labels, whatever it is scored against
@@ -228,7 +228,7 @@ def predict(a: argparse.Namespace) -> int:
 
 
 def export(a: argparse.Namespace) -> None:
-    """Write a reader as ONNX."""
+    """Write a model as ONNX."""
     from crnn_lib.tools.export import to_onnx  # onnx and onnxruntime take a second to import
 
     difference = to_onnx(load(a.weights), a.out)

@@ -113,5 +113,5 @@ def models(found: Collection[str] = assets.WEIGHTS) -> Check:
 
 
 def chromium() -> Check:
-    """A browser for the browser tests; nothing else needs it, so its absence is no problem."""
+    """A browser for the browser tests; nothing else needs it, so its absence is not a problem."""
     return Check(f"Chromium (optional): {browser.find_chromium() or 'not found, so the browser tests will be skipped'}")

@@ -1,4 +1,4 @@
-"""ONNX: the reader for other programs, with every intermediate as a named output."""
+"""ONNX: the model for other programs, with every intermediate as a named output."""
 
 import copy
 import json

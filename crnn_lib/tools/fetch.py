@@ -121,7 +121,7 @@ def fetch(
     """Put the set from `source`, the URL of a zip, a zip, or a folder of any depth, into the folder `out`.
 
     `out` appears complete and checked, or not at all; when it holds the set already, nothing is done. An incomplete or
-    altered copy there is replaced, but a folder with other files is left alone. A broken download goes on where it
+    altered copy there is replaced, but a folder with other files is left alone. A broken download continues where it
     stopped, if the server can. Raises UserError when the source cannot be had, lacks images or holds altered ones, or
     when another run is writing `out`.
     """
@@ -194,7 +194,7 @@ def _members(source: Path, shown: str) -> Iterator[tuple[str, Callable[[], Binar
     except PermissionError as error:
         raise UserError(f"cannot read {shown!r}: {error.strerror}") from error
     except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
-        raise UserError(f"{shown!r} is no sound zip (a site that asks for a login sends a page instead)") from error
+        raise UserError(f"{shown!r} is not a valid zip (a site that asks for a login sends a page instead)") from error
     with archive:
         for member in archive.infolist():
             if member.filename and not member.is_dir() and not stat.S_ISLNK(member.external_attr >> 16):
@@ -241,10 +241,10 @@ def _read_manifest(path: str | Path) -> dict[str, str]:
 
 
 def download(url: str, part: Path) -> None:
-    """Bring `url` (http or https) to the file `part`, going on from what an earlier, broken call left there.
+    """Bring `url` (http or https) to the file `part`, continuing after what an earlier, broken call left there.
 
-    It goes on only if the server has ranges and the file is still the one that was begun (its strong ETag or its date,
-    kept beside `part`); else it starts again. Passing faults are tried ATTEMPTS times. Raises UserError otherwise.
+    It continues only if the server has ranges and the file is still the one that was begun (its strong ETag or its
+    date, kept beside `part`); else it starts again. Passing faults are tried ATTEMPTS times. Else raises UserError.
     """
     reason: object = "the file changed while it was read"
     if not url.lower().startswith(("http://", "https://")):
@@ -269,7 +269,7 @@ def download(url: str, part: Path) -> None:
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
     raise UserError(
-        f"cannot download {url!r}: {reason}; try again to go on from there, or download it otherwise and give the zip"
+        f"cannot download {url!r}: {reason}; try again to continue from there, or download it by hand and give the zip"
     )
 
 

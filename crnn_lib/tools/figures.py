@@ -1,4 +1,4 @@
-"""The house style of every figure: colours that colour-blind readers tell apart, one look on light and dark pages.
+"""The house style of every figure: colours that colour-blind people distinguish, one look on light and dark pages.
 
 Figures are opaque: dark ink on a pale ground reads the same in a light page, a dark page, a notebook and in print.
 They are stored as SVG without date or random ids, so that the same data give the same bytes.
@@ -40,7 +40,7 @@ def use_house_style() -> None:
 
 
 def show_png(fig: Figure, dpi: int = 100) -> None:
-    """Show a figure as a PNG of at most 256 colours, and close it: for pictures, which are no line drawings."""
+    """Show a figure as a PNG of at most 256 colours, and close it: for pictures that are not line drawings."""
     import matplotlib.pyplot as plt
     import PIL.Image
     from IPython.display import Image, display

@@ -32,7 +32,7 @@ def generate(a: argparse.Namespace) -> None:
         if a.shards:
             kept = f"{write_shards(a.out, zip(pictures, labels, strict=True), len(labels), a.shards)} tar shards"
         else:
-            stems = labels if a.kind != "lines" else [""] * len(labels)  # a line of print is no name for a file
+            stems = labels if a.kind != "lines" else [""] * len(labels)  # a line of print cannot name a file
             names = [f"{i:05d}{stem and '_'}{stem}.png" for i, stem in enumerate(stems)]  # as in captchas.dataset
             _write_folder(a.out, pictures, labels, names)
             kept = LABELS_CSV

@@ -131,4 +131,4 @@ class Background:
         total = self._what[2].epochs
         if epochs == total:
             return f"Finished after {total} epochs. Start afresh begins again from nothing, in place of this run."
-        return f"Stopped after {epochs} of {total} epochs; Start goes on from there."
+        return f"Stopped after {epochs} of {total} epochs; Start continues from there."

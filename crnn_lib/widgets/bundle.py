@@ -36,7 +36,7 @@ EMBEDDED = "/embedded.js"  # how a module ends that exports nothing but empty ob
 
 
 def order(*paths: str) -> list[str]:
-    """The modules that `paths` need, these included: each stands after those that it imports."""
+    """The modules that `paths` need, these included: each after those that it imports."""
     found: dict[str, None] = {}
     for path in paths:
         found |= dict.fromkeys([*order(*(beside(path, m[2]) for m in IMPORT.finditer(_text(path)))), path])

@@ -42,7 +42,7 @@ def readers(model: CRNN | None = None) -> dict[str, CRNN]:
 
 
 def mount(kind: str, state: dict[str, Any], sentence: str, grey: np.ndarray | None = None) -> str:
-    """`<crnn-widget>` for a page; what stands in it until the live view does: the picture `grey` (h, w), a sentence."""
+    """`<crnn-widget>` for a page; what it shows until the live view does: the picture `grey` (h, w), a sentence."""
     sentence, picture = html.escape(plain(sentence)), ""
     if grey is not None:
         file = io.BytesIO()

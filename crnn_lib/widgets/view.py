@@ -68,7 +68,7 @@ def last_step(view: View) -> int:
 
 
 def levels_of(image: Any) -> np.ndarray:
-    """`image` as grey levels (h, w). Negative numbers tell that it is standardised: ink is positive.
+    """`image` as grey levels (h, w). Negative numbers mean that it is standardised: ink is positive.
 
     Raises UserError as `fields.grey_of`, and for a standardised image without any ink.
     """

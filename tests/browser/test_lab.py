@@ -111,7 +111,7 @@ def test_numbers_are_the_library_s(lab, label, source, T):
 
 def test_the_reader_s_numbers_too(lab):
     lab.reader()
-    assert lab.part("message") == "The reader reads “gxxx6” here."
+    assert lab.part("message") == "The model reads “gxxx6” here."
     assert lab.root.get_by_role("textbox", name="Label").input_value() == "gxxw6"
     lab.agrees()
     reader = host.readers()["captcha"]

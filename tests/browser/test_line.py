@@ -189,7 +189,7 @@ def test_pasted_dropped_and_what_is_no_picture(line):
         assert line.marked() == [600, 400]
         line.page.evaluate(GIVE, [kind, ""])
         line.root.get_by_role("alert").wait_for()
-        assert "that is no picture" in line.part("message")
+        assert "that is not a picture" in line.part("message")
         line.mark(LOWER)
         assert line.part("text") == LOWER
 

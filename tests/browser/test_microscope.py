@@ -250,7 +250,7 @@ def test_convolution_by_hand(open_widget):
     assert shown == sums.flatten().tolist()
     seen.root.get_by_label("Kernel, row 2, column 2").fill("2")
     assert seen.part("answer").endswith(f"= {sums[1, 1] + 2 * int(patch[2, 2])}".replace("-", "−"))
-    seen.root.get_by_role("combobox", name="Kernel").select_option("the reader's own, map 3 (rounded)")
+    seen.root.get_by_role("combobox", name="Kernel").select_option("the model's own, map 3 (rounded)")
     kernel = np.reshape(widgets.ProbeConvolution().kernels[3], (3, 3))
     total = float((patch[1:4, 1:4] * kernel).sum())
     assert float(seen.part("answer").rpartition("= ")[2].replace("−", "-")) == pytest.approx(total, abs=0.06)
@@ -289,7 +289,7 @@ def test_columns_and_labels(open_widget, captcha):
     assert "5 + 2 = 7 steps: it fits T = 8" in seen.part("fits")
     seen.do(lambda: seen.root.get_by_label("Label").fill("mmmmm"))
     assert "5 + 4 = 9 steps: it does not fit T = 8" in seen.part("fits")
-    seen.do(lambda: seen.press("The reader's own"))
+    seen.do(lambda: seen.press("The model's own"))
     assert "it fits T = 32" in seen.part("fits")
 
 

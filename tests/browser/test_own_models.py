@@ -61,7 +61,7 @@ class Own(Live):
         visit.page.locator(f'crnn-widget[kind="{kind}"]').scroll_into_view_if_needed()
         super().__init__(visit, kind)
         self.kind, self.handle = kind, self.root.element_handle()
-        self.choice = self.root.get_by_role("combobox", name="Reader")
+        self.choice = self.root.get_by_role("combobox", name="Model")
 
     def drop(self, name, content):
         """A file of that name and these bytes, or of so many zeros."""
@@ -105,8 +105,8 @@ def test_a_file_that_cannot_be_read_is_refused_and_changes_nothing(opened, own, 
     before = widget.part("text")
     for name, wrong, words in [
         ("cut.safetensors", content[:-400], "the file is cut short"),
-        ("notes.safetensors", b"Dear diary", "this is no safetensors file"),
-        ("model.pt", b"PK\3\4" + bytes(99), "this is no safetensors file"),
+        ("notes.safetensors", b"Dear diary", "this is not a safetensors file"),
+        ("model.pt", b"PK\3\4" + bytes(99), "this is not a safetensors file"),
         ("large.safetensors", 65_000_000, "too large for a page: it has 65, the limit is 64 megabytes"),
     ]:
         widget.drop(name, wrong)

@@ -111,7 +111,7 @@ def test_prefixes(visited):
     boxes = quiz.root.get_by_role("checkbox")
     boxes.nth(3).check()
     said = quiz.check()
-    assert "A blank stands between, so the letter counts once more: it becomes aa." in said and "4 boxes more" in said
+    assert "A blank separates them, so the letter counts once more: it becomes aa." in said and "4 boxes more" in said
     boxes.nth(3).uncheck()
     for i in (0, 1, 2, 4):
         boxes.nth(i).check()

@@ -292,7 +292,7 @@ def test_what_the_browser_cannot_do_is_told_beside_the_picture(chromium, address
     page.goto(f"{address}/index.html")
     alert = page.locator("crnn-widget").get_by_role("alert")
     alert.wait_for()
-    assert alert.inner_text() == "The widget did not start: this browser gives no canvas to paint on"
+    assert alert.inner_text() == "The widget did not start: this browser has no canvas to draw on"
     assert page.locator("crnn-widget img").is_visible()
     context.close()
 

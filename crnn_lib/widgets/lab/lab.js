@@ -41,7 +41,7 @@ export async function mount({ root, model, backend, signal }) {
     player.pause();
     descent.stop();
   }
-  /** Do something to the session, then show what came of it; a mistake is told and changes nothing. */
+  /** Do something to the session, then show what came of it; a mistake is reported and changes nothing. */
   async function act(action) {
     stop();
     try {

@@ -71,7 +71,7 @@ class Lab(host.Widget):
             raise UserError(f"the label {self.label!r} holds {unknown}, and the matrix is about {self.symbols!r}")
 
     def _read(self) -> None:
-        """The first reader's matrix of the sample, which the label may name."""
+        """The first model's matrix of the sample, which the label may name."""
         if not self.sample and self.label not in assets.SAMPLES:
             raise UserError(f"Lab: the source reader needs a sample, one of {', '.join(assets.SAMPLES)}")
         self.sample = self.sample or self.label
@@ -96,7 +96,7 @@ class Lab(host.Widget):
         """The letters of a matrix that the page makes, as `symbolsFor` in lab_state.js; an even one is made here."""
         low, high = STEPS
         if not low <= self.steps <= high:
-            raise UserError(f"Lab: steps must be from {low} to {high} where no reader and no matrix is given")
+            raise UserError(f"Lab: steps must be from {low} to {high} where no model and no matrix is given")
         self.symbols = self.symbols or "".join(dict.fromkeys(self.label + "abcdefghijklmn"))[: len(set(self.label)) + 2]
         odd = [c for c in self.symbols if c == "-" or c.isspace()]
         if odd or len(set(self.symbols)) < len(self.symbols):

@@ -6,7 +6,7 @@ import { createSource } from "../page/sources.js";
 /** @typedef {import("./lab_state.js").Desk} Desk */
 
 const PACE = 260; // milliseconds a cell, or a column where cells are many, while the recursion plays
-const SOURCES = [["uniform", "uniform"], ["random", "random"], ["peaked", "peaked"], ["reader", "the trained reader"]];
+const SOURCES = [["uniform", "uniform"], ["random", "random"], ["peaked", "peaked"], ["reader", "the trained model"]];
 const QUANTITIES = [["alpha", "α, forward"], ["beta", "β, backward"], ["occupancy", "occupancy"]];
 const SCALES = [["linear", "linear"], ["log", "logarithm"]];
 const CONTENTS = [["p", "probability p"], ["gradient", "gradient, p − occupancy"]];

@@ -139,7 +139,7 @@ function createPlane(desk, { onpick, onpeek, onkey, drag, bars }) {
 }
 
 /**
- * The plane, and beside it what is told of the chosen cell. @param {Desk} desk
+ * The plane, and beside it the arithmetic of the chosen cell. @param {Desk} desk
  * @param {{onpick: () => void, setCell: (t: number, c: number, p: number) => void}} acts
  */
 export function createStage(desk, { onpick, setCell }) {
@@ -205,7 +205,7 @@ export function createStage(desk, { onpick, setCell }) {
     if (cell) setText(details, explainCell(found, quantity, cell.t, cell.s, named));
     else if (place && c !== null) setText(details, explainClass(desk, place.t, c));
     else if (place) setText(details, "The classes that hardly matter here, together.");
-    else setText(details, "Choose a cell, by pointer or with Tab and the arrow keys: its arithmetic is told here.");
+    else setText(details, "Choose a cell, by pointer or with Tab and the arrow keys: its arithmetic appears here.");
     peek(null);
   }
   return { nodes, bars, details, show, showPlace, select: plane.select };

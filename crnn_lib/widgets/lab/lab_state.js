@@ -47,7 +47,7 @@ function complaintOf({ config, symbols }, label) {
   const odd = [...new Set(label)].filter((c) => (config ? !symbols.includes(c) : /[-\s]/.test(c)));
   if (!odd.length) return "";
   const [unknown, known] = [odd.map((c) => `“${c}”`).join(", "), symbols.join("")];
-  if (config) return `The trained reader does not know ${unknown}: it knows ${known}.`;
+  if (config) return `The trained model does not know ${unknown}: it knows ${known}.`;
   if (odd[0] === "-") return "“-” stands for the blank here and cannot be in a label.";
   return `A label cannot hold “${odd[0]}” here.`;
 }
@@ -121,7 +121,7 @@ export function createSession({ model, backend }) {
     let answer;
     if (next.source === "reader") {
       const { reading, ...rest } = await read(backend, next);
-      words = `The reader reads “${reading}” here.`;
+      words = `The model reads “${reading}” here.`;
       const wanted = label ?? (next.picture ? reading : next.sample);
       answer = { ...rest, label: knows(rest.symbols, wanted) ? wanted : reading };
     } else answer = made({ ...next, symbols: state.logProbs.length ? [] : state.symbols });

@@ -231,7 +231,7 @@ export function createNumbers() {
     setText(reading, collapse(tops).map(sign).join("") || "(nothing)");
     setText(blanks, percent(logProbs.reduce((sum, row) => sum + Math.exp(row[0]), 0) / T));
     const each = r > 1 ? `each of the ${r} repeats` : "the repeat";
-    const more = r ? `, and ${each} one more, for the blank that must stand between` : "";
+    const more = r ? `, and ${each} one more, for the blank between them` : "";
     const why = `${U > 1 ? `each of the ${U} letters` : "the letter"} takes a step${more}`;
     const short = `Impossible: T = ${T} < U + r = ${U} + ${r} = ${U + r}; ${why}.`;
     const never = found.total === -Infinity ? "There are such paths, but each of them holds a probability of 0." : "";

@@ -67,7 +67,7 @@ function createSources(take) {
 
 /** The cut-out as the reader gets it, and below its columns what each time step says and what is left of that. */
 function createSteps() {
-  const lane = createLane({ label: "The marked line as the reader gets it" });
+  const lane = createLane({ label: "The marked line as the model gets it" });
   const grid = element("div", { class: "line-grid" });
   const node = element("div", { class: "line-steps" }, lane.node, element("div", { class: "crnn-roll" }, grid));
 
@@ -105,7 +105,7 @@ export async function mount({ root, model, backend, signal, open }) {
   let box = null;
   let timer = 0;
 
-  /** The marked part, for whoever reads it. */
+  /** The marked part, for a model to read. */
   function marked() {
     if (!picture || !box) throw new Error("nothing is marked: drag a rectangle over one line");
     return {
@@ -126,7 +126,7 @@ export async function mount({ root, model, backend, signal, open }) {
     reading.show(text || "(nothing)", p);
     steps.show(seen, path);
     const { alphabet } = seen.config;
-    setText(knows, `The reader knows ${[...alphabet].length} characters: ${alphabet}. It runs in this page.`);
+    setText(knows, `The model knows ${[...alphabet].length} characters: ${alphabet}. It runs in this page.`);
     model.save({ reading: text, confidence: p });
   }
   const read = latestReading(root, message, async () => {

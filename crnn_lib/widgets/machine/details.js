@@ -118,7 +118,9 @@ const DETAILS = {
     return [
       ...best.map(({ symbol, p }) => classBar(signs, symbol, p)),
       note(
-        `Step ${t}: ${K} classes, ${K - 1} symbols and the blank, share one whole. The likeliest ${SHOWN} are shown.`,
+        `Step ${t}: ${K} classes, ${
+          K - 1
+        } symbols and the blank, share a probability of 1. The most probable ${SHOWN} are shown.`,
       ),
     ];
   }),

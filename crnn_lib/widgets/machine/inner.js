@@ -22,7 +22,7 @@ export function createLens(go) {
   const lens = element("div", { class: "machine-lens" }, picture, frame, point);
   const maps = slider({ name: "Map", min: 0, max: 15, step: 1, value: 0 }, (map) => to(x, y, map));
   const row = element("div", { class: "crnn-equation" });
-  const says = element("p", { class: "machine-note" }, "The network's weights are on their way.");
+  const says = element("p", { class: "machine-note" }, "The network's weights are loading.");
 
   function to(nextX, nextY, map = now?.here.map ?? 0) {
     if (!now) return;
@@ -138,7 +138,7 @@ export function createCell(go) {
     (unit) => now && go({ ...now.here, stage: "lstm", unit }),
   );
   const rows = element("div", { class: "machine-gates" });
-  const says = element("p", { class: "machine-note" }, "The network's weights are on their way.");
+  const says = element("p", { class: "machine-note" }, "The network's weights are loading.");
 
   async function show(/** @type {Given} */ given) {
     now = given;

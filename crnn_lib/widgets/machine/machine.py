@@ -34,7 +34,7 @@ class Machine(host.Widget):
         return super()._state() | {"chapters": True}
 
     def baked(self) -> str:
-        """The machine for a static page, where the page's own readers go on."""
+        """The machine for a static page, where the page's own models take over."""
         grey = pen.image(self.strokes)
         readings = host.read(self._models[self.readers[-1]], grey)
         sentence = host.sentence(readings.texts[0], readings.confidences[0])

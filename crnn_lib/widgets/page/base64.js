@@ -6,7 +6,7 @@ export function fromBase64(text) {
   try {
     binary = atob(text);
   } catch {
-    throw new Error("this is no base64");
+    throw new Error("this is not base64");
   }
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);

@@ -30,7 +30,7 @@ const MARKUP = /<(\/?)(\w+)((?:\s+[\w-]+(?:="[^"]*"|=\uE000)?)*)\s*>|([^<]+)/g;
 
 /**
  * Elements from markup that a module writes out: markup`<p class="crnn-note">${words}</p>`. Tags are always closed
- * (but for <input>), a line end between them is no space, and values are nodes, texts, lists of these, or attributes.
+ * (but for <input>), a line end between them is not a space, and values are nodes, texts, lists of these, or attributes.
  * @param {TemplateStringsArray} strings @param {...any} values @returns {any[]}
  */
 export function markup(strings, ...values) {
@@ -69,7 +69,7 @@ export function count(root) {
 /** A canvas to paint on, whose pixels stay pixels. @param {HTMLCanvasElement} canvas @param {CanvasRenderingContext2DSettings} [settings] */
 export function painter(canvas, settings) {
   const context = canvas.getContext("2d", settings);
-  if (!context) throw new Error("this browser gives no canvas to paint on");
+  if (!context) throw new Error("this browser has no canvas to draw on");
   context.imageSmoothingEnabled = false;
   return context;
 }

@@ -21,7 +21,7 @@ function withRoom(what, act) {
   try {
     return act();
   } catch (error) {
-    throw error instanceof RangeError ? new Error(`${what} takes more memory than this browser gives`) : error;
+    throw error instanceof RangeError ? new Error(`${what} takes more memory than this browser allows`) : error;
   }
 }
 
@@ -41,9 +41,9 @@ export function createReader(bytes, { fast = true } = {}) {
   function infer(image, H, W, stages = {}) {
     const T = pooledSize(W, config.pools.map(([, h]) => h));
     if (image.length !== H * W || H !== config.height || T < 1) {
-      throw new Error(`an image of ${H} x ${W} does not fit a reader of height ${config.height}`);
+      throw new Error(`an image of ${H} x ${W} does not fit a model of height ${config.height}`);
     }
-    if (!fits(config, H, W)) throw new Error(`an image of ${H} x ${W} is too large for this reader`);
+    if (!fits(config, H, W)) throw new Error(`an image of ${H} x ${W} is too large for this model`);
     const put = (name, data, ...dims) => {
       stages[name] = { data, dims: [1, ...dims] };
     };

@@ -1,4 +1,4 @@
-// Lanes: pictures as wide as the image. Whatever lies at one place of the text line stands above and below each other in
+// Lanes: pictures as wide as the image. What is at one place of the text line is above and below each other in
 // all of them, and one mark goes through all. Where a line has so many time steps that they would become too narrow to
 // touch, its lanes are wider than the page's column, and those of a widget scroll together.
 import { element, greyCanvas, onPoint, painter } from "./dom.js";

@@ -7,7 +7,7 @@ import { createReader } from "./engine.js";
 import { createTaker } from "./sources.js";
 
 const MOST_MEGABYTES = 64;
-const MODEL = /\.(safetensors|pt|pth|ckpt|bin|pkl|onnx)$/i; // those that cannot be read are told so
+const MODEL = /\.(safetensors|pt|pth|ckpt|bin|pkl|onnx)$/i; // those that cannot be read are refused
 
 /** Who offers the opened models, told of each by its name. @type {Set<(name: string) => void>} */
 const offering = new Set();
@@ -72,7 +72,7 @@ export function createModels({ root, backend, signal, message, onpicture, always
     ? [["", "the fitting one"], ...readers.map((name) => [name, name])]
     : [["", ...readers]];
   const select = choice(fitting, "", backend.choose);
-  const named = field("Reader", select);
+  const named = field("Model", select);
   const take = createTaker(({ name, reader }) => {
     opened.set(name, reader);
     message.say(`${name} reads here now; it stays in this page.`);
@@ -97,7 +97,7 @@ export function createModels({ root, backend, signal, message, onpicture, always
   backend.onrenew(() => (select.value = backend.chosen()), signal);
   offering.add(offer);
   signal.addEventListener("abort", () => offering.delete(offer));
-  const refuse = () => message.say("that is no picture: copy an image, or choose its file", true);
+  const refuse = () => message.say("that is not a picture: copy an image, or choose its file", true);
   receiveFiles(root, events, (given) => (MODEL.test(given.name) ? open(given) : onpicture(given)), refuse);
   const title = "A .safetensors file that crnn train wrote; it may also be dropped here";
   return { nodes: [named, button("Model file", pick, { title })] };

@@ -1,5 +1,5 @@
-// safetensors files (github.com/huggingface/safetensors): eight bytes of header length, a JSON header that tells where each
-// tensor lies, the numbers, little-endian. Everything is checked before it is used, and what is wrong is told in words.
+// safetensors files (github.com/huggingface/safetensors): eight bytes of header length, a JSON header that says where each
+// tensor is, the numbers, little-endian. Everything is checked before it is used, and what is wrong is said in words.
 
 const KINDS = { F16: Uint16Array, F32: Float32Array, I8: Int8Array, I64: BigInt64Array }; // float16 as its bits
 const MOST_HEADER = 100e6; // bytes, as the safetensors library has it
@@ -41,22 +41,22 @@ function headerOf(bytes) {
     throw new Error("the file is cut short: its header does not end");
   }
   const header = start <= MOST_HEADER && start <= bytes.length && objectOf(textOfBytes(bytes.subarray(8, start)));
-  if (!header) throw new Error("this is no safetensors file");
+  if (!header) throw new Error("this is not a safetensors file");
   return { header, start };
 }
 
-/** The tensors that a header tells of, in the order in which they lie: all of the file, no byte twice. */
+/** The tensors that a header lists, in their order: all of the file, no byte twice. */
 function layout(header, end) {
   const entries = Object.entries(header).map(([name, entry]) => {
     const { dtype, shape, data_offsets: offsets } = entry ?? {};
     if (typeof dtype === "string" && !Object.hasOwn(KINDS, dtype)) {
-      throw new Error(`${short(name)} holds numbers of type ${dtype.slice(0, 20)}, which no reader has`);
+      throw new Error(`${short(name)} holds numbers of type ${dtype.slice(0, 20)}, which no model has`);
     }
     const sound = typeof dtype === "string" && Array.isArray(shape) && shape.every(whole) && Array.isArray(offsets) &&
       offsets.length === 2 && offsets.every(whole);
     const [from, to] = sound ? offsets : [0, -1];
     const size = sound ? shape.reduce((a, b) => a * b, 1) * KINDS[dtype].BYTES_PER_ELEMENT : 0;
-    if (to - from !== size) throw damaged(`${short(name)} has not the size that its header tells`);
+    if (to - from !== size) throw damaged(`${short(name)} does not have the size that its header gives`);
     return { name, Kind: KINDS[dtype], dims: shape, from, to };
   });
   entries.sort((a, b) => a.from - b.from || a.to - b.to);
@@ -65,7 +65,7 @@ function layout(header, end) {
     return to;
   }, 0);
   if (told > end) throw new Error(`the file is cut short: of ${told} bytes of numbers it has ${end}`);
-  if (told < end) throw damaged("it holds more than its header tells");
+  if (told < end) throw damaged("it holds more than its header lists");
   return entries;
 }
 
@@ -74,7 +74,7 @@ export function read(bytes) {
   const { header, start } = headerOf(bytes);
   const metadata = header.__metadata__ ?? {};
   const texts = typeof metadata === "object" && Object.values(metadata);
-  if (!texts || !texts.every((text) => typeof text === "string")) throw damaged("its metadata are no texts");
+  if (!texts || !texts.every((text) => typeof text === "string")) throw damaged("its metadata are not texts");
   delete header.__metadata__;
   /** @type {Object<string, Stored>} */
   const tensors = Object.create(null);

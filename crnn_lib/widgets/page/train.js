@@ -141,7 +141,7 @@ export function createTraining(shape, recipe, { batch, seed = 0, fast = true }) 
     return network.forward(images, false).map(logSoftmax);
   }
 
-  /** All that is learnt, by the names of crnn_lib's state dict: parameters and running statistics. @returns {Weights} */
+  /** All that is learned, by the names of crnn_lib's state dict: parameters and running statistics. @returns {Weights} */
   function state() {
     const held = Object.entries(by).map(([name, { dims, values }]) => [name, { data: values.slice(), dims }]);
     const running = Object.entries(statistics).flatMap(([name, { mean, variance }]) => [

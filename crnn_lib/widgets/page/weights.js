@@ -39,12 +39,12 @@ function checkConfig(config) {
   const size = (n) => Number.isSafeInteger(n) && n >= 1 && n <= 65536;
   const list = (sizes) => Array.isArray(sizes) && sizes.length > 0 && sizes.length <= MOST_BLOCKS;
   const stranger = Object.keys(config).find((key) => !KEYS.includes(key));
-  const tell = (why) => new Error(`its configuration is of no reader that this page can run: ${why}`);
+  const tell = (why) => new Error(`its configuration is not one of a model that this page can run: ${why}`);
   if (stranger !== undefined) throw tell(`“${stranger.slice(0, 40)}” is unknown`);
-  if (typeof alphabet !== "string" || !alphabet) throw tell("the alphabet is no text, or empty");
-  if (new Set(alphabet).size < [...alphabet].length) throw tell("a symbol stands in the alphabet more than once");
-  if (![height, width, features, hidden].every(size)) throw tell("a size is no whole number from 1 to 65536");
-  if (!list(channels) || !channels.every(size)) throw tell("the channels are no list of sizes");
+  if (typeof alphabet !== "string" || !alphabet) throw tell("the alphabet is not a text, or is empty");
+  if (new Set(alphabet).size < [...alphabet].length) throw tell("a symbol occurs in the alphabet more than once");
+  if (![height, width, features, hidden].every(size)) throw tell("a size is not a whole number from 1 to 65536");
+  if (!list(channels) || !channels.every(size)) throw tell("the channels are not a list of sizes");
   if (
     !list(pools) || pools.length !== channels.length || !pools.every((p) => list(p) && p.length === 2 && p.every(size))
   ) {
@@ -78,7 +78,7 @@ function scaled(tensors) {
     if (!tensors[`${name}.scale`]) continue;
     const scale = floats(tensors[`${name}.scale`]);
     if (scale.length !== dims[0]) {
-      throw new Error(`the file is damaged: “${name.slice(0, 80)}” has not one scale a row`);
+      throw new Error(`the file is damaged: “${name.slice(0, 80)}” does not have one scale per row`);
     }
     const row = data.length / scale.length;
     for (let i = 0; i < data.length; i++) data[i] *= scale[Math.floor(i / row)];
@@ -125,7 +125,7 @@ function checkTensors(config, tensors) {
     }
     const Kind = name.endsWith("num_batches_tracked") ? BigInt64Array : Float32Array;
     if (!(found.data instanceof Kind)) {
-      throw new Error(`the tensor ${name} holds numbers of another type than a reader has`);
+      throw new Error(`the tensor ${name} holds numbers of another type than a model has`);
     }
     if (found.data instanceof Float32Array) checkFinite(name, found.data);
   }
@@ -211,10 +211,10 @@ export function networkOf({ metadata, tensors }) {
   const own = metadata[PAGE_FORMAT];
   if (own === undefined && metadata.format !== FORMAT) {
     const format = metadata.format === undefined ? "no format" : `format “${metadata.format.slice(0, 40)}”`;
-    throw new Error(`it holds no reader that this page knows: it has ${format}, and what is read has “${FORMAT}”`);
+    throw new Error(`it holds no model that this page knows: it has ${format}, and what is read has “${FORMAT}”`);
   }
   const told = objectOf(own ?? metadata.config ?? "");
-  if (!told) throw new Error("the file is damaged: its configuration is no JSON object");
+  if (!told) throw new Error("the file is damaged: its configuration is not a JSON object");
   const config = /** @type {Config} */ ({ stretch: null, ...told }); // version 1 had no stretch: one width for all
   checkConfig(config);
   if (own !== undefined) return layersOf(config, scaled(tensors));

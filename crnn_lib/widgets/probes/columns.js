@@ -55,7 +55,7 @@ export async function mount(place) {
     const strip = { from: first / width, to: (last + 1) / width, style: "strip" };
     lane.show(inkCanvas(image, height, width), [strip, ...borders, cell(t, "step")]);
     const sees = `Step ${t} sees pixel columns ${first} to ${last}; its full field is ${size} columns wide`;
-    const none = " But these pools leave no row of the image: such a reader cannot be built.";
+    const none = " But these pools leave no row of the image: such a model cannot be built.";
     const rows = `${sightOf(down).size} rows high.${pooledSize(height, down) < 1 ? none : ""}`;
     setText(answer, `T = ${T} steps, one every ${stride} pixels. ${sees} and ${rows}`);
     const need = neededSteps(label.value);
@@ -65,7 +65,7 @@ export async function mount(place) {
   });
   root.append(...markup`${chooser.node}${lane.node}${tune.node}${answer}
     <div class="crnn-controls">${selects.map((select, i) => field(`Pool ${i + 1}`, select))}
-      ${button("The reader's own", reset)}${field("Label", label)}</div>
+      ${button("The model's own", reset)}${field("Label", label)}</div>
     <p class="crnn-note">A pool is written rows × columns: only its second number makes T smaller.</p>
     ${fits}${chooser.message.node}`);
   await chooser.start();

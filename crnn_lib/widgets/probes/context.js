@@ -1,4 +1,4 @@
-// Chapter 5: hide some pixel columns, and see which states and outputs hear of it.
+// Chapter 5: hide some pixel columns, and see which states and outputs change.
 import { slider } from "../page/controls.js";
 import { markup, setText } from "../page/dom.js";
 import { createLane, heat, inkCanvas } from "../page/lanes.js";

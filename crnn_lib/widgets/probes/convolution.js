@@ -15,7 +15,7 @@ const KERNELS = {
   "copy": [0, 0, 0, 0, 1, 0, 0, 0, 0],
 };
 
-/** The model's `kernels`: the reader's own, nine numbers each. @param {import("../page/main.js").Place} place */
+/** The widget's `kernels`: those of the CRNN, nine numbers each. @param {import("../page/main.js").Place} place */
 export async function mount(place) {
   let kernel = Object.values(KERNELS)[0].slice();
   const map = createCells("The map: one sum for each window visited");
@@ -28,7 +28,7 @@ export async function mount(place) {
     crank.redraw();
   });
   function offer(chosen) {
-    const learned = (place.model.get("kernels") ?? []).map((k, i) => [`the reader's own, map ${i} (rounded)`, k]);
+    const learned = (place.model.get("kernels") ?? []).map((k, i) => [`the model's own, map ${i} (rounded)`, k]);
     presets = { ...KERNELS, ...Object.fromEntries(learned) };
     fill(preset, [...Object.keys(presets).map((known) => [known, known]), ["", "your own"]], chosen);
   }

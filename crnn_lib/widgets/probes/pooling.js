@@ -39,8 +39,8 @@ export async function mount(place) {
     const changed = cells.filter(([y, x]) => lost(y, x)).length;
     const apart = cells.filter(([y, x]) => x > 0 && pooled[y][x] !== still[y][x - 1]).length;
     const why = state.shift === 2
-      ? `Set beside their left neighbour of before, ${apart} differ: the pooled map has moved by one, whole.`
-      : "One pixel is half a window, so this is no movement of the pooled map: its numbers are new ones.";
+      ? `Compared with their left neighbours before the move, ${apart} differ: the whole pooled map has moved by one.`
+      : "One pixel is half a window, so the pooled map does not move: its numbers are new.";
     const told = `${changed} of ${cells.length} pooled numbers are not what they were (outlined)`;
     setText(verdict, `Moved by ${state.shift} px: ${told}. ${why}`);
   }

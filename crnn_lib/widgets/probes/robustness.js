@@ -1,4 +1,4 @@
-// Chapter 10: how much damage a reading stands, live, and the whole curve of the slider that was moved last.
+// Chapter 10: how much damage a reading tolerates, live, and the whole curve of the slider that was moved last.
 import { createChart } from "../page/chart.js";
 import { spoil } from "../page/damage.js";
 import { button, slider } from "../page/controls.js";
@@ -47,7 +47,7 @@ export async function mount(place) {
   let moved = "rotation";
   let drawn = 0; // number of the curve that is being computed
   const reading = createReading();
-  const lane = createLane({ label: "The picture as the reader gets it" });
+  const lane = createLane({ label: "The picture as the model gets it" });
   const chart = createChart();
   const curve = part("curve", "p", { class: "crnn-note" });
   const sliders = Object.entries(DAMAGES).map(([key, options]) =>
@@ -81,7 +81,7 @@ export async function mount(place) {
     lane.show(inkCanvas(image, height, W));
     reading.show(now.read.text || "(nothing)", now.read.p);
     const verdict = now.right ? "Right" : "Wrong";
-    setText(answer, `${verdict}: the text is ${truth}, and the reader gives it ${percent(now.p)}.`);
+    setText(answer, `${verdict}: the text is ${truth}, and the model gives it ${percent(now.p)}.`);
     sweep(picture, truth, moved, number, now.p).catch((error) => setText(curve, error.message));
   });
 

@@ -9,7 +9,7 @@ import { reasonForCell, reasonForCount, reasonForDecoding, reasonForPath, reason
 
 export const kind = "quiz";
 export const name = "Exercise";
-const PROGRESS = "crnn-progress"; // the key in this browser's own storage, and the event that tells of a change
+const PROGRESS = "crnn-progress"; // the key in this browser's own storage, and the event that announces a change
 
 /** The names of solved questions, kept in this browser; where it keeps nothing, they last as long as the page. */
 export const progress = {

@@ -27,7 +27,7 @@ export function reasonForPath(path, label) {
   if (text === label) return `${how}: that is ${label}.`;
   const sorted = (word) => [...word].sort().join("");
   const not = (why) => `${how}, not ${label}.${why}`;
-  if (dropped(path) === label) return not(" Equal neighbours merge unless a blank stands between them.");
+  if (dropped(path) === label) return not(" Equal neighbours merge unless a blank separates them.");
   if (merged(dropped(path)) === label) {
     return not(" The blank between equal letters keeps them apart: merge first, drop blanks after.");
   }
@@ -143,7 +143,7 @@ export function reasonForPrefix(way) {
   if (comes === DASH) return `A blank adds no letter: ${spelt(prefix)} stays as it is.`;
   if (!prefix.endsWith(comes)) return `Another letter is added: it becomes ${to}.`;
   if (ending === "letter") return `The same letter again, with no blank between: the two merge, and it stays ${to}.`;
-  return `A blank stands between, so the letter counts once more: it becomes ${to}.`;
+  return `A blank separates them, so the letter counts once more: it becomes ${to}.`;
 }
 
 /** Recorded runs that can be told apart by their loss: their cause, and how they look, for who picked them wrongly. */

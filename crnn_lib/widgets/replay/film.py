@@ -41,7 +41,7 @@ class Film:
     def look(self, run: Run) -> bool:
         """To be called before each step and after the last; whether it took a frame.
 
-        Frames that lie ahead go: a run that was stopped within an epoch goes on from that epoch's start.
+        Frames that lie ahead go: a run that was stopped within an epoch continues from that epoch's start.
         """
         kept = sum(frame["step"] < run.steps for frame in self.frames)
         del self.frames[kept:], self.posteriors[kept:]

@@ -66,7 +66,7 @@ const wholeFrom = (/** @type {number} */ low, /** @type {number} */ high) => (/*
   Number.isInteger(n) && n >= low && n <= high;
 const products = (/** @type {number[]} */ factors) => factors.filter((n) => n > 1).join(" · ");
 
-/** Why labels of these symbols cannot be learnt, or "". @param {Choices} choices */
+/** Why labels of these symbols cannot be learned, or "". @param {Choices} choices */
 function wrongSymbols(choices) {
   const symbols = familiesOf(choices).flat();
   const strange = symbols.find((symbol) => !Object.hasOwn(SKELETONS, symbol));
@@ -83,7 +83,7 @@ function wrongSymbols(choices) {
     : `An alphabet without symbols: ${classes}, and every label is empty. Give two symbols or more.`;
 }
 
-/** Why labels of these lengths cannot be learnt, or "". @param {Choices} choices */
+/** Why labels of these lengths cannot be learned, or "". @param {Choices} choices */
 function wrongLengths({ least, most, T }) {
   if (![least, most].every(wholeFrom(1, MOST.length)) || least > most) {
     const given = `from ${least} to ${most}`;
@@ -95,7 +95,7 @@ function wrongLengths({ least, most, T }) {
     `< U = ${most}. Its loss would be infinite. Pool less, or shorten the labels.`;
 }
 
-/** Why nothing can be learnt in such steps, or "". @param {Choices} choices */
+/** Why nothing can be learned in such steps, or "". @param {Choices} choices */
 function wrongSteps({ rate, optimizer, batch, images }) {
   if (!(rate > 0 && rate < Infinity)) return `A learning rate of ${rate} does not learn: give a number above 0.`;
   if (rate > HIGHEST_RATE) {

@@ -1,4 +1,4 @@
-// Work in slices that leave the page to whoever uses it, none of them while the page is hidden.
+// Work in slices that leave the page usable, none of them while the page is hidden.
 
 const LONGEST = 24; // milliseconds of a slice; a unit of work that takes longer has one of its own
 const PACE = 80; // milliseconds between two looks at it, more where painting one takes longer

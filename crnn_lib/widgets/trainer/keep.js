@@ -107,7 +107,7 @@ export function createKeeper({ run, take, open }) {
       if (!trained || !strokes.length) throw new Error("Draw something first.");
       const count = trained.teach(greyOf(strokes), label.value.trim());
       const drawings = count === 1 ? "one drawing of yours is" : `${count} drawings of yours are`;
-      message.say(`From now on ${drawings} among the training images. Start trains on.`);
+      message.say(`From now on ${drawings} among the training images. Start continues the training.`);
     } catch (error) {
       message.fail(error);
     }

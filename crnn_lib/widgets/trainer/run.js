@@ -195,7 +195,7 @@ export function createRun(choices) {
     facts.losses.push([facts.steps, mean(recent) ?? NaN]);
     if (!Number.isFinite(loss) || !Object.values(norms).every(Number.isFinite)) {
       facts.failed =
-        `Step ${facts.steps} gave a loss of ${loss}, no number to go on with: the weights have been thrown too ` +
+        `Step ${facts.steps} gave a loss of ${loss}, not a number to continue with: the weights have been thrown too ` +
         `far. The learning rate is ${choices.rate}; divide it by ten and begin again.`;
     }
   }

@@ -22,7 +22,7 @@ const MOST_POINTS = 300; // of a curve
 const LEGEND =
   "In each map a row is a class, the blank - at the bottom; a column is a time step; dark is 0, yellow is 1. " +
   "The loss is that of CTC, divided by the label's length. Floor (a) is the best loss of an output that is the same at every " +
-  "step of every image, floor (b) of one that is the same for every image. The upright line marks the step by which, after " +
+  "step of every image, floor (b) of one that is the same for every image. The vertical line marks the step by which, after " +
   "nothing but blanks, a letter broke through.";
 
 /** A run's curves as recorded ones have them. @param {Run} run @param {string} what @param {string} curve */
@@ -76,7 +76,7 @@ export async function mount({ root, model, signal, open }) {
     if (refusal()) return message.say(refusal(), true);
     const careful = wanted().map(caution).find(Boolean) ?? "";
     if (!runs.some(({ facts }) => facts.steps)) return begin(careful);
-    message.say(`${careful} The run goes on with the choices that it began with; Again begins with these.`);
+    message.say(`${careful} The run continues with the choices that it began with; Again begins with these.`);
   }
 
   /** New runs of these choices, if they can be trained. */
