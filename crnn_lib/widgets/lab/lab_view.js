@@ -3,7 +3,7 @@ import { predecessors, successors } from "../page/ctc.js";
 import { collapse } from "../page/decode.js";
 import { ARROWS, element, markup, part, setText, svgElement } from "../page/dom.js";
 import { percent, shortNumber } from "../page/words.js";
-import { colourOf } from "../page/sight.js";
+import { colourOf, tint } from "../page/colours.js";
 
 /** @typedef {import("../page/ctc.js").Found} Found */
 
@@ -14,12 +14,6 @@ function tinyNumber(v) {
   if (size < 0.005) return v ? "~0" : "0";
   const text = size >= 0.995 ? size.toFixed(size >= 9.95 ? 0 : 1) : size.toFixed(2).slice(1);
   return v < 0 ? `−${text}` : text;
-}
-
-/** Black or white, whichever is read better on a colour. */
-function inkOn([r, g, b]) {
-  const linear = (v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) > 0.179 ? "#000" : "#fff";
 }
 
 /** What a lattice cell shows, by quantity and scale: {value, text, colour}. */
@@ -53,11 +47,10 @@ export function matrixPainter(found, classes, gradient) {
 
 /** Put a number into a cell, on its colour. @param {HTMLElement} cell */
 function fillCell(cell, { value, text, colour }) {
-  const ink = colour ? inkOn(colour) : "";
   setText(cell, text);
   cell.dataset.value = String(value);
-  cell.style.backgroundColor = colour ? `rgb(${colour})` : "";
-  cell.style.color = text === "~0" && ink === "#fff" ? "#bfaed2" : ink;
+  tint(cell, colour);
+  cell.classList.toggle("lab-faint", text === "~0");
 }
 
 const REACH = 120; // pixels up, from 0 to 1

@@ -1,10 +1,12 @@
 // The machine's stages: what each is made of, and what a reading puts into it.
+import { hueOf } from "../page/colours.js";
 import { ARROWS, element, onPoint, part, svgElement } from "../page/dom.js";
+import { SURE } from "../page/reading.js";
 import { stripOf } from "../page/sight.js";
 import { percent } from "../page/words.js";
 import { gridOf, tileAt } from "../page/tiles.js";
 import { paintColumns, paintFloor, paintMaps, paintStreams, sizeOf } from "./paint.js";
-import { hueOf, letterAt } from "./words.js";
+import { letterAt } from "./words.js";
 
 /** @typedef {import("./words.js").Whole} Whole @typedef {import("./words.js").Here} Here */
 /** @typedef {ReturnType<typeof createStages>} Stages */
@@ -28,7 +30,6 @@ const LABELS = {
   path: "Path and merged path",
   text: "Letters of the text",
 };
-export const SURE = 0.9; // from this probability on a reading counts as sure
 const FAINT = 0.02; // a class that is nowhere as probable is not drawn
 const [TOP, LOW] = [0.84, 1.015]; // the height of probability 1; what is 0 lies below the edge
 
@@ -173,7 +174,7 @@ export function write({ cells, merged, text, confidence, judged, points }, seen)
   for (const node of Object.values(points)) node.setAttribute("aria-valuemax", String(T - 1));
 }
 
-/** @param {Stages} stages @param {Whole} seen @param {{dark: boolean, forward: string, backward: string}} theme */
+/** @param {Stages} stages @param {Whole} seen @param {import("./paint.js").Theme} theme */
 export function paint({ canvases }, seen, theme, maps, { window }) {
   const { stages, image, W, T, config } = seen;
   paintMaps(canvases.maps, stages[maps], theme.dark, Math.min(1, window / T));

@@ -8,13 +8,6 @@ import { sightOf, stageSight, stripOf, topClasses } from "../page/sight.js";
 
 export const REST =
   "A neural network reads this word. Draw your own over it, point at anything, or watch it in slow motion.";
-const [GOLDEN, SKIPPED] = [137.508, 70]; // degrees; the hues about "here" are left out
-
-/** The hue of a class: the same in ribbons, path and text. @param {number} c */
-export function hueOf(c) {
-  return Math.round(95 + ((c * GOLDEN) % 360) * ((360 - SKIPPED) / 360));
-}
-
 /** A class in words. @param {string[]} signs @param {number} c */
 export const spoken = (signs, c) => (c === 0 ? "blank" : signs[c] === "␣" ? "space" : signs[c]);
 

@@ -1,11 +1,10 @@
 // The feature maps under the microscope: all maps of a stage as tiles, and the chosen one over the image.
 import { choice, field, fill, slider } from "../page/controls.js";
+import { lookOf } from "../page/colours.js";
 import { element, onPoint, painter } from "../page/dom.js";
 import { heat, largest } from "../page/lanes.js";
 import { stageSight } from "../page/sight.js";
 import { gridOf, tileAt } from "../page/tiles.js";
-
-const HERE = "#d9480f"; // around the chosen tile
 
 /** Map `c` alone, dark for nothing, yellow for its own largest value. @param {Float32Array} data */
 function mapCanvas(data, c, H, W) {
@@ -81,11 +80,11 @@ export function createMaps(model, lane, onchange) {
     stage().maps.forEach((picture, c) => {
       const [x, y] = tileAt(tiles, c);
       context.drawImage(picture, x, y, width, height);
-      Object.assign(context, { lineWidth: 1.5, strokeStyle: "#fff" });
+      Object.assign(context, { lineWidth: 1.5, strokeStyle: lookOf(grid, "rim") });
       context.strokeRect(x + from * width, y + 1, (to - from) * width, height - 2);
     });
     const [x, y] = tileAt(tiles, map);
-    Object.assign(context, { lineWidth: 4, strokeStyle: HERE });
+    Object.assign(context, { lineWidth: 4, strokeStyle: lookOf(grid, "here") });
     context.strokeRect(x + 2, y + 2, width - 4, height - 4);
   }
 

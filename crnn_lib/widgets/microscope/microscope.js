@@ -3,7 +3,7 @@ import { createChooser } from "../page/chooser.js";
 import { slider } from "../page/controls.js";
 import { element, markup, part, setText } from "../page/dom.js";
 import { percent } from "../page/words.js";
-import { createLane, heat, inkCanvas, largest, pathCanvas } from "../page/lanes.js";
+import { createLane, heat, inkCanvas, largest, pathCells } from "../page/lanes.js";
 import { createReading, greedy, inspect, latestReading } from "../page/reading.js";
 import { microscopes, receive } from "../page/sources.js";
 import { sightOf, spansOf, stripOf, topClasses } from "../page/sight.js";
@@ -24,7 +24,6 @@ const LANES = {
   path: {
     title: "Path, text",
     label: "Best path, and below it what is left after merging",
-    height: 120,
     css: "3.6rem",
   },
 };
@@ -72,7 +71,7 @@ function paintLanes(lanes, { T, signs, logProbs, K, stages, path, spans }) {
   lanes.forward.show(half(0));
   lanes.backward.show(half(size / 2));
   lanes.probabilities.showClasses(signs, T, (step, c) => Math.exp(logProbs[step * K + c]), true);
-  lanes.path.show(pathCanvas(path, spans, signs));
+  lanes.path.show(pathCells(path, spans, signs));
 }
 
 /** Mark step `t` in the lanes, and the steps of a character. */
@@ -200,7 +199,7 @@ export async function mount({ root, model, backend, signal }) {
     }
     const { image, W, T, config: { height } } = seen;
     const ink = inkCanvas(image, height, W);
-    for (const lane of Object.values(lanes)) lane.fit(T, W / height);
+    for (const lane of Object.values(lanes)) lane.fit(T);
     lanes.image.show(ink);
     maps.show(ink);
     paintLanes(lanes, seen);

@@ -8,6 +8,9 @@ import { columnsOf } from "./sight.js";
 /** @typedef {import("./images.js").Grey} Grey @typedef {import("./backend.js").Asked} Reader */
 /** @typedef {Awaited<ReturnType<typeof inspectImage>>} Seen */
 
+export const SURE = 0.9; // of a reading that is called sure
+const SLOW = 80; // milliseconds after which a reading is one that is waited for
+
 /** The reader of pictures, or of drawn strokes, by name. @param {{readers: string[]}} backend @param {boolean} drawn */
 function fitting({ readers }, drawn) {
   return readers[drawn ? readers.length - 1 : 0];
@@ -64,9 +67,11 @@ export function createReading(words = "It reads ") {
   const [node] = markup`<p class="crnn-reading"><span class="crnn-note">${words}</span>${text} ${confidence}</p>`;
   return {
     node,
-    show(/** @type {string} */ reading, /** @type {number | null} */ p) {
+    /** @param {string} reading @param {number | null} p @param {string} [truth] where it is known */
+    show(reading, p, truth = reading) {
       setText(text, reading);
       setText(confidence, p === null ? "" : percent(p));
+      node.dataset.state = p === null ? "idle" : reading !== truth ? "wrong" : p >= SURE ? "sure" : "unsure";
     },
   };
 }
@@ -75,9 +80,18 @@ export function createReading(words = "It reads ") {
 export function latestReading(root, message, read) {
   return latest(
     async () => {
-      await read();
+      const waiting = setTimeout(() => (root.dataset.state = "thinking"), SLOW);
+      try {
+        await read();
+      } finally {
+        clearTimeout(waiting);
+        if (root.dataset.state === "thinking") root.dataset.state = "idle";
+      }
       count(root);
     },
-    (error) => message.say(`This could not be read: ${error.message}`, true),
+    (error) => {
+      root.dataset.state = "wrong";
+      message.say(`This could not be read: ${error.message}`, true);
+    },
   );
 }

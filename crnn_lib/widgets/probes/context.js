@@ -22,13 +22,13 @@ export async function mount(place) {
   const reading = createReading();
   const lanes = {
     image: createLane({ label: "The image, with the hidden columns outlined" }),
-    forward: createLane({ label: "How much each forward state changed", height: 96, css: "5rem" }),
-    backward: createLane({ label: "How much each backward state changed", height: 96, css: "5rem" }),
-    outputs: createLane({ label: "How much probability moved at each step", height: 48, css: "2rem" }),
+    forward: createLane({ label: "How much each forward state changed", css: "5rem" }),
+    backward: createLane({ label: "How much each backward state changed", css: "5rem" }),
+    outputs: createLane({ label: "How much probability moved at each step", css: "2rem" }),
   };
   const { chooser, redraw, answer } = createProbe(place, async (before) => {
     const { config: { height, pools, hidden: units }, W: width, image, T, K } = before;
-    for (const lane of Object.values(lanes)) lane.fit(T, width / height);
+    for (const lane of Object.values(lanes)) lane.fit(T);
     from = Math.min(from, width - 1);
     starts.input.max = String(width - 1);
     starts.show(from);

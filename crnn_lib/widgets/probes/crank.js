@@ -4,7 +4,7 @@ import { button, slider } from "../page/controls.js";
 import { element, greyCanvas, markup, onPoint, painter, part, setText } from "../page/dom.js";
 import { HEIGHT, naturalWidth, resize } from "../page/images.js";
 import { createLane } from "../page/lanes.js";
-import { colourOf } from "../page/sight.js";
+import { colourOf, tint } from "../page/colours.js";
 
 /** @typedef {import("../page/images.js").Grey} Grey */
 
@@ -50,10 +50,7 @@ export function createCells(label, { onpoint, onkeydown } = {}) {
     }
     values.forEach((v, i) => {
       const cell = spans[i];
-      const rgb = v === null ? null : colourOf(palette, colour(v));
-      const light = rgb && 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2] > 128;
-      cell.style.background = rgb ? `rgb(${rgb})` : "";
-      cell.style.color = light ? "#000" : "#fff";
+      tint(cell, v === null ? null : colourOf(palette, colour(v)));
       cell.className = marked(Math.floor(i / rows[0].length), i % rows[0].length);
       setText(cell, v === null ? "" : figure(figure(v).length > 3 ? Math.round(v) : v)); // three signs fit
     });
@@ -117,8 +114,8 @@ export function createCrank({ model, signal }, { size, stride, draw, more = [] }
     lefts.input.max = String(wide - COLUMNS);
     lefts.show(left);
     const [from, to, top] = [left / wide, (left + COLUMNS) / wide, TOP / HEIGHT];
-    const mark = { from, to, top, bottom: top + ROWS / HEIGHT, style: "cover" };
-    where.fit(wide / 4, wide / HEIGHT);
+    const mark = { from, to, top, bottom: top + ROWS / HEIGHT, style: "step" };
+    where.fit(wide / 4);
     where.show(moved(grey, state.shift), [mark]);
     show();
   }

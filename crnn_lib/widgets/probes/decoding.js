@@ -15,7 +15,7 @@ export const name = "Greedy against beam search";
 export async function mount(place) {
   let temperature = place.model.get("temperature") ?? 1;
   let width = place.model.get("width") ?? 8;
-  const lane = createLane({ label: "Probability of each class at each step; yellow is probable", height: 400 });
+  const lane = createLane({ label: "Probability of each class at each step; yellow is probable" });
   const picture = createLane({ label: "The image" });
   picture.node.classList.add("crnn-named");
   const reading = createReading("Beam search reads ");
@@ -24,7 +24,7 @@ export async function mount(place) {
   const { chooser, redraw, answer } = createProbe(place, (seen, { truth }) => {
     const { stages, K, T, signs, spell, image, W, config: { height } } = seen;
     const logProbs = tempered(stages.logits.data, K, temperature);
-    for (const one of [picture, lane]) one.fit(T, W / height);
+    for (const one of [picture, lane]) one.fit(T);
     picture.show(inkCanvas(image, height, W));
     lane.showClasses(signs, T, (t, c) => Math.exp(logProbs[t * K + c]));
     const first = collapse(bestPath(logProbs, K));
@@ -32,7 +32,7 @@ export async function mount(place) {
     const found = beamSearch(logProbs, K, width, 5).map((b) => ({ text: spell(b.classes), p: Math.exp(b.logProb) }));
     setText(greedy, spell(first) || "(nothing)");
     setText(greedyP, percent(p));
-    reading.show(found[0].text || "(nothing)", found[0].p);
+    reading.show(found[0].text || "(nothing)", found[0].p, truth);
     const row = ({ text, p }) => markup`<tr><td>${text || "(nothing)"}</td><td>${percent(p)}</td></tr>`;
     table.replaceChildren(...found.flatMap(row));
     const times = (found[0].p / p).toFixed(2);
