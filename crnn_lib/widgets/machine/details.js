@@ -3,12 +3,11 @@
 import { button, slider } from "../page/controls.js";
 import { beamSearch } from "../page/decode.js";
 import { element, markup, setText, svgElement } from "../page/dom.js";
-import { percent } from "../page/words.js";
+import { percent, spoken } from "../page/words.js";
 import { stageSight, stripOf, topClasses } from "../page/sight.js";
 import { createCell, createLens } from "./inner.js";
 import { paintFloor } from "./paint.js";
 import { share, sign, TITLES } from "./stages.js";
-import { spoken } from "./words.js";
 
 /** @typedef {import("./words.js").Whole} Whole @typedef {import("./words.js").Here} Here */
 /** @typedef {{seen: Whole, here: Here, network: () => Promise<import("../page/engine.js").Network>}} Given */

@@ -34,6 +34,14 @@ function heat(rows, columns, dark, value) {
   return canvas;
 }
 
+/** What the colours mean, from paper on. @param {HTMLCanvasElement} canvas @param {boolean} dark */
+export function paintScale(canvas, dark) {
+  const { width, height } = canvas;
+  const context = painter(canvas);
+  context.clearRect(0, 0, width, height);
+  context.drawImage(heat(1, width, dark, (_, x) => x / (width - 1)), 0, 0, width, height);
+}
+
 /** Sizes in CSS pixels of canvases that are painted often: to ask for one, the page must first be laid out. @type {WeakMap<Element, number[]>} */
 const SIZES = new WeakMap();
 

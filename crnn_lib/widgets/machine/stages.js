@@ -1,12 +1,12 @@
 // The machine's stages: what each is made of, and what a reading puts into it.
 import { hueOf } from "../page/colours.js";
 import { ARROWS, element, onPoint, part, svgElement } from "../page/dom.js";
+import { letterAt } from "../page/letters.js";
 import { SURE } from "../page/reading.js";
 import { stripOf } from "../page/sight.js";
 import { percent } from "../page/words.js";
 import { gridOf, tileAt } from "../page/tiles.js";
-import { paintColumns, paintFloor, paintMaps, paintStreams, sizeOf } from "./paint.js";
-import { letterAt } from "./words.js";
+import { paintColumns, paintFloor, paintMaps, paintScale, paintStreams, sizeOf } from "./paint.js";
 
 /** @typedef {import("./words.js").Whole} Whole @typedef {import("./words.js").Here} Here */
 /** @typedef {ReturnType<typeof createStages>} Stages */
@@ -51,6 +51,8 @@ export function createStages({ onpoint, onkey, onopen, onblock }) {
   const confidence = part("confidence");
   const judged = part("judged");
   const sure = element("span", { class: "machine-sure" }, confidence, " ", judged);
+  const colours = element("canvas", { class: "machine-colours", width: 64, height: 8, "aria-hidden": "true" });
+  const scale = element("p", { class: "crnn-legend" }, "as paper ", colours, " far from it");
   const blocks = element("div", { class: "machine-blocks", role: "group", "aria-label": "Maps of block" });
   const inside = {
     image: [
@@ -94,8 +96,11 @@ export function createStages({ onpoint, onkey, onopen, onblock }) {
   const views = /** @type {Object<string, HTMLElement>} */ ({});
   const points = /** @type {Object<string, HTMLElement>} */ ({});
   const marks = /** @type {Object<string, HTMLElement>} */ ({});
-  const tools =
-    /** @type {Object<string, HTMLElement>} */ ({ image: element("div", { class: "machine-tools" }), maps: blocks });
+  const tools = /** @type {Object<string, HTMLElement>} */ ({
+    image: element("div", { class: "machine-tools" }),
+    maps: blocks,
+    columns: scale,
+  });
   const titles = /** @type {Object<string, HTMLElement>} */ ({});
   const nodes = Object.entries(TITLES).map(([key, title]) => {
     const opens = { type: "button", class: "machine-title", "aria-expanded": "false", onclick: () => onopen(key) };
@@ -133,6 +138,7 @@ export function createStages({ onpoint, onkey, onopen, onblock }) {
     marks,
     tools,
     canvases,
+    colours,
     curves,
     peaks,
     cells,
@@ -175,8 +181,9 @@ export function write({ cells, merged, text, confidence, judged, points }, seen)
 }
 
 /** @param {Stages} stages @param {Whole} seen @param {import("./paint.js").Theme} theme */
-export function paint({ canvases }, seen, theme, maps, { window }) {
+export function paint({ canvases, colours }, seen, theme, maps, { window }) {
   const { stages, image, W, T, config } = seen;
+  paintScale(colours, theme.dark);
   paintMaps(canvases.maps, stages[maps], theme.dark, Math.min(1, window / T));
   paintColumns(canvases.columns, stages.columns, theme.dark);
   paintStreams(canvases.lstm, stages.states, theme);

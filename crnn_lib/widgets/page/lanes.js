@@ -1,7 +1,7 @@
 // Lanes: pictures as wide as the image. Whatever lies at one place of the text line stands above and below each other in
 // all of them, and one mark goes through all. Where a line has so many time steps that they would become too narrow to
 // touch, its lanes are wider than the page's column, and those of a widget scroll together.
-import { colourOf, hueOf } from "./colours.js";
+import { colourOf, hueOf, ramp } from "./colours.js";
 import { element, greyCanvas, onPoint, painter } from "./dom.js";
 
 const ACROSS = 768; // CSS pixels of a lane in the page's column
@@ -38,6 +38,19 @@ export function inkCanvas(image, H, W) {
   return greyCanvas(Array.from(image, (v) => 255 - (255 * (v - low)) / (high - low || 1)), H, W);
 }
 
+/** What the colours of a map mean, from its lowest number to its highest.
+ *  @param {string} low @param {string} high @param {import("./colours.js").Palette} [palette] */
+export function legend(low, high, palette = "viridis") {
+  const bar = element("i", { style: `background:${ramp(palette)}` });
+  return element("p", { class: "crnn-legend" }, `${low} `, bar, ` ${high}`);
+}
+
+/** The names of the rows of a map of classes, the blank at the bottom. @param {string[]} names */
+export function classNames(names) {
+  const last = names.length - 1;
+  return names.map((name, i) => element("span", { class: i === last ? "crnn-empty" : null }, name));
+}
+
 /**
  * The path in the upper row, in the lower one what is left when repeats are merged and blanks dropped.
  * @param {number[]} path @param {{symbol: number, from: number, to: number}[]} spans @param {string[]} signs
@@ -65,16 +78,19 @@ function markOf({ from, to, style, top = 0, bottom = 1 }) {
 
 /**
  * A lane with a gutter of row names on its left, which is seen once it has any.
- * @param {{label: string, css?: string, onplace?: (part: number) => void}} options css: a fixed height, without it the
- *   lane has the proportions of its picture; onplace: pointed at, 0 (left) .. 1 (right)
+ * @param {{label: string, css?: string, row?: number, onplace?: (part: number) => void}} options css: a fixed height,
+ *   without it the lane has the proportions of its picture; row: a class's height in rem; onplace: pointed at, 0 (left)
+ *   .. 1 (right)
  */
-export function createLane({ label, css, onplace }) {
+export function createLane({ label, css, row = ROW, onplace }) {
   const face = element("div", { class: "crnn-face", style: css ? `height:${css}` : null });
   const gutter = element("div", { class: "crnn-gutter", "aria-hidden": "true" });
   const roll = element("div", { class: "crnn-roll" }, face);
   const node = element("div", { class: "crnn-lane" }, gutter, roll);
   /** @type {HTMLElement[]} */
   let shown = [];
+  /** @type {number[]} the classes of its rows */
+  let rows = [];
   function point(/** @type {PointerEvent} */ event) {
     const scrolls = roll.classList.contains("crnn-long") && event.pointerType !== "mouse";
     if (scrolls && event.type === "pointermove") return; // a finger that moves across
@@ -116,8 +132,10 @@ export function createLane({ label, css, onplace }) {
 
   /** @param {HTMLElement} picture @param {Mark[]} [marks] */
   function show(picture, marks = []) {
-    picture.setAttribute("role", "img");
-    picture.setAttribute("aria-label", label);
+    if (!picture.hasAttribute("role")) {
+      picture.setAttribute("role", "img");
+      picture.setAttribute("aria-label", label);
+    }
     face.replaceChildren(picture);
     draw(marks);
   }
@@ -130,11 +148,24 @@ export function createLane({ label, css, onplace }) {
     const likely = (c) => Array.from({ length: T }, (_, t) => value(t, c)).some((p) => p >= LIKELY);
     const all = signs.map((_, c) => c);
     const classes = few ? all.filter((c) => c === 0 || likely(c)) : all;
-    const names = [...classes.slice(1), 0].map((c) => signs[c]);
+    rows = [...classes.slice(1), 0];
     node.classList.add("crnn-named");
-    gutter.replaceChildren(...names.map((text) => element("span", {}, text)));
-    for (const { style } of [face, gutter]) style.height = `${names.length * ROW}rem`;
-    show(classHeat(classes.length, T, (t, i) => value(t, classes[i])));
+    gutter.replaceChildren(...classNames(rows.map((c) => signs[c])));
+    for (const { style } of [face, gutter]) style.height = `${rows.length * row}rem`;
+    face.classList.add("crnn-classes");
+    face.style.setProperty("--crnn-rows", String(rows.length));
+    show(classHeat(rows.length, T, (t, i) => value(t, classes[i])));
   }
-  return { node, fit, draw, show, showClasses };
+
+  /** The place of a class in steps of a map of classes. @param {number} c @param {number} from @param {number} to */
+  function cells(c, from, to, style = "step") {
+    const at = rows.indexOf(c);
+    return { from, to, style, top: at / rows.length, bottom: (at + 1) / rows.length };
+  }
+  /** Another name. @param {string} given */
+  function rename(given) {
+    label = given;
+    face.firstElementChild?.setAttribute("aria-label", label);
+  }
+  return { node, fit, draw, show, showClasses, cells, rename };
 }

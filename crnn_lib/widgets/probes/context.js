@@ -1,7 +1,7 @@
 // Chapter 5: hide some pixel columns, and see which states and outputs hear of it.
 import { slider } from "../page/controls.js";
 import { markup, setText } from "../page/dom.js";
-import { createLane, heat, inkCanvas } from "../page/lanes.js";
+import { createLane, heat, inkCanvas, legend } from "../page/lanes.js";
 import { createReading, greedy, inspectImage } from "../page/reading.js";
 import { largestGaps, movedMass, stepsThatSee } from "../page/sight.js";
 import { createProbe } from "../page/probe.js";
@@ -73,7 +73,7 @@ export async function mount(place) {
     <p class="crnn-note">Change of the forward states →</p>${lanes.forward.node}
     <p class="crnn-note">← Change of the backward states</p>${lanes.backward.node}
     <p class="crnn-note">Probability moved</p>${lanes.outputs.node}
-    <p class="crnn-note">Dark: as before. Yellow: changed by 1 or more. The outline marks the hidden columns.</p>
+    ${legend("as before", "changed by 1 or more")}<p class="crnn-note">The outline marks the hidden columns.</p>
     ${chooser.message.node}`);
   await chooser.start();
 }

@@ -33,6 +33,7 @@ export function createCells(label, { onpoint, onkeydown } = {}) {
   let rows = [];
   /** @type {HTMLElement[]} */
   let spans = [];
+  const frame = element("i", { class: "crnn-window", hidden: true });
   const point = ({ clientX, clientY }) => {
     const i = spans.findIndex((cell) => cell === document.elementFromPoint(clientX, clientY));
     if (i >= 0) onpoint(Math.floor(i / rows[0].length), i % rows[0].length);
@@ -42,11 +43,12 @@ export function createCells(label, { onpoint, onkeydown } = {}) {
   /** @param {(v: number) => number} colour @param {(y: number, x: number) => string} marked a cell's class */
   function show(given, palette, colour, marked = () => "") {
     rows = given;
-    node.style.gridTemplateColumns = `repeat(${rows[0].length}, minmax(0, 1.5rem))`;
+    node.style.gridTemplateColumns = `repeat(${rows[0].length}, minmax(0, 1fr))`;
+    node.style.maxWidth = `${1.5 * rows[0].length}rem`;
     const values = rows.flat();
     if (spans.length !== values.length) {
       spans = values.map(() => element("span"));
-      node.replaceChildren(...spans);
+      node.replaceChildren(...spans, frame);
     }
     values.forEach((v, i) => {
       const cell = spans[i];
@@ -55,7 +57,15 @@ export function createCells(label, { onpoint, onkeydown } = {}) {
       setText(cell, v === null ? "" : figure(figure(v).length > 3 ? Math.round(v) : v)); // three signs fit
     });
   }
-  return { node, show };
+  /** Slide the frame over a window of `size` by `size` cells. @param {number} y @param {number} x */
+  function slide(y, x, size) {
+    const part = (/** @type {number} */ at, all) => `calc((100% + 1px) * ${at} / ${all})`;
+    const [down, across] = [rows.length, rows[0].length];
+    const place = { left: part(x, across), top: part(y, down), width: part(size, across), height: part(size, down) };
+    Object.assign(frame.style, place);
+    frame.hidden = false;
+  }
+  return { node, show, slide };
 }
 
 /**
