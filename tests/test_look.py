@@ -1,4 +1,4 @@
-"""One look: every colour of the widgets is a variable of one style sheet, which is read in the light and in the dark."""
+"""One look: the widgets' colours are variables of one style sheet, which is read in the light and in the dark."""
 
 import re
 
