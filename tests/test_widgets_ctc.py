@@ -13,6 +13,16 @@ from crnn_lib import ctc
 from crnn_lib.errors import UserError
 
 GLUE = """
+const flows = (rows, target) => {
+  const found = analyseLabel(rows, target);
+  return [found.through, rows.slice(1).map((_, t) => found.extended.map((_, s) => found.extended.map((_, to) =>
+    successors(found.extended, s).includes(to) ? passing(found, t, s, to) : 0)))];
+};
+const tree = (rows, width) => {
+  const search = searchOf(rows, width);
+  return [search.map(({ kept }) => kept.map((beam) => [beam.prefix, Math.exp(beamMass(beam))])),
+    search.map((_, t) => branchesOf(search, t))];
+};
 const unpack = (rows) => rows.map((row) => row.map((v) => (v === null ? -Infinity : v)));
 const pack = (v) => (Array.isArray(v) ? v.map(pack) : v === -Infinity ? null : v);
 """
@@ -180,3 +190,32 @@ def test_the_exhaustive_truth_is_the_library_s(js):
         for f in found:
             assert f["p"] == pytest.approx(math.exp(-ctc.ctc_loss(log_probs, f["classes"])), abs=1e-9)
         assert [f["p"] for f in found] == sorted((f["p"] for f in found), reverse=True)
+
+
+def test_the_stream_leaves_each_cell_as_wide_as_it_comes(js):
+    for log_probs, target in CASES:
+        if len(log_probs) < 2 or math.isinf(ctc.ctc_loss(log_probs, target)):
+            continue
+        through, parts = js("flows", log_probs, target)
+        through, parts = (torch.tensor(v, dtype=torch.float64) for v in (through, parts))
+        torch.testing.assert_close(parts.sum(2), through[:-1], rtol=0, atol=1e-6)
+        torch.testing.assert_close(parts.sum(1), through[1:], rtol=0, atol=1e-6)
+
+
+def test_the_branches_of_a_search_are_its_masses_and_join_where_prefixes_merge(js):
+    merged = 0
+    for log_probs, _ in CASES[:60]:
+        kept, branches = js("tree", log_probs, 3)
+        assert [p for p, _ in kept[-1]] == [p for p, _ in sorted(kept[-1], key=lambda beam: -beam[1])]
+        for t, into in enumerate(branches):
+            assert sum(branch["mass"] for branch in into) == pytest.approx(1)
+            before = [prefix for prefix, _ in kept[t - 1]] if t else [[]]
+            shares = [sum(b["mass"] for b in into if b["to"] == rank) for rank in range(len(kept[t]))]
+            masses = [mass for _, mass in kept[t]]
+            assert [s / shares[0] for s in shares] == pytest.approx([m / masses[0] for m in masses])
+            for branch in (b for b in into if b["to"] >= 0):
+                prefix, source = kept[t][branch["to"]][0], before[branch["from"]]
+                assert prefix == source + [branch["last"]] * branch["adds"]
+            ends = [b["to"] for b in into if b["to"] >= 0]
+            merged += len(ends) - len(set(ends))
+    assert merged

@@ -279,6 +279,86 @@ def test_the_lines_are_as_thick_as_what_they_bring(lab):
     assert thick == pytest.approx([1 + 6 * share for share in shares])
 
 
+def test_occupancy_is_a_stream_with_numbers_where_one_points(lab):
+    stream = lab.root.locator(".lab-stream")
+    lab.choose("Probabilities", "random")
+    assert not stream.get_attribute("d")
+    lab.choose("Lattice shows", "occupancy")
+    assert stream.get_attribute("d") and lab.root.locator("[data-crnn-cell]").all_inner_texts() == [""] * 20
+    log_probs, signs = lab.matrix()
+    target = [signs.index(c) for c in "ab"]
+    through = (ctc.forward(log_probs, target) + ctc.backward(log_probs, target) + ctc.ctc_loss(log_probs, target)).exp()
+    heights = stream.evaluate("""path => {  // how wide the stream is in the middle of a step, in rows
+        const inside = (x, y) => path.isPointInFill(new DOMPoint(x, y));
+        const points = Array.from({length: 500}, (_, i) => (i + 0.5) / 100);
+        const share = (t) => points.filter((y) => inside(t + 0.5001, y)).length / 100;
+        return [1, 2].map(share);
+    }""")
+    assert heights == pytest.approx([0.86, 0.86], abs=0.05)  # all of it passes each step
+    told = lambda: [c.get_attribute("data-hint") for c in lab.root.locator(".lab-told").all()]  # noqa: E731
+
+    def hints(t):
+        return [float(f"0{hint}") if hint.startswith(".") else hint for hint in told()], through[t].tolist()
+
+    lab.cell(2, 1).hover()
+    shown, expected = hints(2)
+    assert all(isinstance(v, str) or v == pytest.approx(p, abs=0.006) for v, p in zip(shown, expected, strict=True))
+    lab.page.mouse.move(0, 0)
+    assert told() == []
+    lab.cell(1, 1).focus()
+    assert len(told()) == 5
+    Finger(lab.visit).tap(lab.cell(3, 3))
+    assert told()[3] == lab.cell(3, 3).get_attribute("data-hint")
+    lab.root.get_by_role("group", name="Alignments").get_by_role("button").nth(1).click()
+    over = lab.root.locator(".lab-path")
+    assert over.count() == 1 and stream.get_attribute("d")  # the chosen alignment lies on it
+    accent = lab.root.evaluate("root => getComputedStyle(root).getPropertyValue('--crnn-here')")
+    assert accent.strip() == "#d9480f" and over.evaluate("e => getComputedStyle(e).stroke") == "rgb(217, 72, 15)"
+    lab.choose("Scale", "log")
+    assert not stream.get_attribute("d")
+
+
+def test_playing_shows_what_flows_into_each_cell(lab):
+    lab.page.emulate_media(reduced_motion="no-preference")
+    lab.press("Play forward")
+    lab.page.wait_for_function("() => document.querySelectorAll('.lab-edge').length")
+    edge = lab.root.locator(".lab-playing .lab-edge").first
+    assert edge.evaluate("e => getComputedStyle(e).animationName") == "lab-thicken"
+    lab.press("Pause")
+    assert lab.root.locator(".lab-playing").count() == 0
+    lab.label("abc")
+    lab.steps(20)  # many cells: a column at a time, and all its arrows
+    lab.press("Play forward")
+    lab.page.wait_for_function("() => document.querySelectorAll('.lab-edge').length > 7")
+    lab.press("Pause")
+    thick = lab.root.locator(".lab-edge").evaluate_all("all => all.map((e) => parseFloat(e.style.strokeWidth))")
+    assert len(set(thick)) > 2 and all(1 <= w <= 7 for w in thick)
+    lab.page.emulate_media(reduced_motion="reduce")
+    lab.press("Play forward")
+    assert edge.evaluate("e => getComputedStyle(e).animationName") == "none"
+
+
+def test_the_beam_grows_as_a_tree(lab):
+    lab.choose("Probabilities", "random")
+    lab.open("Beam search")
+    tree = lab.root.get_by_role("application", name="Tree of the search")
+    assert lab.root.locator(".beam-kept").count() == 0
+    for t in range(5):
+        lab.press("Next step")
+        best = lab.root.locator("[data-crnn-beam] th").first.inner_text()
+        assert lab.part("beam-place").startswith(
+            f"After step {t}, rank 1: {best.replace('(empty)', 'the empty prefix')},"
+        )
+    assert lab.root.locator(".beam-pruned").count()
+    tree.focus()
+    for _ in range(2):
+        lab.page.keyboard.press("ArrowDown")
+    rows = lab.root.locator("[data-crnn-beam] th").all_inner_texts()
+    assert f"rank 3: {rows[2]}," in lab.part("beam-place")
+    lab.press("Start again")
+    assert lab.root.locator(".beam-kept").count() == 0 and lab.part("beam-place") == ""
+
+
 def test_the_lattice_by_keyboard(lab):
     lab.cell(0, 0).focus()
     keys = lab.page.keyboard

@@ -1,19 +1,22 @@
 """The microscope and the probes in a real browser, from http and from files, with no network: what they say is so."""
 
 import base64
+import itertools
 import re
 
 import numpy as np
 import pytest
 import torch
-from visits import Live, assert_open_to_everybody, everywhere
+from visits import Finger, Live, assert_open_to_everybody, everywhere
 
 from crnn_lib import assets, ctc, images, reader, widgets
 from crnn_lib.drawing import captchas, pen, skeletons
 from crnn_lib.widgets import bundle, host, weights
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>A widget</title><link rel="icon" href="data:,"><style>{style}
+<title>A widget</title><link rel="icon" href="data:,"><script>
+document.documentElement.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"</script>
+<style>{style}
 html {{ background: #fff; --pst-color-text-base: #222832; --pst-color-text-muted: #48566b;
   --pst-color-on-background: #fff; --pst-color-link: #0b5c86; }}
 @media (prefers-color-scheme: dark) {{ html {{ background: #121212; color: #ced6dd; --pst-color-text-base: #ced6dd;
@@ -76,6 +79,18 @@ class Seen(Live):
         for _ in range(times):
             self.page.keyboard.press(key)
 
+    def marks(self, label, style):
+        """Where marks of a style lie over a lane, from .. to in parts of its width."""
+        return self.root.get_by_role("img", name=label).evaluate(
+            """(shown, style) => {
+                const { left, width } = shown.getBoundingClientRect();
+                const marks = shown.parentElement.querySelectorAll(`.crnn-mark.crnn-${style}`);
+                const parts = (box) => [(box.left - left) / width, (box.right - left) / width];
+                return [...marks].map((mark) => parts(mark.getBoundingClientRect()));
+            }""",
+            style,
+        )
+
     def pixel(self, label, x, y):
         """Red, green, blue of a canvas at parts x, y of its size."""
         return self.root.get_by_role("img", name=label).evaluate(
@@ -131,9 +146,8 @@ def test_lanes_show_the_numbers(open_widget, captcha):
         red, green, _ = seen.pixel(label, (t + 0.5) / 32, (row + 0.5) / len(shown))
         assert (red > 200) == (float(log_probs[t].exp().max()) > 0.92), t
         assert green > 100
-    inside = seen.pixel("The image; outside", 2 / 128, 0.9)
-    outside = seen.pixel("The image; outside", 100 / 128, 0.95)
-    assert min(inside) > 150 > max(outside)
+    first, last = captcha.config.strip(0)
+    assert seen.marks("The image; outside", "strip") == [pytest.approx((first / 128, (last + 1) / 128), abs=1e-3)]
 
 
 def test_keyboard_hover_and_characters(open_widget):
@@ -149,8 +163,7 @@ def test_keyboard_hover_and_characters(open_widget):
     seen.page.keyboard.press("Enter")
     assert button.get_attribute("aria-pressed") == "true"
     assert "The x comes from steps 16 to 17." in seen.part("answer")
-    assert seen.pixel("Best path", 16.5 / 32, 0.01) == [179, 88, 6]
-    assert seen.pixel("Best path", 19.5 / 32, 0.01) != [179, 88, 6]
+    assert seen.marks("Best path", "span") == [pytest.approx((16 / 32, 18 / 32), abs=1e-3)]
     seen.slide("Time step", "ArrowRight", 3)  # beyond its steps: no longer picked
     assert button.get_attribute("aria-pressed") == "false"
 
@@ -223,6 +236,8 @@ def test_a_step_is_drawn_in_time(open_widget):
 
 # --- the probes ---
 
+LIT = "all => all.map((e) => e.classList.contains('crnn-lit'))"
+GROUNDS = "all => all.map((e) => getComputedStyle(e).backgroundImage)"
 PATCH = (11, 8, 12)  # first row, rows and columns of the patch
 
 
@@ -256,6 +271,44 @@ def test_convolution_by_hand(open_widget):
     assert float(seen.part("answer").rpartition("= ")[2].replace("−", "-")) == pytest.approx(total, abs=0.06)
     seen.press("Start again")
     assert len([text for text in filled.all_inner_texts() if text]) == 1
+
+
+def test_a_convolution_is_an_equation_in_one_row_and_its_window_slides(visit, address):
+    with visit(address, "probe-convolution.html", width=1300) as v:
+        seen, finger = Seen(v, "probe-convolution"), Finger(v)
+        parts = [".conv-patch .crnn-cells", ".crnn-kernel", ".crnn-nine > div", ".conv-sum b", ".conv-map .crnn-cells"]
+        boxes = [seen.root.locator(part).bounding_box() for part in parts]
+        middles = [box["y"] + box["height"] / 2 for box in boxes]
+        assert max(middles) - min(middles) < 12
+        assert all(a["x"] + a["width"] <= b["x"] for a, b in itertools.pairwise(boxes))
+        patch, (left, top), cell = (
+            seen.root.get_by_role("application"),
+            (boxes[0]["x"], boxes[0]["y"]),
+            boxes[0]["width"] / 12,
+        )
+
+        def windows():
+            """Column and row of the window on the patch, and of the cell of the map."""
+            found = [seen.root.locator(f"{part} .crnn-window").bounding_box() for part in (parts[0], parts[4])]
+            places = zip(
+                found, ((left, top), (boxes[4]["x"], boxes[4]["y"])), (cell, boxes[4]["width"] / 10), strict=True
+            )
+            return [(round((box["x"] - x) / size), round((box["y"] - y) / size)) for box, (x, y), size in places]
+
+        seen.press("Step")
+        assert windows() == [(1, 0), (1, 0)]
+        patch.press("ArrowDown")
+        assert windows() == [(1, 1), (1, 1)]
+        patch.hover(position={"x": 5.5 * cell, "y": 3.5 * cell})
+        assert windows() == [(5, 3), (5, 3)]
+        finger.tap(patch, 0.5 / 12)
+        assert windows() == [(0, 4), (0, 4)]
+        ground = "all => [...new Set(all.filter((e) => !e.textContent).map((e) => getComputedStyle(e).background))]"
+        (flat,) = seen.root.locator(f"{parts[4]} span").evaluate_all(ground)
+        assert "none" in flat and "gradient" not in flat  # not visited yet: one grey
+        v.page.emulate_media(reduced_motion="no-preference")
+        slides = seen.root.locator(f"{parts[0]} .crnn-window").evaluate("e => getComputedStyle(e).transition")
+        assert "left 0.16s" in slides and "top 0.16s" in slides
 
 
 def test_pooling_by_hand_and_a_shift(open_widget):
@@ -333,6 +386,67 @@ def test_greedy_against_beam(open_widget, captcha):
     assert seen.part("text") == decoded(3.0, 1)[1][0]
 
 
+def test_letters_of_a_decoding_are_handles(open_widget, captcha):
+    seen = open_widget("probe-decoding")
+    log_probs = stages_of(captcha, sample("gxxw6"))["log_probs"]
+    target = captcha.alphabet.encode(seen.part("text"))
+    path = ctc.force_align(log_probs, target)
+    steps = [t for t, c in enumerate(path) if c == captcha.alphabet.encode("6")[0]]
+    place = pytest.approx((steps[0] / 32, (steps[-1] + 1) / 32), abs=1e-3)
+    letters = seen.root.locator("button.crnn-character")
+    lit = lambda: [i for i, on in enumerate(letters.evaluate_all(LIT)) if on]  # noqa: E731
+
+    def is_lit():
+        assert lit() == [4]
+        first, last = captcha.config.strip(steps[0])[0], captcha.config.strip(steps[-1])[1]
+        assert seen.marks("The image", "strip") == [pytest.approx((first / 128, (last + 1) / 128), abs=1e-3)]
+        assert seen.marks("Probability of each", "span") == [place]
+        assert place in seen.marks("The best path of", "span")
+
+    letters.nth(4).hover()
+    is_lit()
+    seen.page.mouse.move(0, 0)
+    assert lit() == [] and seen.marks("Probability of each", "span") == []
+    letters.nth(4).focus()
+    is_lit()
+    seen.page.keyboard.press("Tab")
+    for label in ("The image", "Probability of each", "The best path of"):
+        lane = seen.root.get_by_role("img", name=label)
+        box = lane.bounding_box()
+        lane.hover(position={"x": 1, "y": 9})
+        assert lit() == []
+        lane.hover(position={"x": (steps[0] + 0.5) / 32 * box["width"], "y": 9})
+        assert lit() == [4]
+    seen.page.mouse.move(0, 0)
+    Finger(seen.visit).tap(letters.nth(4))
+    is_lit()
+    assert letters.nth(4).get_attribute("aria-pressed") == "true"
+
+
+def test_the_beam_is_a_tree_over_time(open_widget, captcha):
+    seen = open_widget("probe-decoding")
+    log_probs = stages_of(captcha, sample("gxxw6"))["log_probs"]
+    kept = ctc.beam_search(log_probs[:20], width=8, k=8)
+    tree = seen.root.get_by_role("application", name="Tree of the search")
+    box = tree.bounding_box()
+    heat = seen.root.get_by_role("img", name="Probability of each").bounding_box()
+    assert (box["x"], box["width"]) == pytest.approx((heat["x"], heat["width"]), abs=1)  # one axis
+    assert seen.part("beam-place").startswith(f"After step 31, rank 1: {seen.part('text')},")
+    assert seen.root.locator(".beam-pruned").count() and not seen.root.locator(".beam-lit").get_attribute("d")
+    tree.hover(position={"x": 19.5 / 32 * box["width"], "y": 0.5 / 8 * box["height"]})
+    best = captcha.alphabet.decode(kept[0][0])
+    assert seen.part("beam-place").startswith(f"After step 19, rank 1: {best},")
+    assert seen.root.locator(".beam-lit").get_attribute("d")
+    assert seen.marks("Probability of each", "step")
+    tree.focus()
+    seen.page.keyboard.press("ArrowDown")
+    assert seen.part("beam-place").startswith("After step 19, rank 2: ")
+    seen.page.keyboard.press("ArrowLeft")
+    assert seen.part("beam-place").startswith("After step 18, rank 2: ")
+    Finger(seen.visit).tap(tree, 2.5 / 32)
+    assert seen.part("beam-place").startswith("After step 2, rank ")
+
+
 def test_damage_and_its_curve(open_widget, captcha):
     seen = open_widget("probe-robustness")
     assert seen.part("text") == "2b7xy" and seen.part("answer").startswith("Right")
@@ -360,6 +474,21 @@ def test_a_given_picture(visit, site, captcha):
 
 
 # --- all of them ---
+
+
+@pytest.mark.parametrize(
+    "kind", ["microscope", "probe-context", "probe-decoding", "probe-convolution", "probe-pooling"]
+)
+def test_each_map_has_a_legend_and_its_blank_is_set_off(open_widget, kind):
+    seen = open_widget(kind)
+    scales = seen.root.locator(".crnn-legend i")
+    assert scales.count() and all("linear-gradient" in g for g in scales.evaluate_all(GROUNDS))
+    names = seen.root.locator(".crnn-gutter span, .crnn-path > span")
+    colours = names.evaluate_all("all => all.map((e) => [e.textContent, getComputedStyle(e).color])")
+    blanks = {colour for text, colour in colours if text == "-"}
+    assert len(blanks) == bool(colours) and not blanks & {colour for text, colour in colours if text != "-"}
+    line = "all => all.map((e) => getComputedStyle(e, '::after').borderTopWidth)"
+    assert set(seen.root.locator(".crnn-classes").evaluate_all(line)) <= {"2px"}
 
 
 @everywhere

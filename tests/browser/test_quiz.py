@@ -131,6 +131,55 @@ def test_plateau(visited):
     assert quiz.solved() == "4 of 4 questions solved, kept on this machine"
 
 
+def test_a_wrong_path_plays_its_own_collapse(visited):
+    quiz, finger = Quiz(visited, "alignments"), Finger(visited)
+    quiz.root.get_by_label("m-m-m", exact=True).check()
+    quiz.root.get_by_label("m-m--", exact=True).check()  # right: nothing to be shown
+    quiz.check()
+    rows = quiz.root.locator(".crnn-ribbons g")
+    acts = [sorted(row.text_content()) for row in rows.all()]
+    assert sorted(acts) == sorted([sorted("m-m-m"), sorted("m-m-m"), sorted("mmm✕✕")])
+    names = "all => all.map((e) => getComputedStyle(e).animationName).sort()"
+    assert rows.evaluate_all(names) == ["none"] * 3  # motion is not wanted
+    visited.page.emulate_media(reduced_motion="no-preference")
+    assert rows.evaluate_all(names) == ["crnn-appear", "crnn-appear", "none"]
+    again = quiz.button("Play m-m-m again")
+    for act in (again.click, lambda: again.press("Enter"), lambda: finger.tap(again)):
+        quiz.root.evaluate("root => (globalThis.before = root.querySelector('.crnn-ribbons'))")
+        act()
+        assert quiz.root.evaluate("root => before !== root.querySelector('.crnn-ribbons')")
+    quiz.root.get_by_label("m-m-m", exact=True).uncheck()
+    quiz.check()
+    assert rows.count() == 0
+
+
+def test_a_wrong_cell_lights_what_leads_to_it(visited):
+    quiz = Quiz(visited, "column")
+    cells = quiz.root.locator("input")
+    for cell, value in zip(cells.all(), ("0.1", "0.45", "0.2", "0", "0"), strict=True):
+        cell.fill(value)
+
+    def lit():
+        rows = quiz.root.locator("tbody tr").all()
+        return [
+            [i for i, row in enumerate(rows) if row.locator("td").nth(k).locator(".quiz-lit").count()] for k in (1, 2)
+        ]
+
+    assert lit() == [[], []]
+    quiz.check()
+    assert lit() == [[1, 2], [2]] and "what leads to cell 2 from the step before, cells 1, 2," in quiz.root.inner_text()
+    cells.nth(2).focus()
+    visited.page.keyboard.press("Tab")
+    assert lit() == [[1, 2, 3], [3]]
+    cells.nth(1).click()  # it is right: what was lit stays
+    assert lit() == [[1, 2, 3], [3]]
+    Finger(visited).tap(cells.nth(2))
+    assert lit() == [[1, 2], [2]]
+    for cell, value in ((2, "0.08"), (3, "0.12")):
+        cells.nth(cell).fill(value)
+    assert quiz.check().strip() == "Right." and lit() == [[], []]
+
+
 @pytest.mark.parametrize("name", quiz.QUESTIONS)
 def test_another_one_is_another_one(visited, name):
     quiz = Quiz(visited, name)

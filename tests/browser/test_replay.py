@@ -171,6 +171,50 @@ def test_touch(replay):
     assert replay.shows()["step"] in ("0", "1")
 
 
+def test_letters_are_handles(replay):
+    replay.type("End")
+    run = RUNS["ours"]
+    film = np.frombuffer(base64.b64decode(run["posteriors"]), np.uint8).reshape(run["shape"])
+    path, symbol = film[-1, 0].argmax(-1), FILM["symbols"].index("d") + 1
+    steps = np.flatnonzero(path == symbol)
+    panel = replay.root.locator(".replay-run").first
+    letters, lanes = panel.locator("button.crnn-character"), panel.locator(".crnn-face")
+    assert replay.shows()["text"] == "".join(letters.all_inner_texts()) == "55dne"
+    marks = """faces => faces.map((face) => {
+        const { left, width } = face.getBoundingClientRect();
+        const box = face.querySelector(".crnn-mark")?.getBoundingClientRect();
+        return box ? [(box.left - left) / width, (box.right - left) / width] : null;
+    })"""
+    place = pytest.approx([steps[0] / 32, (steps[-1] + 1) / 32], abs=2e-3)
+
+    def lit():
+        return [i for i in range(5) if "crnn-lit" in letters.nth(i).get_attribute("class")]
+
+    letters.nth(2).hover()
+    assert lit() == [2] and lanes.evaluate_all(marks) == [place] * 3  # picture, map, path
+    replay.page.mouse.move(0, 0)
+    assert lit() == [] and lanes.evaluate_all(marks) == [None] * 3
+    letters.nth(2).focus()
+    assert lit() == [2]
+    replay.time.focus()
+    for lane in lanes.all():
+        box = lane.bounding_box()
+        lane.hover(position={"x": (steps[0] + 0.5) / 32 * box["width"], "y": 5})
+        assert lit() == [2]
+        lane.hover(position={"x": 2, "y": 5})
+        assert lit() == []
+    replay.page.mouse.move(0, 0)
+    Finger(replay.visit).tap(letters.nth(2))
+    assert lit() == [2] and letters.nth(2).get_attribute("aria-pressed") == "true"
+
+
+def test_each_map_has_a_legend_and_its_blank_is_set_off(replay):
+    assert replay.root.locator(".crnn-legend i").is_visible()
+    names = replay.root.locator(".replay-map .crnn-gutter").first.locator("span")
+    colours = names.evaluate_all("all => all.map((e) => getComputedStyle(e).color)")
+    assert names.last.inner_text() == "-" and colours[-1] not in colours[:-1]
+
+
 def test_nothing_moves_by_itself_and_playing_is_quiet(replay):
     replay.page.wait_for_timeout(1600)
     assert replay.shows()["step"] == "0"

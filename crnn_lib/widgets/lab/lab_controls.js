@@ -85,6 +85,7 @@ export function createPlayer(desk, { stage, paths, begin, steps }) {
   function pause() {
     clearInterval(timer);
     timer = null;
+    stage.playing(false);
     showButtons();
   }
   function showButtons() {
@@ -100,6 +101,7 @@ export function createPlayer(desk, { stage, paths, begin, steps }) {
     }
     const each = cells > 120 ? 0 : 1;
     timer = setInterval(() => reveal(each), PACE);
+    stage.playing(true);
     showButtons();
     reveal(each);
   }
@@ -117,7 +119,7 @@ export function createPlayer(desk, { stage, paths, begin, steps }) {
     const last = played - 1;
     const [t, row] = [Math.floor(last / S), last % S];
     const place = view.quantity === "beta" ? { t: T - 1 - t, row: S - 1 - row } : { t, row };
-    Object.assign(view, { played, path: null, place: { grid: "lattice", ...place } });
+    Object.assign(view, { played, path: null, wave: !cells, place: { grid: "lattice", ...place } });
     stage.select(place.t, place.row);
     if (played >= T * S) pause();
     show();

@@ -2,17 +2,21 @@
 import { slider } from "../page/controls.js";
 import { element, greyCanvas, markup, part, setText } from "../page/dom.js";
 import { resize } from "../page/images.js";
+import { legend } from "../page/lanes.js";
 import { columnsOf, stripOf } from "../page/sight.js";
 import { percent, shortNumber } from "../page/words.js";
-import { createGrid, createLines, latticePainter, matrixPainter } from "./lab_view.js";
+import { createLines } from "./lab_lines.js";
+import { createGrid, latticePainter, matrixPainter } from "./lab_view.js";
 import { explainCell, rowName } from "./lab_words.js";
 
 /** @typedef {import("./lab_state.js").Desk} Desk */
 
+const STREAM = "Lattice: a stream as wide as the share of p(label); its numbers where you point.";
+
 /** The image: its pixels stand above their time steps (by keyboard, the grids lead to the same). @param {Desk} desk */
 function createImage(desk, { onpick, onpeek }) {
   const node = element("div", { class: "lab-image", "aria-hidden": "true" });
-  const strip = element("div", { class: "lab-strip" });
+  const strip = element("div", { class: "lab-strip", hidden: true });
   /** @type {any} */
   let pictured = {};
   let width = 1; // of the image that the reader gets
@@ -40,6 +44,7 @@ function createImage(desk, { onpick, onpeek }) {
     if (!desk.state.config) return [];
     const { pools } = desk.state.config;
     const [first, last] = stripOf(pools, width, t);
+    strip.hidden = false;
     strip.style.left = `${(100 * first) / width}%`;
     strip.style.width = `${(100 * (last - first + 1)) / width}%`;
     return [`sees the image's pixel columns ${first} to ${last}`];
@@ -58,12 +63,13 @@ function explainClass({ found, named }, t, c) {
 }
 
 /** What the colours mean. @param {Desk["view"]} view */
-function legendOf({ gradient, quantity, scale }) {
-  const falls = "orange with a plus is too much and will fall, purple with a minus is too little and will rise";
-  const tones = quantity === "occupancy" ? "dark is 0, bright is 1" : "bright is the largest of its column";
-  const logs = "bright is the largest, dark the smallest above 0";
-  const upper = gradient ? falls : "dark is 0, bright is 1";
-  return `Matrix: ${upper}. Lattice: ${scale === "log" ? logs : tones}; empty cells hold nothing.`;
+function scalesOf({ gradient, quantity, scale }) {
+  const lattice = {
+    log: () => legend("Lattice: smallest above 0", "largest"),
+    occupancy: () => element("p", { class: "crnn-legend" }, STREAM),
+    column: () => legend("Lattice: 0", "largest of its column"),
+  }[scale === "log" ? "log" : quantity === "occupancy" ? "occupancy" : "column"];
+  return [gradient ? legend("Matrix: + will fall", "− will rise", "puor") : legend("Matrix: 0", "1"), lattice()];
 }
 
 /**
@@ -103,16 +109,22 @@ function createPlane(desk, { onpick, onpeek, onkey, drag, bars }) {
     const rowOf = (group) =>
       group.length > 1 ? ["rest", `the other ${group.length} classes`] : [sign(group[0]), named(group[0])];
     matrix.draw(classes.map(rowOf), T, matrixPainter(found, classes, view.gradient));
-    const paint = latticePainter(found, view.quantity, view.scale === "log");
+    const streams = view.quantity === "occupancy" && view.scale === "linear";
+    const paint = latticePainter(found, view.quantity, view.scale === "log", streams);
     // when the recursion comes to a cell
     const turn = (t, s) => (view.quantity === "beta" ? T * S - 1 - (t * S + s) : t * S + s);
     const rows = extended.map((c, s) => [sign(c), rowName(extended, s, named)]);
+    lattice.node.classList.toggle("lab-streams", streams);
+    lines.show(found, streams);
     lattice.draw(rows, T, (t, s) => (view.played === null || turn(t, s) < view.played ? paint(t, s) : null));
   }
 
   /** Show which grid holds the chosen cell, and what leads there in the lattice. */
   function mark(cell) {
-    lines.draw(desk.found, view.path, cell, view.quantity === "beta");
+    const backwards = view.quantity === "beta";
+    const flows = view.quantity !== "occupancy";
+    const column = cell && view.wave ? desk.found.extended.map((_, s) => ({ t: cell.t, s })) : cell ? [cell] : [];
+    lines.draw(desk.found, view.path, flows ? column : [], backwards);
     matrix.node.classList.toggle("lab-active", view.place?.grid === "matrix");
     lattice.node.classList.toggle("lab-active", Boolean(cell));
   }
@@ -129,7 +141,7 @@ function createPlane(desk, { onpick, onpeek, onkey, drag, bars }) {
     const row = found.logProbs[at];
     const top = row.indexOf(Math.max(...row));
     matrix.point(classes.findIndex((group) => group.includes(top)));
-    lattice.point(found.best?.[at]);
+    lattice.point(found.best?.[at], at);
     const words = [`Time step ${at}`, ...image.frame(at)];
     words.push(`most probable there: ${named(top)} (${percent(Math.exp(row[top]))})`);
     if (found.best) words.push(`on the best path: ${rowName(found.extended, found.best[at], named)}`);
@@ -158,10 +170,10 @@ export function createStage(desk, { onpick, setCell }) {
   const details = part("details", "p", { class: "lab-details", "aria-live": "polite" });
   const link = part("link", "p", { class: "crnn-note lab-link" });
   const edit = slider({ name: "p of the chosen cell", min: 0, max: 1, step: 0.01, value: 0 }, change);
-  const legend = part("legend", "p", { class: "crnn-note" });
+  const scales = part("legend", "div", { class: "lab-scales" });
   const nodes = markup`<div class="lab-stage"><div class="crnn-scroll">${plane.node}</div>
-    <div class="lab-side">${details}${link}
-      <div class="crnn-controls">${edit.node}</div>${legend}</div></div>`;
+    <div class="lab-side">${scales}${details}${link}
+      <div class="crnn-controls">${edit.node}</div></div></div>`;
 
   /** The class of the chosen cell of the matrix, or null. */
   function chosen() {
@@ -181,7 +193,7 @@ export function createStage(desk, { onpick, setCell }) {
   }
   function pick(place) {
     onpick();
-    view.place = place;
+    Object.assign(view, { place, wave: false });
     showPlace();
   }
   /** Look at a time step: where the mouse is, else where the chosen cell is. @param {number | null} t */
@@ -191,7 +203,7 @@ export function createStage(desk, { onpick, setCell }) {
 
   function show() {
     plane.show();
-    setText(legend, legendOf(view));
+    scales.replaceChildren(...scalesOf(view));
     showPlace();
   }
 
@@ -208,5 +220,6 @@ export function createStage(desk, { onpick, setCell }) {
     else setText(details, "Choose a cell, by pointer or with Tab and the arrow keys: its arithmetic appears here.");
     peek(null);
   }
-  return { nodes, bars, details, show, showPlace, select: plane.select };
+  const playing = (/** @type {boolean} */ on) => plane.node.classList.toggle("lab-playing", on);
+  return { nodes, bars, details, show, showPlace, playing, select: plane.select };
 }

@@ -180,7 +180,8 @@ function classRows({ label, logProbs, symbols }) {
 
 /**
  * @typedef {{quantity: string, scale: string, gradient: boolean, place: {grid: string, t: number, row: number} | null,
- *   path: number[] | null, played: number | null}} View what is shown; played: cells of a recursion, null for all
+ *   path: number[] | null, played: number | null, wave: boolean}} View what is shown; played: cells of a recursion, null
+ *   for all; wave: they come a column at a time
  */
 
 /** What the laboratory's parts share: the session's state, what CTC makes of it, and what is shown of that. */
@@ -193,7 +194,7 @@ export function createDesk(session) {
     /** @type {number[][]} */
     classes: [],
     /** @type {View} */
-    view: { quantity: "alpha", scale: "linear", gradient: false, place: null, path: null, played: null },
+    view: { quantity: "alpha", scale: "linear", gradient: false, place: null, path: null, played: null, wave: false },
     sign: (c) => (c ? desk.state.symbols[c - 1] : "-"),
     named: (c) => (c ? `“${desk.state.symbols[c - 1]}”` : "blank"),
     update() {
@@ -202,7 +203,12 @@ export function createDesk(session) {
       desk.found = analyseLabel(logProbs, [...label].map((c) => symbols.indexOf(c) + 1));
       desk.classes = classRows(desk.state);
       const { place } = desk.view;
-      Object.assign(desk.view, { path: null, played: null, place: place && place.t >= desk.found.T ? null : place });
+      Object.assign(desk.view, {
+        path: null,
+        played: null,
+        wave: false,
+        place: place && place.t >= desk.found.T ? null : place,
+      });
     },
   };
   return desk;

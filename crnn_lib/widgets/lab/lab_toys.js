@@ -1,8 +1,10 @@
 // Three smaller benches of the laboratory: a list of alignments, collapsing a path by hand, prefix beam search step by step.
+import { createTree } from "../page/beams.js";
 import { beamMass, beamStep, exhaustive, firstBeams } from "../page/ctc.js";
 import { listCells, pathLogProb, sampleCells, uniformMatrix } from "../page/ctc.js";
 import { button, field, slider, textInput } from "../page/controls.js";
-import { element, markup, part, setText, svgElement } from "../page/dom.js";
+import { element, markup, part, setText } from "../page/dom.js";
+import { ribbons, runsOf } from "../page/ribbons.js";
 import { percent, shortNumber } from "../page/words.js";
 import { randomFrom } from "../page/random.js";
 
@@ -13,8 +15,8 @@ const TOY =
   "Type one sign for each step, - for the blank: what repeats without a break is merged, then blanks are dropped.";
 const BEAMS =
   "Each prefix keeps two sums: its paths that end in a blank, and those that end in its last letter. Only after " +
-  "a blank can the same letter come again.";
-const BOX = 36; // a symbol's place in the ribbons' drawing
+  "a blank can the same letter come again. In the tree a row is a rank, and a branch is as wide as its mass.";
+const COLUMN = 22; // pixels of a step of the tree at least
 const LONGEST = 32;
 const FEW = 60; // alignments that are all listed
 const SHOWN = 10; // alignments drawn where they are many
@@ -77,44 +79,6 @@ export function createPathList(desk, onpick) {
   return { node, refresh, release };
 }
 
-/** The runs of a path, each with its first step, length and place in the label (null for a blank). */
-export function runsOf(path) {
-  const runs = [];
-  let letters = 0;
-  path.forEach((sign, t) => {
-    const last = runs[runs.length - 1];
-    if (last?.sign === sign) last.length++;
-    else runs.push({ sign, from: t, length: 1, at: sign === "-" ? null : letters++ });
-  });
-  return runs;
-}
-
-/** Path, merged, label: three rows of signs with ribbons between. @param {string[]} path */
-function ribbons(path) {
-  const width = Math.max(path.length, 1) * BOX;
-  const look = { class: "lab-ribbons", "aria-hidden": "true", style: `width:${width + 8}px` };
-  const svg = svgElement("svg", { viewBox: `-4 0 ${width + 8} 172`, ...look });
-  const put = (tag, attributes, ...words) => svg.append(svgElement(tag, attributes, ...words));
-  const write = (x, y, words) => put("text", { x: x + BOX / 2, y, "text-anchor": "middle" }, words);
-  const spot = (x, y, sign) => {
-    put("rect", { x: x + 3, y, width: BOX - 6, height: 32, rx: 5, class: sign === "-" ? "blank" : "letter" });
-    write(x, y + 22, sign);
-  };
-  for (const { sign, from, length, at } of runsOf(path)) {
-    const [left, right, x] = [from * BOX + 3, (from + length) * BOX - 3, (from + length / 2 - 0.5) * BOX];
-    const kind = at === null ? "blank" : "band";
-    put("path", { d: `M${left} 34 L${right} 34 L${x + BOX - 3} 70 L${x + 3} 70 Z`, class: kind });
-    spot(x, 70, sign);
-    if (at === null) write(x, 124, "✕");
-    else {
-      put("path", { d: `M${x + 3} 102 H${x + BOX - 3} V138 H${x + 3} Z`, class: kind });
-      spot(x, 138, sign);
-    }
-  }
-  path.forEach((sign, t) => spot(t * BOX, 2, sign));
-  return svg;
-}
-
 /** Type a path and see it collapse; or draw a path of the laboratory's label. @param {Desk} desk */
 export function createCollapseToy(desk) {
   const input = textInput("mm-em", LONGEST, show);
@@ -150,6 +114,9 @@ export function createBeamBench(desk) {
   let [width, t] = [3, 0];
   /** @type {any[]} */
   let [beams, pruned] = [firstBeams(), []];
+  /** @type {import("../page/beams.js").Moment[]} */
+  let search = [];
+  const tree = createTree();
   /** @type {number[][] | null} the matrix that is searched */
   let searched = null;
   const said = part("beam-said", "p", { "aria-live": "polite" });
@@ -162,12 +129,15 @@ export function createBeamBench(desk) {
   const text = (prefix) => prefix.map(desk.sign).join("") || "(empty)";
 
   function start() {
-    [t, beams, pruned] = [0, firstBeams(), []];
+    [t, beams, pruned, search] = [0, firstBeams(), [], []];
     show();
   }
   function step(count) {
     const { logProbs, T } = desk.found;
-    for (; count > 0 && t < T; count--) ({ kept: beams, pruned } = beamStep(beams, logProbs[t++], width));
+    for (; count > 0 && t < T; count--) {
+      ({ kept: beams, pruned } = beamStep(beams, logProbs[t++], width));
+      search.push({ kept: beams, pruned });
+    }
     show();
   }
   const ways = { blank: " + blank", repeat: ", its letter again", new: " + new letter" };
@@ -182,6 +152,8 @@ export function createBeamBench(desk) {
   }
   function show() {
     const { T } = desk.found;
+    tree.node.style.minWidth = `${T * COLUMN}px`;
+    tree.show(search, T, width, ["-", ...desk.state.symbols]);
     const out = pruned.slice(0, 6);
     body.replaceChildren(...beams.flatMap((b, i) => row(b, i, true)), ...out.flatMap((b) => row(b, 0, false)));
     const hidden = pruned.length > 6 ? ` (${pruned.length - 6} of them not shown)` : "";
@@ -210,6 +182,7 @@ export function createBeamBench(desk) {
     <p>${BEAMS}</p>
     <div class="crnn-controls">${button("Next step", () => step(1))}${button("To the end", () => step(Infinity))}
       ${button("Start again", start)}${widths.node}</div>${said}
+    <div class="crnn-scroll">${tree.node}</div>${tree.says}
     <div class="crnn-scroll" tabindex="0" role="region" aria-label="The beams">
       <table class="lab-beams"><thead><tr>${heads.map((head) => markup`<th scope="col">${head}</th>`)}</tr></thead>
         ${body}</table></div>${truth}</section>`;

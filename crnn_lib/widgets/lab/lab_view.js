@@ -1,9 +1,8 @@
-// What the laboratory shows: grids of coloured numbers, lines over the lattice, and the numbers that sum it up.
-import { predecessors, successors } from "../page/ctc.js";
+// What the laboratory shows: grids of coloured numbers, and the numbers that sum it up.
 import { collapse } from "../page/decode.js";
-import { ARROWS, element, markup, part, setText, svgElement } from "../page/dom.js";
+import { ARROWS, element, markup, part, setText } from "../page/dom.js";
 import { percent, shortNumber } from "../page/words.js";
-import { colourOf } from "../page/sight.js";
+import { colourOf, tint } from "../page/colours.js";
 
 /** @typedef {import("../page/ctc.js").Found} Found */
 
@@ -16,14 +15,8 @@ function tinyNumber(v) {
   return v < 0 ? `−${text}` : text;
 }
 
-/** Black or white, whichever is read better on a colour. */
-function inkOn([r, g, b]) {
-  const linear = (v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) > 0.179 ? "#000" : "#fff";
-}
-
-/** What a lattice cell shows, by quantity and scale: {value, text, colour}. */
-export function latticePainter(found, quantity, logarithmic) {
+/** What a lattice cell shows, by quantity and scale: {value, text, colour}; under a stream a hint, for who points at it. */
+export function latticePainter(found, quantity, logarithmic, streams) {
   const rows = { ...found, occupancy: found.through.map((row) => row.map(Math.log)) }[quantity];
   const finite = rows.flat().filter((v) => v > -Infinity);
   const low = Math.min(...finite, -1e-9);
@@ -32,6 +25,7 @@ export function latticePainter(found, quantity, logarithmic) {
   return (t, s) => {
     const v = rows[t][s];
     const value = logarithmic ? v : Math.exp(v);
+    if (streams) return { value, text: "", hint: tinyNumber(value), colour: null };
     if (v === -Infinity) return { value, text: logarithmic ? "−∞" : "0", colour: null };
     const tone = logarithmic ? (v - low) / span : Math.exp(quantity === "occupancy" ? v : v - tops[t]);
     return { value, text: tinyNumber(value), colour: colourOf("viridis", tone) };
@@ -52,12 +46,13 @@ export function matrixPainter(found, classes, gradient) {
 }
 
 /** Put a number into a cell, on its colour. @param {HTMLElement} cell */
-function fillCell(cell, { value, text, colour }) {
-  const ink = colour ? inkOn(colour) : "";
+function fillCell(cell, { value, text, colour, hint = "" }) {
   setText(cell, text);
   cell.dataset.value = String(value);
-  cell.style.backgroundColor = colour ? `rgb(${colour})` : "";
-  cell.style.color = text === "~0" && ink === "#fff" ? "#bfaed2" : ink;
+  tint(cell, colour);
+  cell.classList.toggle("lab-faint", text === "~0");
+  if (!hint) return void ["data-hint", "aria-label"].forEach((name) => cell.removeAttribute(name));
+  for (const name of ["data-hint", "aria-label"]) cell.setAttribute(name, hint);
 }
 
 const REACH = 120; // pixels up, from 0 to 1
@@ -112,6 +107,7 @@ export function createGrid({ label, hook, onselect, onpeek, onkey, drag }) {
     rows.forEach((cells, row) => {
       setText(names[row], said[row][0]);
       names[row].setAttribute("aria-label", said[row][1]);
+      names[row].classList.toggle("lab-blank", said[row][0] === "-");
       cells.forEach((cell, t) => {
         fillCell(cell, paint(t, row) ?? { value: "", text: "?", colour: null });
         cell.setAttribute(hook, `${t},${row}`);
@@ -136,9 +132,10 @@ export function createGrid({ label, hook, onselect, onpeek, onkey, drag }) {
     if (focus) rows[at.row][at.t].focus();
   }
 
-  /** Underline the name of one row; none where it is undefined. @param {number} [row] */
-  function point(row) {
+  /** Underline the name of one row, and tell the numbers of a column; none where it is undefined. @param {number} [row] @param {number} [t] */
+  function point(row, t) {
     names.forEach((name, i) => name.classList.toggle("lab-hint", i === row));
+    rows.forEach((cells) => cells.forEach((cell, i) => cell.classList.toggle("lab-told", i === t)));
   }
 
   /** Do something with the place [t, row] of the cell that an event is about. */
@@ -163,43 +160,6 @@ export function createGrid({ label, hook, onselect, onpeek, onkey, drag }) {
   });
   if (drag) makeDraggable(node, placed, drag);
   return { node, draw, select, point };
-}
-
-/** The share of each cell in the sum of some, whose logarithms are given. @param {number[]} logs */
-function sharesOf(logs) {
-  const most = Math.max(...logs);
-  const parts = logs.map((v) => (v === -Infinity ? 0 : Math.exp(v - most)));
-  const sum = parts.reduce((a, b) => a + b, 0) || 1;
-  return parts.map((v) => v / sum);
-}
-
-const [THIN, THICK] = [1, 6]; // pixels: a line that brings nothing, and what all of the sum adds
-
-/** Lines over the lattice: a path through cells, and what leads into one cell (or out of it, backwards), as thick as its share. */
-export function createLines() {
-  const node = svgElement("svg", { class: "lab-lines", "aria-hidden": "true", preserveAspectRatio: "none" });
-  /** A line with its light rim. @param {string} look @param {number[][]} cells [t, s] */
-  function line(look, rim, cells, thick = 0) {
-    const points = cells.map(([t, s]) => `${t + 0.5},${s + 0.5}`).join(" ");
-    const style = (/** @type {number} */ more) => (thick ? { style: `stroke-width:${thick + more}px` } : {});
-    return [rim, look].map((kind) => svgElement("polyline", { class: kind, points, ...style(kind === rim ? 2.5 : 0) }));
-  }
-  /** @param {Found} found @param {number[] | null} path @param {{t: number, s: number} | null} cell */
-  function draw({ T, extended, alpha, beta, logProbs }, path, cell, backwards) {
-    node.setAttribute("viewBox", `0 0 ${T} ${extended.length}`);
-    node.replaceChildren(...(path ? line("lab-path", "lab-path-edge", path.map((s, t) => [t, s])) : []));
-    const beside = cell ? cell.t + (backwards ? 1 : -1) : -1;
-    if (!cell || beside < 0 || beside >= T) return;
-    const from = (s) => [[beside, s], [cell.t, cell.s]];
-    const joined = backwards ? successors(extended, cell.s) : predecessors(extended, cell.s);
-    const skip = cell.s + (backwards ? 2 : -2);
-    const barred = skip >= 0 && skip < extended.length && extended[cell.s] !== 0 && !joined.includes(skip);
-    const flow = (s) => (backwards ? beta[beside][s] + logProbs[beside][extended[s]] : alpha[beside][s]);
-    const shares = sharesOf(joined.map(flow));
-    joined.forEach((s, i) => node.append(...line("lab-edge", "lab-edge-back", from(s), THIN + THICK * shares[i])));
-    if (barred) node.append(...line("lab-barred", "lab-barred-back", from(skip)));
-  }
-  return { node, draw };
 }
 
 /** The numbers that sum up a matrix and a label, and why a label is impossible. */

@@ -73,7 +73,7 @@ function createSteps() {
 
   /** @param {import("../page/reading.js").Seen} seen @param {number[]} path */
   function show({ image, W, T, config: { height }, signs }, path) {
-    lane.fit(T, W / height);
+    lane.fit(T);
     lane.show(inkCanvas(image, height, W));
     grid.style.gridTemplateColumns = `repeat(${T}, ${STEP}px)`;
     grid.replaceChildren(...path.flatMap((c, t) => {

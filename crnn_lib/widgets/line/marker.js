@@ -1,4 +1,5 @@
 // A picture, and a rectangle on it that mouse, finger or keys move.
+import { lookOf, PAPER } from "../page/colours.js";
 import { ARROWS, element, painter } from "../page/dom.js";
 
 /** @typedef {{width: number, height: number, view: HTMLCanvasElement}} Sheet @typedef {number[]} Box left, top, width, height */
@@ -77,7 +78,7 @@ export function createMarker({ onmark }) {
       brush.drawImage(sheet.view, 0, 0, wide, high);
     }
     const context = painter(canvas);
-    context.fillStyle = "#fff";
+    context.fillStyle = PAPER;
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.drawImage(small.canvas, x0, y0);
     if (box) frame(context, box.map((n, i) => n * scale + [x0, y0, 0, 0][i]), dense);
@@ -87,13 +88,13 @@ export function createMarker({ onmark }) {
 
   /** The box, all around it dimmed, and its handles. @param {CanvasRenderingContext2D} context @param {Box} on */
   function frame(context, [x, y, w, h], dense) {
-    context.fillStyle = "rgba(40, 48, 60, 0.5)";
+    context.fillStyle = lookOf(canvas, "veil");
     context.beginPath();
     context.rect(0, 0, canvas.width, canvas.height);
     context.rect(x, y, w, h);
     context.fill("evenodd");
-    for (const [colour, thick] of /** @type {[string, number][]} */ ([["#fff", 4], ["#b35806", 2]])) {
-      Object.assign(context, { strokeStyle: colour, lineWidth: thick * dense });
+    for (const [colour, thick] of /** @type {[string, number][]} */ ([["rim", 4], ["here", 2]])) {
+      Object.assign(context, { strokeStyle: lookOf(canvas, colour), lineWidth: thick * dense });
       context.strokeRect(x, y, w, h);
     }
     if (isWhole()) return;
@@ -102,7 +103,7 @@ export function createMarker({ onmark }) {
       for (const down of WAYS) {
         if (!across && !down) continue;
         const corner = [x + ((across + 1) * w) / 2 - side / 2, y + ((down + 1) * h) / 2 - side / 2];
-        Object.assign(context, { fillStyle: "#fff", lineWidth: 2 * dense });
+        Object.assign(context, { fillStyle: PAPER, lineWidth: 2 * dense });
         context.fillRect(corner[0], corner[1], side, side);
         context.strokeRect(corner[0], corner[1], side, side);
       }

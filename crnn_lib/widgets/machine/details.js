@@ -2,13 +2,12 @@
 // pointed at, and, for the convolution and the cell, the network's own weights.
 import { button, slider } from "../page/controls.js";
 import { beamSearch } from "../page/decode.js";
-import { element, markup, painter, setText } from "../page/dom.js";
-import { percent } from "../page/words.js";
+import { element, markup, setText, svgElement } from "../page/dom.js";
+import { percent, spoken } from "../page/words.js";
 import { stageSight, stripOf, topClasses } from "../page/sight.js";
 import { createCell, createLens } from "./inner.js";
 import { paintFloor } from "./paint.js";
 import { share, sign, TITLES } from "./stages.js";
-import { spoken } from "./words.js";
 
 /** @typedef {import("./words.js").Whole} Whole @typedef {import("./words.js").Here} Here */
 /** @typedef {{seen: Whole, here: Here, network: () => Promise<import("../page/engine.js").Network>}} Given */
@@ -46,18 +45,15 @@ function classBar(signs, c, p) {
 
 /** Numbers as upright bars about a middle line. @param {Float32Array} values */
 function comb(values, label) {
-  const [w, h] = [640, 76];
-  const canvas = element("canvas", { width: w, height: h, role: "img", "aria-label": label });
   const most = values.reduce((a, v) => Math.max(a, Math.abs(v)), 1e-9);
-  const signed = values.some((v) => v < 0);
-  const [ground, room] = signed ? [h / 2, h / 2] : [h, h];
-  const context = painter(canvas);
-  values.forEach((v, i) => {
-    context.fillStyle = v < 0 ? "#9467c2" : "#2b8cbe";
-    const high = (v / most) * room;
-    context.fillRect((i * w) / values.length, ground - Math.max(high, 0), w / values.length - 1, Math.abs(high));
-  });
-  return canvas;
+  const low = values.some((v) => v < 0) ? -1 : 0;
+  const bar = (v, i) => `M${i} 0H${i + 0.8}V${(-v / most).toFixed(3)}H${i}Z`;
+  const bars = (sign) => Array.from(values, (v, i) => (v * sign > 0 ? bar(v, i) : "")).join("");
+  const box = { viewBox: `0 -1 ${values.length} ${1 - low}`, preserveAspectRatio: "none" };
+  const paths = [1, -1].map((sign) =>
+    svgElement("path", { d: bars(sign), class: sign > 0 ? "machine-plus" : "machine-minus" })
+  );
+  return svgElement("svg", { role: "img", "aria-label": label, class: "machine-comb-bars", ...box }, ...paths);
 }
 
 /** A detail that is drawn anew for each place. @param {(given: Given) => Node[]} make */

@@ -1,6 +1,7 @@
 // The machine: one drawing on its way to a text, all stages in one view, and whatever is pointed at lit up in all of them.
+import { lookOf } from "../page/colours.js";
 import { element, markup, part, setText } from "../page/dom.js";
-import { greedy, inspect, latestReading, readerOf } from "../page/reading.js";
+import { greedy, inspect, latestReading, readerOf, SURE } from "../page/reading.js";
 import { spansOf } from "../page/sight.js";
 import { createDetails } from "./details.js";
 import { createFilm, whole } from "./film.js";
@@ -8,22 +9,15 @@ import { createLinks } from "./links.js";
 import { measure } from "./paint.js";
 import { moved, placed, within } from "./pointing.js";
 import { createSheet } from "./sheet.js";
-import { collapseTo, createStages, drawCurves, look, mark, paint, SURE, write } from "./stages.js";
+import { collapseTo, createStages, drawCurves, look, mark, paint, write } from "./stages.js";
 import { narrate, REST, say } from "./words.js";
 
 export const kind = "machine";
 export const name = "The machine: from an image to its text, stage by stage";
-const SLOW = 80; // milliseconds after which a reading is one that is waited for
 
 /** Colours that canvases need, as the style sheet has them. @param {HTMLElement} root */
 function themeOf(root) {
-  const styles = globalThis.getComputedStyle?.(root);
-  const value = (name) => styles?.getPropertyValue(name).trim() ?? "";
-  return {
-    dark: value("--crnn-theme") === "dark",
-    forward: value("--crnn-forward"),
-    backward: value("--crnn-backward"),
-  };
+  return { dark: lookOf(root, "theme") === "dark", first: lookOf(root, "first"), second: lookOf(root, "second") };
 }
 
 /** Call `act` when the page turns dark or light, until the signal. @param {() => void} act @param {AbortSignal} signal */
@@ -181,26 +175,17 @@ export async function mount({ root, model, backend, signal }) {
   }
 
   const read = latestReading(root, sheet.message, async () => {
-    const picture = sheet.picture();
-    const waiting = setTimeout(() => (root.dataset.state = "thinking"), SLOW);
-    try {
-      const found = await inspect(backend, picture);
-      const { path, text, p } = greedy(found);
-      const first = !seen;
-      seen = { ...found, path, text, p, spans: spansOf(path) };
-      shown = whole(seen.T);
-      if (first) here.t = seen.spans[Math.floor(seen.spans.length / 2)]?.from ?? 0;
-      root.dataset.state = !text ? "idle" : p >= SURE ? "sure" : "unsure";
-      write(stages, seen);
-      showAll();
-      details.show();
-      model.save({ reading: text, confidence: p });
-    } catch (error) {
-      root.dataset.state = "wrong";
-      throw error;
-    } finally {
-      clearTimeout(waiting);
-    }
+    const found = await inspect(backend, sheet.picture());
+    const { path, text, p } = greedy(found);
+    const first = !seen;
+    seen = { ...found, path, text, p, spans: spansOf(path) };
+    shown = whole(seen.T);
+    if (first) here.t = seen.spans[Math.floor(seen.spans.length / 2)]?.from ?? 0;
+    root.dataset.state = !text ? "idle" : p >= SURE ? "sure" : "unsure";
+    write(stages, seen);
+    showAll();
+    details.show();
+    model.save({ reading: text, confidence: p });
   });
 
   let watched = false;

@@ -1,11 +1,11 @@
 // What the machine paints on canvases: ink, feature maps, columns, and the threads of the two streams. The more, the
 // further from the paper: nothing is paper itself, in the light and in the dark.
 import { element, painter } from "../page/dom.js";
-import { colourOf } from "../page/sight.js";
+import { colourOf, INK } from "../page/colours.js";
 import { gridOf, tileAt } from "../page/tiles.js";
 
 /** @typedef {import("../page/engine.js").Tensor} Tensor */
-/** @typedef {{dark: boolean, forward: string, backward: string}} Theme */
+/** @typedef {{dark: boolean, first: string, second: string}} Theme */
 
 const LEVELS = 256;
 const FAINT = 0.25; // below this share of the largest value, paper shines through
@@ -32,6 +32,14 @@ function heat(rows, columns, dark, value) {
   }
   painter(canvas).putImageData(picture, 0, 0);
   return canvas;
+}
+
+/** What the colours mean, from paper on. @param {HTMLCanvasElement} canvas @param {boolean} dark */
+export function paintScale(canvas, dark) {
+  const { width, height } = canvas;
+  const context = painter(canvas);
+  context.clearRect(0, 0, width, height);
+  context.drawImage(heat(1, width, dark, (_, x) => x / (width - 1)), 0, 0, width, height);
 }
 
 /** Sizes in CSS pixels of canvases that are painted often: to ask for one, the page must first be laid out. @type {WeakMap<Element, number[]>} */
@@ -123,7 +131,7 @@ export function paintColumns(canvas, { data, dims: [, T, size] }, dark) {
  * The states (1, T, 2 * hidden) as threads, one a unit: the forward direction above, the backward one below.
  * @param {HTMLCanvasElement} canvas @param {Tensor} states @param {Theme} theme
  */
-export function paintStreams(canvas, { data, dims: [, T, size] }, { forward, backward }) {
+export function paintStreams(canvas, { data, dims: [, T, size] }, { first, second }) {
   const on = wiped(canvas);
   if (!on) return;
   const { context, w, h } = on;
@@ -132,7 +140,7 @@ export function paintStreams(canvas, { data, dims: [, T, size] }, { forward, bac
   for (let unit = 0; unit < size; unit++) {
     const middle = h * (unit < hidden ? 0.25 : 0.75);
     const y = (t) => middle - data[t * size + unit] * h * 0.23;
-    context.strokeStyle = unit < hidden ? forward : backward;
+    context.strokeStyle = unit < hidden ? first : second;
     context.beginPath();
     context.moveTo(0, y(0));
     context.lineTo(each / 2, y(0));
@@ -148,7 +156,7 @@ export function paintStreams(canvas, { data, dims: [, T, size] }, { forward, bac
 /** Strokes as smooth black ink, `scale` canvas pixels a pixel of the pad. @param {CanvasRenderingContext2D} context */
 export function inkStrokes(context, strokes, scale, thickness = 2) {
   Object.assign(context, { lineWidth: thickness * scale, lineCap: "round", lineJoin: "round" });
-  Object.assign(context, { strokeStyle: "#000", imageSmoothingEnabled: true });
+  Object.assign(context, { strokeStyle: INK, imageSmoothingEnabled: true });
   for (const stroke of strokes) {
     context.beginPath();
     const at = stroke.map(([x, y]) => [x * scale, y * scale]);

@@ -1,7 +1,7 @@
 // From a place in a stage to what lies there, and from an arrow key to what lies beside it.
 import { gridOf } from "../page/tiles.js";
 import { sizeOf } from "./paint.js";
-import { letterAt } from "./words.js";
+import { letterAt } from "../page/letters.js";
 
 /** @typedef {import("./words.js").Whole} Whole @typedef {import("./words.js").Here} Here */
 

@@ -1,10 +1,12 @@
 // The machine's stages: what each is made of, and what a reading puts into it.
+import { hueOf } from "../page/colours.js";
 import { ARROWS, element, onPoint, part, svgElement } from "../page/dom.js";
+import { letterAt } from "../page/letters.js";
+import { SURE } from "../page/reading.js";
 import { stripOf } from "../page/sight.js";
 import { percent } from "../page/words.js";
 import { gridOf, tileAt } from "../page/tiles.js";
-import { paintColumns, paintFloor, paintMaps, paintStreams, sizeOf } from "./paint.js";
-import { hueOf, letterAt } from "./words.js";
+import { paintColumns, paintFloor, paintMaps, paintScale, paintStreams, sizeOf } from "./paint.js";
 
 /** @typedef {import("./words.js").Whole} Whole @typedef {import("./words.js").Here} Here */
 /** @typedef {ReturnType<typeof createStages>} Stages */
@@ -28,7 +30,6 @@ const LABELS = {
   path: "Path and merged path",
   text: "Letters of the text",
 };
-export const SURE = 0.9; // from this probability on a reading counts as sure
 const FAINT = 0.02; // a class that is nowhere as probable is not drawn
 const [TOP, LOW] = [0.84, 1.015]; // the height of probability 1; what is 0 lies below the edge
 
@@ -50,6 +51,8 @@ export function createStages({ onpoint, onkey, onopen, onblock }) {
   const confidence = part("confidence");
   const judged = part("judged");
   const sure = element("span", { class: "machine-sure" }, confidence, " ", judged);
+  const colours = element("canvas", { class: "machine-colours", width: 64, height: 8, "aria-hidden": "true" });
+  const scale = element("p", { class: "crnn-legend" }, "as paper ", colours, " far from it");
   const blocks = element("div", { class: "machine-blocks", role: "group", "aria-label": "Maps of block" });
   const inside = {
     image: [
@@ -93,8 +96,11 @@ export function createStages({ onpoint, onkey, onopen, onblock }) {
   const views = /** @type {Object<string, HTMLElement>} */ ({});
   const points = /** @type {Object<string, HTMLElement>} */ ({});
   const marks = /** @type {Object<string, HTMLElement>} */ ({});
-  const tools =
-    /** @type {Object<string, HTMLElement>} */ ({ image: element("div", { class: "machine-tools" }), maps: blocks });
+  const tools = /** @type {Object<string, HTMLElement>} */ ({
+    image: element("div", { class: "machine-tools" }),
+    maps: blocks,
+    columns: scale,
+  });
   const titles = /** @type {Object<string, HTMLElement>} */ ({});
   const nodes = Object.entries(TITLES).map(([key, title]) => {
     const opens = { type: "button", class: "machine-title", "aria-expanded": "false", onclick: () => onopen(key) };
@@ -132,6 +138,7 @@ export function createStages({ onpoint, onkey, onopen, onblock }) {
     marks,
     tools,
     canvases,
+    colours,
     curves,
     peaks,
     cells,
@@ -173,9 +180,10 @@ export function write({ cells, merged, text, confidence, judged, points }, seen)
   for (const node of Object.values(points)) node.setAttribute("aria-valuemax", String(T - 1));
 }
 
-/** @param {Stages} stages @param {Whole} seen @param {{dark: boolean, forward: string, backward: string}} theme */
-export function paint({ canvases }, seen, theme, maps, { window }) {
+/** @param {Stages} stages @param {Whole} seen @param {import("./paint.js").Theme} theme */
+export function paint({ canvases, colours }, seen, theme, maps, { window }) {
   const { stages, image, W, T, config } = seen;
+  paintScale(colours, theme.dark);
   paintMaps(canvases.maps, stages[maps], theme.dark, Math.min(1, window / T));
   paintColumns(canvases.columns, stages.columns, theme.dark);
   paintStreams(canvases.lstm, stages.states, theme);

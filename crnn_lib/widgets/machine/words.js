@@ -1,5 +1,6 @@
 // What the machine says: one sentence about what is pointed at, and the hue of each letter.
-import { percent, shortNumber } from "../page/words.js";
+import { letterAt } from "../page/letters.js";
+import { percent, shortNumber, spoken, stepsInWords } from "../page/words.js";
 import { sightOf, stageSight, stripOf, topClasses } from "../page/sight.js";
 
 /** @typedef {import("../page/reading.js").Seen & {path: number[], text: string, p: number, spans: {symbol: number, from: number, to: number}[]}} Whole */
@@ -8,20 +9,7 @@ import { sightOf, stageSight, stripOf, topClasses } from "../page/sight.js";
 
 export const REST =
   "A neural network reads this word. Draw your own over it, point at anything, or watch it in slow motion.";
-const [GOLDEN, SKIPPED] = [137.508, 70]; // degrees; the hues about "here" are left out
-
-/** The hue of a class: the same in ribbons, path and text. @param {number} c */
-export function hueOf(c) {
-  return Math.round(95 + ((c * GOLDEN) % 360) * ((360 - SKIPPED) / 360));
-}
-
-/** A class in words. @param {string[]} signs @param {number} c */
-export const spoken = (signs, c) => (c === 0 ? "blank" : signs[c] === "␣" ? "space" : signs[c]);
-
-const steps = ({ from, to }) => (from === to ? `step ${from}` : `steps ${from} to ${to}`);
-
-/** Which letter's steps hold `t`; -1: a blank's. @param {Whole["spans"]} spans @param {number} t */
-export const letterAt = (spans, t) => spans.findIndex(({ from, to }) => from <= t && t <= to);
+const steps = ({ from, to }) => stepsInWords(from, to);
 
 /** @param {Whole} seen @param {number} t */
 const spanAt = ({ spans }, t) => spans[letterAt(spans, t)];

@@ -5,8 +5,6 @@ import { heat, largest } from "../page/lanes.js";
 import { stageSight } from "../page/sight.js";
 import { gridOf, tileAt } from "../page/tiles.js";
 
-const HERE = "#d9480f"; // around the chosen tile
-
 /** Map `c` alone, dark for nothing, yellow for its own largest value. @param {Float32Array} data */
 function mapCanvas(data, c, H, W) {
   const map = data.subarray(c * H * W, (c + 1) * H * W);
@@ -22,10 +20,12 @@ export function createMaps(model, lane, onchange) {
   let map = model.get("map") ?? 0;
   /** @type {any} the stages of the reading */
   let all = {};
-  const grid = element("canvas", {
-    ...{ class: "crnn-grid", width: 1024, height: 160 },
+  const canvas = element("canvas", {
+    ...{ width: 1024, height: 160 },
     ...{ role: "img", "aria-label": "All maps of the stage; click one to enlarge it" },
   });
+  const marks = element("div", { class: "crnn-tiles" });
+  const grid = element("div", { class: "crnn-grid" }, canvas, marks);
   const stages = choice([], "", () => pick(0));
   const mapSlider = slider({ name: "Map", min: 0, max: 15, step: 1, value: map }, pick);
   const stage = () => all[stages.value];
@@ -37,7 +37,7 @@ export function createMaps(model, lane, onchange) {
 
   function layout() {
     const { dims: [, C, H, W] } = stage();
-    return gridOf(C, W / H, grid.width, grid.height);
+    return gridOf(C, W / H, canvas.width, canvas.height);
   }
   onPoint(grid, (event) => {
     if (event.type === "pointermove") return;
@@ -69,24 +69,30 @@ export function createMaps(model, lane, onchange) {
     context.globalAlpha = 0.75;
     context.drawImage(mapCanvas(data, map, H, W), 0, 0, over.width, over.height);
     lane.show(over);
-    stage().maps ??= Array.from({ length: C }, (_, c) => mapCanvas(data, c, H, W));
+    const tiles = layout();
+    const tiled = painter(canvas);
+    tiled.clearRect(0, 0, canvas.width, canvas.height);
+    for (let c = 0; c < C; c++) {
+      const [x, y] = tileAt(tiles, c);
+      tiled.drawImage(mapCanvas(data, c, H, W), x, y, tiles.width, tiles.height);
+    }
   }
 
   /** The step's own columns in every tile, and a frame around the chosen map. */
   function mark({ from, to }) {
-    const context = painter(grid);
     const tiles = layout();
-    const { width, height } = tiles;
-    context.clearRect(0, 0, grid.width, grid.height);
-    stage().maps.forEach((picture, c) => {
+    const part = (v, size) => `${((100 * v) / size).toFixed(3)}%`;
+    const box = (c, left, width, look) => {
       const [x, y] = tileAt(tiles, c);
-      context.drawImage(picture, x, y, width, height);
-      Object.assign(context, { lineWidth: 1.5, strokeStyle: "#fff" });
-      context.strokeRect(x + from * width, y + 1, (to - from) * width, height - 2);
-    });
-    const [x, y] = tileAt(tiles, map);
-    Object.assign(context, { lineWidth: 4, strokeStyle: HERE });
-    context.strokeRect(x + 2, y + 2, width - 4, height - 4);
+      const style = `left:${part(x + left, canvas.width)};top:${part(y, canvas.height)};` +
+        `width:${part(width, canvas.width)};height:${part(tiles.height, canvas.height)}`;
+      return element("i", { class: look, style });
+    };
+    const steps = Array.from(
+      { length: stage().dims[1] },
+      (_, c) => box(c, from * tiles.width, (to - from) * tiles.width, "crnn-tile-step"),
+    );
+    marks.replaceChildren(...steps, box(map, 0, tiles.width, "crnn-tile"));
   }
 
   function explain(pools) {

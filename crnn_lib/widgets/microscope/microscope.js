@@ -1,9 +1,10 @@
 // The microscope: every stage of one reading as a lane, and one time step that goes through all of them.
 import { createChooser } from "../page/chooser.js";
 import { slider } from "../page/controls.js";
-import { element, markup, part, setText } from "../page/dom.js";
-import { percent } from "../page/words.js";
-import { createLane, heat, inkCanvas, largest, pathCanvas } from "../page/lanes.js";
+import { element, part, setText } from "../page/dom.js";
+import { letterAt } from "../page/letters.js";
+import { percent, spoken, stepsInWords } from "../page/words.js";
+import { createLane, heat, inkCanvas, largest, legend, pathCells } from "../page/lanes.js";
 import { createReading, greedy, inspect, latestReading } from "../page/reading.js";
 import { microscopes, receive } from "../page/sources.js";
 import { sightOf, spansOf, stripOf, topClasses } from "../page/sight.js";
@@ -12,28 +13,46 @@ import { createMaps } from "./maps.js";
 export const kind = "microscope";
 export const name = "Microscope";
 
-/** The lanes from the image to the text: their titles, what a screen reader hears of them, how they are made. */
+/** The lanes from the image to the text: their titles, what a screen reader hears of them, how they are made, their scale.
+ *  @type {Object<string, {title: string, label: string, css?: string, scale?: any}>} */
 const LANES = {
   image: { title: "Image", label: "The image; outside of what the step sees it is dimmed" },
-  map: { title: "One map", label: "The chosen feature map over the image" },
-  columns: { title: "Columns", label: "Columns: one for each step, a row for each map pixel", css: "3.5rem" },
-  features: { title: "Features", label: "The columns after projection: what the BiLSTM gets", css: "3.5rem" },
-  forward: { title: "LSTM →", label: "States of the forward direction, which reads from left to right", css: "3.5rem" },
-  backward: { title: "LSTM ←", label: "States of the backward direction, from right to left", css: "3.5rem" },
-  probabilities: { title: "Probabilities", label: "Probability of each class at each step; yellow is probable" },
+  map: { title: "One map", label: "The chosen feature map over the image", scale: ["0", "most"] },
+  columns: {
+    title: "Columns",
+    label: "Columns: one for each step, a row for each map pixel",
+    css: "3.5rem",
+    scale: ["0", "most"],
+  },
+  features: {
+    title: "Features",
+    label: "The columns after projection: what the BiLSTM gets",
+    css: "3.5rem",
+    scale: ["0", "most"],
+  },
+  forward: {
+    title: "LSTM →",
+    label: "States of the forward direction, which reads from left to right",
+    css: "3.5rem",
+    scale: ["−1", "1", "puor"],
+  },
+  backward: {
+    title: "LSTM ←",
+    label: "States of the backward direction, from right to left",
+    css: "3.5rem",
+    scale: ["−1", "1", "puor"],
+  },
+  probabilities: {
+    title: "Probabilities",
+    label: "Probability of each class at each step; yellow is probable",
+    scale: ["0", "1"],
+  },
   path: {
     title: "Path, text",
     label: "Best path, and below it what is left after merging",
-    height: 120,
     css: "3.6rem",
   },
 };
-
-/** A class in words. @param {string[]} signs @param {number} c */
-const spoken = (signs, c) => (c === 0 ? "blank" : signs[c] === "␣" ? "space" : signs[c]);
-
-/** "step 4" or "steps 4 to 6". @param {number} from @param {number} to */
-const stepsInWords = (from, to) => (from === to ? `step ${from}` : `steps ${from} to ${to}`);
 
 /** What each lane shows at step `t`, in words; the maps say it themselves. */
 function explain({ config: { pools, height }, W, T, K, signs, stages, logProbs, path, text }, t) {
@@ -72,13 +91,14 @@ function paintLanes(lanes, { T, signs, logProbs, K, stages, path, spans }) {
   lanes.forward.show(half(0));
   lanes.backward.show(half(size / 2));
   lanes.probabilities.showClasses(signs, T, (step, c) => Math.exp(logProbs[step * K + c]), true);
-  lanes.path.show(pathCanvas(path, spans, signs));
+  lanes.path.show(pathCells(path, spans, signs));
 }
 
-/** Mark step `t` in the lanes, and the steps of a character. */
+/** Mark step `t` in the lanes, and the steps of a letter: the strip is what these see. */
 function markLanes(/** @type {Object<string, any>} */ { image, ...others }, { config: { pools }, W, T }, t, span) {
   const step = { from: t / T, to: (t + 1) / T, style: "step" };
-  const [first, last] = stripOf(pools, W, t);
+  const [first] = stripOf(pools, W, span?.from ?? t);
+  const [, last] = stripOf(pools, W, span?.to ?? t);
   const also = span ? [{ from: span.from / T, to: (span.to + 1) / T, style: "span" }] : [];
   image.draw([{ from: first / W, to: (last + 1) / W, style: "strip" }, step, ...also]);
   for (const { draw } of Object.values(others)) draw([step, ...also]);
@@ -95,18 +115,22 @@ export async function mount({ root, model, backend, signal }) {
   /** @type {any} */
   let picture = null;
   let t = model.get("step") ?? 12;
-  let picked = -1; // a character of the text
+  let lit = -1; // the letter of the text that is pointed at
   let pointed = "image"; // the lane that is explained
 
-  const reading = createReading();
-  const [characters] = markup`<span class="crnn-letters" role="group" aria-label="Characters of the text"></span>`;
-  reading.node.append(characters);
+  const reading = createReading("It reads ", (letter) => {
+    lit = letter;
+    if (letter < 0 || letter !== reading.letters.picked()) return mark();
+    t = seen.spans[letter].from;
+    mark();
+    model.save({ step: t });
+  });
   const stepSlider = slider({ name: "Time step t", min: 0, max: 31, step: 1, value: t }, (value) => go(value));
   stepSlider.input.dataset.crnn = "step";
   const brief = part("answer", "p", { class: "crnn-note" });
   const says = part("says", "p", { class: "crnn-note crnn-says" });
   const lanes = Object.fromEntries(
-    Object.entries(LANES).map(([key, { title: _, ...options }]) => [
+    Object.entries(LANES).map(([key, { title: _, scale: __, ...options }]) => [
       key,
       createLane({ ...options, onplace: (place) => seen && point(key, Math.floor(place * seen.T)) }),
     ]),
@@ -121,11 +145,16 @@ export async function mount({ root, model, backend, signal }) {
       element("button", { type: "button", class: "crnn-lane-title", onclick: () => seen && point(key, t) }, title),
     ]),
   );
-  const rows = Object.keys(LANES).map((key) =>
+  const rows = Object.entries(LANES).map(([key, { scale }]) =>
     element(
       "div",
       { class: `crnn-row crnn-row-${key}`, "data-crnn-stage": key },
-      titles[key],
+      element(
+        "div",
+        { class: "crnn-lane-head" },
+        titles[key],
+        ...(scale ? [legend(scale[0], scale[1], scale[2])] : []),
+      ),
       element("div", {}, ...(key === "map" ? [maps.grid] : []), lanes[key].node),
     )
   );
@@ -149,28 +178,16 @@ export async function mount({ root, model, backend, signal }) {
     go(step);
   }
 
-  /** Move to a step; a picked character stays only while its steps hold it. */
+  /** Move to a step; a letter stays lit only while its steps hold it. */
   function go(step) {
     if (!seen || step === t) return;
     t = step;
-    const span = seen.spans[picked];
-    if (span && (t < span.from || t > span.to)) picked = -1;
+    if (letterAt(seen.spans, t) !== lit) {
+      reading.letters.release();
+      lit = -1;
+    }
     mark();
     model.save({ step: t });
-  }
-
-  function pick(i) {
-    picked = picked === i ? -1 : i;
-    t = seen.spans[i].from;
-    mark();
-    model.save({ step: t });
-  }
-
-  /** A button for a character of the text. */
-  function character({ symbol, from, to }, i) {
-    const label = `${spoken(seen.signs, symbol)}: ${stepsInWords(from, to)}`;
-    const attributes = { type: "button", class: "crnn-character", "aria-pressed": "false", "aria-label": label };
-    return element("button", { ...attributes, onclick: () => pick(i) }, seen.signs[symbol]);
   }
 
   const read = latestReading(root, chooser.message, async () => {
@@ -178,10 +195,9 @@ export async function mount({ root, model, backend, signal }) {
     const { path, text, p } = greedy(found);
     seen = { ...found, path, spans: spansOf(path), text };
     t = Math.min(t, seen.T - 1);
-    picked = -1;
+    lit = -1;
     stepSlider.input.max = String(seen.T - 1);
-    reading.show(text || "(nothing)", p);
-    characters.replaceChildren(...seen.spans.map(character));
+    reading.show(text || "(nothing)", p, undefined, seen.spans, seen.signs);
     maps.offer(seen.stages);
     show();
     model.save({ reading: text, confidence: p, steps: seen.T });
@@ -200,22 +216,22 @@ export async function mount({ root, model, backend, signal }) {
     }
     const { image, W, T, config: { height } } = seen;
     const ink = inkCanvas(image, height, W);
-    for (const lane of Object.values(lanes)) lane.fit(T, W / height);
+    for (const lane of Object.values(lanes)) lane.fit(T);
     lanes.image.show(ink);
     maps.show(ink);
     paintLanes(lanes, seen);
     mark();
   }
 
-  /** Mark the step, and the picked character's steps, everywhere, and say it in words. */
+  /** Mark the step, and the steps of the letter that is pointed at, everywhere, and say it in words. */
   function mark() {
     const { config, T, K, signs, logProbs, spans } = seen;
-    const span = spans[picked];
+    const span = spans[lit];
     markLanes(lanes, seen, t, span);
     maps.mark({ from: t / T, to: (t + 1) / T });
     stack.style.setProperty("--crnn-from", String(t / T));
     stack.style.setProperty("--crnn-to", String((t + 1) / T));
-    [...characters.children].forEach((node, i) => node.setAttribute("aria-pressed", String(i === picked)));
+    reading.letters.light(lit < 0 ? letterAt(spans, t) : lit);
     const [{ symbol, p }] = topClasses(logProbs.subarray(t * K, (t + 1) * K), 1);
     const best = [spoken(signs, symbol), percent(p)];
     stepSlider.show(t);

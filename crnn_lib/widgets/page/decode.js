@@ -25,7 +25,7 @@ export function greedyDecode(logProbs, K) {
 }
 
 /** The matrix (T, K) as rows. @param {ArrayLike<number>} logProbs @param {number} K @returns {number[][]} */
-function rowsOf(logProbs, K) {
+export function rowsOf(logProbs, K) {
   return Array.from(
     { length: logProbs.length / K },
     (_, t) => Array.from({ length: K }, (_, c) => logProbs[t * K + c]),

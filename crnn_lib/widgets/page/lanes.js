@@ -1,10 +1,10 @@
 // Lanes: pictures as wide as the image. What is at one place of the text line is above and below each other in
 // all of them, and one mark goes through all. Where a line has so many time steps that they would become too narrow to
 // touch, its lanes are wider than the page's column, and those of a widget scroll together.
+import { colourOf, hueOf, ramp } from "./colours.js";
 import { element, greyCanvas, onPoint, painter } from "./dom.js";
-import { colourOf } from "./sight.js";
 
-const ACROSS = 768; // a lane's canvas pixels at least; the page stretches them
+const ACROSS = 768; // CSS pixels of a lane in the page's column
 export const STEP = 8; // CSS pixels of a time step at least
 const ROW = 0.8; // rem: a class's row
 const CLASSES = 40; // more of them are not all shown
@@ -38,89 +38,74 @@ export function inkCanvas(image, H, W) {
   return greyCanvas(Array.from(image, (v) => 255 - (255 * (v - low)) / (high - low || 1)), H, W);
 }
 
+/** What the colours of a map mean, from its lowest number to its highest.
+ *  @param {string} low @param {string} high @param {import("./colours.js").Palette} [palette] */
+export function legend(low, high, palette = "viridis") {
+  const bar = element("i", { style: `background:${ramp(palette)}` });
+  return element("p", { class: "crnn-legend" }, `${low} `, bar, ` ${high}`);
+}
+
+/** The names of the rows of a map of classes, the blank at the bottom. @param {string[]} names */
+export function classNames(names) {
+  const last = names.length - 1;
+  return names.map((name, i) => element("span", { class: i === last ? "crnn-empty" : null }, name));
+}
+
 /**
  * The path in the upper row, in the lower one what is left when repeats are merged and blanks dropped.
  * @param {number[]} path @param {{symbol: number, from: number, to: number}[]} spans @param {string[]} signs
  */
-export function pathCanvas(path, spans, signs) {
-  const across = Math.max(ACROSS, path.length * STEP);
-  const [cell, half] = [across / path.length, 56];
-  const canvas = element("canvas", { width: across, height: 2 * half + 8 });
-  const context = painter(canvas);
-  const font = `bold ${Math.min(30, Math.round(cell * 1.2))}px monospace`;
-  Object.assign(context, { font, textAlign: "center", textBaseline: "middle" });
-  const box = (from, to, y, c) => {
-    context.fillStyle = c ? "#fde725" : "#e4e7ea";
-    context.fillRect(from * cell + 1, y, (to - from) * cell - 2, half);
-    context.fillStyle = c ? "#111" : "#4b5560";
-    context.fillText(signs[c], ((from + to) / 2) * cell, y + half / 2);
+export function pathCells(path, spans, signs) {
+  const cell = (c, row, from, to) => {
+    const style = `grid-area:${row}/${from + 1}/auto/${to + 2};${c ? `--crnn-hue:${hueOf(c)}` : ""}`;
+    return element("span", { class: c ? "crnn-hued" : "crnn-empty", style }, signs[c]);
   };
-  path.forEach((c, t) => box(t, t + 1, 0, c));
-  for (const { symbol, from, to } of spans) box(from, to + 1, half + 8, symbol);
-  return canvas;
+  const letters = spans.map(({ symbol, from, to }) => cell(symbol, 2, from, to));
+  const style = `--crnn-steps:${path.length}`;
+  return element("div", { class: "crnn-path", style }, ...path.map((c, t) => cell(c, 1, t, t)), ...letters);
 }
 
 /** @typedef {{from: number, to: number, style: string, top?: number, bottom?: number}} Mark
- *  from .. bottom in parts of the width and height; style: "step" (outlined), "strip" (all else dimmed), "span" (bars at
- *  the rims), "cell" (a line at its end), "cover" (outlined in another colour) */
+ *  from .. bottom in parts of the width and height; style: "step" (outlined), "strip" (all else veiled), "span" (bars at
+ *  the rims), "cell" (a line at its end), "cover" (what is hidden) */
 
-/** @param {HTMLCanvasElement} canvas @param {Mark} mark */
-function drawMark(canvas, { from, to, style, top = 0, bottom = 1 }) {
-  const { width: across, height } = canvas;
-  const context = painter(canvas);
-  const [left, width] = [from * across, (to - from) * across];
-  const fill = (colour, ...boxes) => {
-    context.fillStyle = colour;
-    for (const [x, y, w, h] of boxes) context.fillRect(x, y, w, h);
-  };
-  const outline = (colour, thick) => {
-    Object.assign(context, { strokeStyle: colour, lineWidth: thick });
-    context.strokeRect(left, 1 + top * (height - 2), width, (bottom - top) * (height - 2));
-  };
-  const rims = (thick) => [[left, 0, width, thick], [left, height - thick, width, thick]];
-  if (style === "strip") fill("rgba(40, 48, 60, 0.55)", [0, 0, left, height], [left + width, 0, across, height]);
-  else if (style === "cell") fill("rgba(11, 79, 143, 0.75)", [left + width - 1, 0, 2, height]);
-  else if (style === "span") {
-    fill("#fff", ...rims(12));
-    fill("#b35806", ...rims(8));
-  } else {
-    outline("#fff", 5);
-    outline(style === "cover" ? "#b35806" : "#111", 2);
-  }
+/** @param {Mark} mark */
+function markOf({ from, to, style, top = 0, bottom = 1 }) {
+  const place = Object.entries({ left: from, right: 1 - to, top, bottom: 1 - bottom });
+  const css = place.map(([side, part]) => `${side}:${(100 * part).toFixed(3)}%`).join(";");
+  return element("div", { class: `crnn-mark crnn-${style}`, style: css });
 }
 
 /**
  * A lane with a gutter of row names on its left, which is seen once it has any.
- * @param {{label: string, height?: number, css?: string, onplace?: (part: number) => void}} options
- *   height in canvas pixels, without it the lane has the proportions of the image; css: a fixed height on the page;
- *   onplace: pointed at, 0 (left) .. 1 (right)
+ * @param {{label: string, css?: string, row?: number, onplace?: (part: number) => void}} options css: a fixed height,
+ *   without it the lane has the proportions of its picture; row: a class's height in rem; onplace: pointed at, 0 (left)
+ *   .. 1 (right)
  */
-export function createLane({ label, height, css, onplace }) {
-  const style = css ? `height:${css}` : null;
-  const canvas = element("canvas", { width: ACROSS, height: height ?? 192, role: "img", "aria-label": label, style });
+export function createLane({ label, css, row = ROW, onplace }) {
+  const face = element("div", { class: "crnn-face", style: css ? `height:${css}` : null });
   const gutter = element("div", { class: "crnn-gutter", "aria-hidden": "true" });
-  const roll = element("div", { class: "crnn-roll" }, canvas);
+  const roll = element("div", { class: "crnn-roll" }, face);
   const node = element("div", { class: "crnn-lane" }, gutter, roll);
-  /** @type {HTMLCanvasElement | null} */
-  let base = null;
+  /** @type {HTMLElement[]} */
+  let shown = [];
+  /** @type {number[]} the classes of its rows */
+  let rows = [];
   function point(/** @type {PointerEvent} */ event) {
     const scrolls = roll.classList.contains("crnn-long") && event.pointerType !== "mouse";
     if (scrolls && event.type === "pointermove") return; // a finger that moves across
-    const box = canvas.getBoundingClientRect();
+    const box = face.getBoundingClientRect();
     onplace?.(Math.min(Math.max((event.clientX - box.left) / box.width, 0), 0.9999));
   }
-  if (onplace) onPoint(canvas, point, true);
+  if (onplace) onPoint(face, point, true);
   roll.addEventListener("scroll", () => {
     const all = roll.closest(".crnn-widget")?.querySelectorAll(".crnn-roll") ?? [];
     for (const other of all) other.scrollLeft = roll.scrollLeft;
   });
 
-  /** Make room for T steps of an image so many times as wide as it is high. @param {number} T @param {number} ratio */
-  function fit(T, ratio) {
-    const width = Math.max(ACROSS, T * STEP);
-    const high = height ?? Math.round(width / ratio);
-    if (canvas.width !== width || canvas.height !== high) Object.assign(canvas, { width, height: high });
-    canvas.style.setProperty("--crnn-least", `${T * STEP}px`);
+  /** Make room for T steps. @param {number} T */
+  function fit(T) {
+    face.style.setProperty("--crnn-least", `${T * STEP}px`);
     const long = T * STEP > ACROSS / 2; // on a telephone it scrolls: by keyboard too
     roll.classList.toggle("crnn-long", long);
     for (const [name, value] of Object.entries({ tabindex: "0", role: "group", "aria-label": label })) {
@@ -131,25 +116,27 @@ export function createLane({ label, height, css, onplace }) {
 
   /** Scroll as far as it takes to see all of a mark. @param {Mark} mark */
   function follow({ from, to }) {
-    const [left, right] = [from * canvas.clientWidth, to * canvas.clientWidth];
+    if (!roll.classList.contains("crnn-long")) return;
+    const [left, right] = [from * face.clientWidth, to * face.clientWidth];
     if (left < roll.scrollLeft) roll.scrollLeft = left;
     else if (right > roll.scrollLeft + roll.clientWidth) roll.scrollLeft = right - roll.clientWidth;
   }
 
-  /** @param {Mark[]} [marks] */
-  function draw(marks = []) {
-    const context = painter(canvas);
-    context.clearRect(0, 0, canvas.width, canvas.height);
-    if (base) context.drawImage(base, 0, 0, canvas.width, canvas.height);
-    for (const mark of marks) {
-      drawMark(canvas, mark);
-      if (mark.style === "step" || mark.style === "cover") follow(mark);
-    }
+  /** Mark places, these alone. @param {Mark[]} marks */
+  function draw(marks) {
+    for (const old of shown) old.remove();
+    shown = marks.map(markOf);
+    face.append(...shown);
+    marks.filter(({ style }) => style === "step" || style === "cover").forEach(follow);
   }
 
-  /** @param {HTMLCanvasElement} picture @param {Mark[]} [marks] */
-  function show(picture, marks) {
-    base = picture;
+  /** @param {HTMLElement} picture @param {Mark[]} [marks] */
+  function show(picture, marks = []) {
+    if (!picture.hasAttribute("role")) {
+      picture.setAttribute("role", "img");
+      picture.setAttribute("aria-label", label);
+    }
+    face.replaceChildren(picture);
     draw(marks);
   }
 
@@ -161,11 +148,24 @@ export function createLane({ label, height, css, onplace }) {
     const likely = (c) => Array.from({ length: T }, (_, t) => value(t, c)).some((p) => p >= LIKELY);
     const all = signs.map((_, c) => c);
     const classes = few ? all.filter((c) => c === 0 || likely(c)) : all;
-    const names = [...classes.slice(1), 0].map((c) => signs[c]);
+    rows = [...classes.slice(1), 0];
     node.classList.add("crnn-named");
-    gutter.replaceChildren(...names.map((text) => element("span", {}, text)));
-    for (const { style } of [canvas, gutter]) style.height = `${names.length * ROW}rem`;
-    show(classHeat(classes.length, T, (t, i) => value(t, classes[i])));
+    gutter.replaceChildren(...classNames(rows.map((c) => signs[c])));
+    for (const { style } of [face, gutter]) style.height = `${rows.length * row}rem`;
+    face.classList.add("crnn-classes");
+    face.style.setProperty("--crnn-rows", String(rows.length));
+    show(classHeat(rows.length, T, (t, i) => value(t, classes[i])));
   }
-  return { node, fit, draw, show, showClasses };
+
+  /** The place of a class in steps of a map of classes. @param {number} c @param {number} from @param {number} to */
+  function cells(c, from, to, style = "step") {
+    const at = rows.indexOf(c);
+    return { from, to, style, top: at / rows.length, bottom: (at + 1) / rows.length };
+  }
+  /** Another name. @param {string} given */
+  function rename(given) {
+    label = given;
+    face.firstElementChild?.setAttribute("aria-label", label);
+  }
+  return { node, fit, draw, show, showClasses, cells, rename };
 }

@@ -5,7 +5,7 @@ const STRONG = 45; // percent of colour under the largest number: more would swa
 export const fixed = (/** @type {number} */ v) => v.toFixed(2).replace("-", "−");
 
 /** Nine numbers in three rows, each on a ground as strong as it is large. @param {number[]} values */
-function nine(values, name, say) {
+export function nine(values, name, say) {
   const most = values.reduce((a, v) => Math.max(a, Math.abs(v)), 1e-9);
   const cell = (v) => {
     const style = `--crnn-strong:${Math.round((STRONG * Math.abs(v)) / most)}%`;

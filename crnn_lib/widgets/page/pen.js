@@ -1,4 +1,5 @@
 // The one surface to draw on: mouse, pen, finger, or keyboard.
+import { lookOf, PAPER } from "./colours.js";
 import { ARROWS, element, greyCanvas, painter } from "./dom.js";
 import { HEIGHT, WIDTH } from "./images.js";
 
@@ -63,7 +64,7 @@ export function createPen({ onbegin, onextend, onlift, onundo, say, onover, ink 
   function pixelled(/** @type {CanvasRenderingContext2D} */ context) {
     const W = pixels.length / HEIGHT;
     const scale = SCALE * Math.min(1, WIDTH / W);
-    Object.assign(context, { fillStyle: "#fff", imageSmoothingEnabled: scale < SCALE });
+    Object.assign(context, { fillStyle: PAPER, imageSmoothingEnabled: scale < SCALE });
     context.fillRect(0, 0, canvas.width, canvas.height);
     const [wide, high] = [W * scale, HEIGHT * scale];
     const corner = [(canvas.width - wide) / 2, (canvas.height - high) / 2];
@@ -78,7 +79,7 @@ export function createPen({ onbegin, onextend, onlift, onundo, say, onover, ink 
     context.beginPath();
     context.arc(at[0] * SCALE, at[1] * SCALE, down ? 8 : 14, 0, 2 * Math.PI);
     context.lineWidth = 3;
-    context.strokeStyle = "#0b5c86";
+    context.strokeStyle = lookOf(canvas, "here");
     context.stroke();
   }
 

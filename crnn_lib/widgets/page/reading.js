@@ -1,12 +1,16 @@
 // Reading a picture: from grey levels to every stage of a reader, and to the text with its probability.
 import { bestPath, collapse, labelLogProb } from "./decode.js";
 import { count, latest, markup, part, setText } from "./dom.js";
+import { createLetters } from "./letters.js";
 import { percent } from "./words.js";
 import { standardise } from "./images.js";
 import { columnsOf } from "./sight.js";
 
 /** @typedef {import("./images.js").Grey} Grey @typedef {import("./backend.js").Asked} Reader */
 /** @typedef {Awaited<ReturnType<typeof inspectImage>>} Seen */
+
+export const SURE = 0.9; // of a reading that is called sure
+const SLOW = 80; // milliseconds after which a reading is one that is waited for
 
 /** The reader of pictures, or of drawn strokes, by name. @param {{readers: string[]}} backend @param {boolean} drawn */
 function fitting({ readers }, drawn) {
@@ -57,16 +61,26 @@ export function greedy({ logProbs, K, spell }) {
   return { path, classes, text: spell(classes), p: probability(logProbs, K, classes) };
 }
 
-/** Where a widget says what is read, and how probable it is. */
-export function createReading(words = "It reads ") {
+/**
+ * Where a widget says what is read, and how probable it is; with `onlight` its letters are handles.
+ * @param {string} [words] @param {(letter: number) => void} [onlight]
+ */
+export function createReading(words = "It reads ", onlight) {
   const text = part("text", "strong", { class: "crnn-text", "aria-live": "polite", "aria-atomic": "true" });
   const confidence = part("confidence");
   const [node] = markup`<p class="crnn-reading"><span class="crnn-note">${words}</span>${text} ${confidence}</p>`;
+  const letters = createLetters(text, onlight ?? (() => {}));
   return {
     node,
-    show(/** @type {string} */ reading, /** @type {number | null} */ p) {
-      setText(text, reading);
+    letters,
+    /**
+     * @param {string} reading @param {number | null} p @param {string} [truth] where it is known
+     * @param {import("./letters.js").Span[]} [spans] where its letters come from @param {string[]} [signs]
+     */
+    show(reading, p, truth = reading, spans = [], signs = []) {
+      letters.show(reading, spans, signs);
       setText(confidence, p === null ? "" : percent(p));
+      node.dataset.state = p === null ? "idle" : reading !== truth ? "wrong" : p >= SURE ? "sure" : "unsure";
     },
   };
 }
@@ -75,9 +89,18 @@ export function createReading(words = "It reads ") {
 export function latestReading(root, message, read) {
   return latest(
     async () => {
-      await read();
+      const waiting = setTimeout(() => (root.dataset.state = "thinking"), SLOW);
+      try {
+        await read();
+      } finally {
+        clearTimeout(waiting);
+        if (root.dataset.state === "thinking") root.dataset.state = "idle";
+      }
       count(root);
     },
-    (error) => message.say(`This could not be read: ${error.message}`, true),
+    (error) => {
+      root.dataset.state = "wrong";
+      message.say(`This could not be read: ${error.message}`, true);
+    },
   );
 }

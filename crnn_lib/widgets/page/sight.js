@@ -123,19 +123,3 @@ export function poolPairs(rows) {
       Array.from({ length: Math.floor(rows[0].length / 2) }, (_, x) => Math.max(...windowAt(rows, 2 * y, 2 * x, 2))),
   );
 }
-
-const stopsOf = (/** @type {string} */ hex) =>
-  hex.split(" ").map((stop) => [0, 2, 4].map((i) => parseInt(stop.slice(i, i + 2), 16)));
-const PALETTES = {
-  grey: stopsOf("ffffff 000000"), // paper, ink
-  viridis: stopsOf("440154 472d7b 3b528b 2c728e 21918c 28ae80 5ec962 addc30 fde725"),
-  puor: stopsOf("7f3b08 b25706 e08214 fcb761 fee0b6 f6f6f7 d8daeb b1aad1 8073ac 532687 2d004b"),
-};
-
-/** The colour of a value 0 .. 1 (puor: 0.5 is white). @param {keyof PALETTES} palette @returns {number[]} red, green, blue */
-export function colourOf(palette, value) {
-  const stops = PALETTES[palette];
-  const at = Math.min(Math.max(value || 0, 0), 1) * (stops.length - 1);
-  const low = Math.min(Math.floor(at), stops.length - 2);
-  return stops[low].map((v, i) => Math.round(v + (stops[low + 1][i] - v) * (at - low)));
-}

@@ -25,3 +25,9 @@ export function shortNumber(v) {
   const text = Math.abs(v) >= 0.001 && Math.abs(v) < 1e5 ? String(Number(v.toPrecision(3))) : v.toExponential(1);
   return text.replace(/-/g, "−");
 }
+
+/** A class in words. @param {string[]} signs @param {number} c */
+export const spoken = (signs, c) => (c === 0 ? "blank" : signs[c] === "␣" ? "space" : signs[c]);
+
+/** "step 4" or "steps 4 to 6". @param {number} from @param {number} to */
+export const stepsInWords = (from, to) => (from === to ? `step ${from}` : `steps ${from} to ${to}`);

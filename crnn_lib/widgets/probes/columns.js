@@ -43,7 +43,7 @@ export async function mount(place) {
     const { height } = own;
     width = W;
     const T = steps();
-    lane.fit(T, W / height);
+    lane.fit(T);
     tune.input.max = String(Math.max(T - 1, 0));
     t = Math.min(t, Math.max(T - 1, 0));
     tune.show(t);

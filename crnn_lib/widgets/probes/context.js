@@ -1,7 +1,7 @@
 // Chapter 5: hide some pixel columns, and see which states and outputs change.
 import { slider } from "../page/controls.js";
 import { markup, setText } from "../page/dom.js";
-import { createLane, heat, inkCanvas } from "../page/lanes.js";
+import { createLane, heat, inkCanvas, legend } from "../page/lanes.js";
 import { createReading, greedy, inspectImage } from "../page/reading.js";
 import { largestGaps, movedMass, stepsThatSee } from "../page/sight.js";
 import { createProbe } from "../page/probe.js";
@@ -22,13 +22,13 @@ export async function mount(place) {
   const reading = createReading();
   const lanes = {
     image: createLane({ label: "The image, with the hidden columns outlined" }),
-    forward: createLane({ label: "How much each forward state changed", height: 96, css: "5rem" }),
-    backward: createLane({ label: "How much each backward state changed", height: 96, css: "5rem" }),
-    outputs: createLane({ label: "How much probability moved at each step", height: 48, css: "2rem" }),
+    forward: createLane({ label: "How much each forward state changed", css: "5rem" }),
+    backward: createLane({ label: "How much each backward state changed", css: "5rem" }),
+    outputs: createLane({ label: "How much probability moved at each step", css: "2rem" }),
   };
   const { chooser, redraw, answer } = createProbe(place, async (before) => {
     const { config: { height, pools, hidden: units }, W: width, image, T, K } = before;
-    for (const lane of Object.values(lanes)) lane.fit(T, width / height);
+    for (const lane of Object.values(lanes)) lane.fit(T);
     from = Math.min(from, width - 1);
     starts.input.max = String(width - 1);
     starts.show(from);
@@ -73,7 +73,7 @@ export async function mount(place) {
     <p class="crnn-note">Change of the forward states →</p>${lanes.forward.node}
     <p class="crnn-note">← Change of the backward states</p>${lanes.backward.node}
     <p class="crnn-note">Probability moved</p>${lanes.outputs.node}
-    <p class="crnn-note">Dark: as before. Yellow: changed by 1 or more. The outline marks the hidden columns.</p>
+    ${legend("as before", "changed by 1 or more")}<p class="crnn-note">The outline marks the hidden columns.</p>
     ${chooser.message.node}`);
   await chooser.start();
 }

@@ -1,7 +1,8 @@
 // Chapter 3: nine products and their sum, and the map that grows.
 import { choice, field, fill } from "../page/controls.js";
-import { element, markup } from "../page/dom.js";
-import { equation } from "../page/nine.js";
+import { element, markup, setText } from "../page/dom.js";
+import { legend } from "../page/lanes.js";
+import { nine } from "../page/nine.js";
 import { slideKernel, windowAt } from "../page/sight.js";
 import { createCells, createCrank, figure, visitedPart } from "./crank.js";
 
@@ -47,27 +48,39 @@ export async function mount(place) {
   function draw(state, rows) {
     const sums = slideKernel(rows, kernel);
     const most = Math.max(1e-9, ...sums.flat().map(Math.abs));
-    const inside = (y, x) => y >= state.y && y < state.y + 3 && x >= state.x && x < state.x + 3;
-    const here = (y, x) => (y === state.y && x === state.x ? "crnn-in" : "");
-    crank.patch.show(rows, "grey", (v) => v / 9, (y, x) => (inside(y, x) ? "crnn-in" : ""));
-    map.show(visitedPart(sums, state), "puor", (v) => 0.5 + v / most / 2, here);
+    crank.patch.show(rows, "grey", (v) => v / 9);
+    crank.patch.slide(state.y, state.x, 3);
+    map.show(visitedPart(sums, state), "puor", (v) => 0.5 + v / most / 2);
+    map.slide(state.y, state.x, 1);
     const patch = windowAt(rows, state.y, state.x, 3);
     const sum = figure(sums[state.y][state.x]);
     const products = patch.map((v, i) => `${v}·${signed(kernel[i])}`).join(" + ");
     crank.say(`Window at row ${state.y}, column ${state.x}: ${products} = ${sum}`);
-    const factors = [[patch, "window"], [kernel, "kernel"], [patch.map((v, i) => v * kernel[i]), "products"]];
-    row.replaceChildren(...equation(/** @type {any} */ (factors), figure, []), element("b", {}, sum));
+    const nineProducts = nine(patch.map((v, i) => v * kernel[i]), "their products", figure);
+    row.products.replaceChildren(nineProducts);
+    setText(row.sum, sum);
+    row.scale.replaceChildren(legend(figure(-most), figure(most), "puor"));
   }
-  const row = element("div", { class: "crnn-equation", "aria-hidden": "true" }); // the answer says the same
+  const row = {
+    products: element("div", { "aria-hidden": "true" }), // the answer says the same
+    sum: element("b"),
+    scale: element("div"),
+  };
+  const sign = (/** @type {string} */ words) =>
+    element("span", { class: "crnn-operator", "aria-hidden": "true" }, words);
   const more = markup`<div class="crnn-controls">${field("Kernel", preset)}</div>`;
   const crank = createCrank(place, { size: 3, stride: 1, draw, more });
   place.root.append(
     ...crank.nodes,
-    ...markup`<div class="crnn-crank">
-      <div><p class="crnn-note">Patch</p>${crank.patch.node}</div>
-      <div><p class="crnn-note">Kernel (type into it)</p><div class="crnn-kernel">${inputs}</div></div>
-      <div><p class="crnn-note">Map: purple above zero, brown below</p>${map.node}</div>
-    </div>${row}${crank.chooser.message.node}`,
+    ...markup`<div class="conv-row">
+      <figure class="conv-patch">${crank.patch.node}<figcaption>patch, the window on it</figcaption></figure>${
+      sign("×")
+    }
+      <figure><div class="crnn-kernel">${inputs}</div><figcaption>kernel: type into it</figcaption></figure>${sign("=")}
+      ${row.products}
+      <figure class="conv-sum" aria-hidden="true"><p>sum ${row.sum} →</p></figure>
+      <figure class="conv-map">${map.node}<figcaption>map ${row.scale}</figcaption></figure>
+    </div>${crank.chooser.message.node}`,
   );
   await crank.chooser.start();
 }

@@ -4,7 +4,7 @@ import { button, slider } from "../page/controls.js";
 import { element, greyCanvas, markup, onPoint, painter, part, setText } from "../page/dom.js";
 import { HEIGHT, naturalWidth, resize } from "../page/images.js";
 import { createLane } from "../page/lanes.js";
-import { colourOf } from "../page/sight.js";
+import { colourOf, tint } from "../page/colours.js";
 
 /** @typedef {import("../page/images.js").Grey} Grey */
 
@@ -33,6 +33,7 @@ export function createCells(label, { onpoint, onkeydown } = {}) {
   let rows = [];
   /** @type {HTMLElement[]} */
   let spans = [];
+  const frame = element("i", { class: "crnn-window", hidden: true });
   const point = ({ clientX, clientY }) => {
     const i = spans.findIndex((cell) => cell === document.elementFromPoint(clientX, clientY));
     if (i >= 0) onpoint(Math.floor(i / rows[0].length), i % rows[0].length);
@@ -42,23 +43,29 @@ export function createCells(label, { onpoint, onkeydown } = {}) {
   /** @param {(v: number) => number} colour @param {(y: number, x: number) => string} marked a cell's class */
   function show(given, palette, colour, marked = () => "") {
     rows = given;
-    node.style.gridTemplateColumns = `repeat(${rows[0].length}, minmax(0, 1.5rem))`;
+    node.style.gridTemplateColumns = `repeat(${rows[0].length}, minmax(0, 1fr))`;
+    node.style.maxWidth = `${1.5 * rows[0].length}rem`;
     const values = rows.flat();
     if (spans.length !== values.length) {
       spans = values.map(() => element("span"));
-      node.replaceChildren(...spans);
+      node.replaceChildren(...spans, frame);
     }
     values.forEach((v, i) => {
       const cell = spans[i];
-      const rgb = v === null ? null : colourOf(palette, colour(v));
-      const light = rgb && 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2] > 128;
-      cell.style.background = rgb ? `rgb(${rgb})` : "";
-      cell.style.color = light ? "#000" : "#fff";
+      tint(cell, v === null ? null : colourOf(palette, colour(v)));
       cell.className = marked(Math.floor(i / rows[0].length), i % rows[0].length);
       setText(cell, v === null ? "" : figure(figure(v).length > 3 ? Math.round(v) : v)); // three signs fit
     });
   }
-  return { node, show };
+  /** Slide the frame over a window of `size` by `size` cells. @param {number} y @param {number} x */
+  function slide(y, x, size) {
+    const part = (/** @type {number} */ at, all) => `calc((100% + 1px) * ${at} / ${all})`;
+    const [down, across] = [rows.length, rows[0].length];
+    const place = { left: part(x, across), top: part(y, down), width: part(size, across), height: part(size, down) };
+    Object.assign(frame.style, place);
+    frame.hidden = false;
+  }
+  return { node, show, slide };
 }
 
 /**
@@ -117,8 +124,8 @@ export function createCrank({ model, signal }, { size, stride, draw, more = [] }
     lefts.input.max = String(wide - COLUMNS);
     lefts.show(left);
     const [from, to, top] = [left / wide, (left + COLUMNS) / wide, TOP / HEIGHT];
-    const mark = { from, to, top, bottom: top + ROWS / HEIGHT, style: "cover" };
-    where.fit(wide / 4, wide / HEIGHT);
+    const mark = { from, to, top, bottom: top + ROWS / HEIGHT, style: "step" };
+    where.fit(wide / 4);
     where.show(moved(grey, state.shift), [mark]);
     show();
   }

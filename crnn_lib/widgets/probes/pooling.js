@@ -1,6 +1,7 @@
 // Chapter 3: the largest of each 2 x 2 window, and what becomes of it when the picture moves.
 import { slider } from "../page/controls.js";
 import { markup, part, setText } from "../page/dom.js";
+import { legend } from "../page/lanes.js";
 import { poolPairs, windowAt } from "../page/sight.js";
 import { createCells, createCrank, visitedPart } from "./crank.js";
 
@@ -20,16 +21,12 @@ export async function mount(place) {
   function draw(state, rows) {
     const [still, pooled] = [poolPairs(crank.rowsAt(0)), poolPairs(rows)];
     const ink = (v) => v / 9;
-    const here = (y, x) => (y === state.y && x === state.x ? "crnn-in" : "");
     const lost = (y, x) => pooled[y][x] !== still[y][x];
     const seen = (y, x) => state.visited.has(y * state.across + x);
-    crank.patch.show(rows, "grey", ink, (y, x) => here(Math.floor(y / 2), Math.floor(x / 2)));
-    now.show(
-      visitedPart(pooled, state),
-      "grey",
-      ink,
-      (y, x) => `${here(y, x)} ${seen(y, x) && lost(y, x) ? "crnn-lost" : ""}`,
-    );
+    crank.patch.show(rows, "grey", ink);
+    crank.patch.slide(2 * state.y, 2 * state.x, 2);
+    now.show(visitedPart(pooled, state), "grey", ink, (y, x) => (seen(y, x) && lost(y, x) ? "crnn-lost" : ""));
+    now.slide(state.y, state.x, 1);
     before.show(still, "grey", ink);
     const four = windowAt(rows, 2 * state.y, 2 * state.x, 2).join(", ");
     const largest = `the largest of ${four} is ${pooled[state.y][state.x]}; three numbers are gone`;
@@ -51,7 +48,7 @@ export async function mount(place) {
       <div><p class="crnn-note">Patch</p>${crank.patch.node}</div>
       <div><p class="crnn-note">Pooled</p>${now.node}</div>
       <div><p class="crnn-note">Pooled before it moved</p>${before.node}</div>
-    </div>${verdict}${crank.chooser.message.node}`,
+    </div>${legend("0", "9, the darkest ink", "grey")}${verdict}${crank.chooser.message.node}`,
   );
   await crank.chooser.start();
 }

@@ -77,9 +77,9 @@ export async function mount(place) {
     const truth = picture.truth ?? greedy(undisturbed).text;
     const now = await judge(picture, settings, truth);
     const { image, config: { height }, W, T } = now.seen;
-    lane.fit(T, W / height);
+    lane.fit(T);
     lane.show(inkCanvas(image, height, W));
-    reading.show(now.read.text || "(nothing)", now.read.p);
+    reading.show(now.read.text || "(nothing)", now.read.p, truth);
     const verdict = now.right ? "Right" : "Wrong";
     setText(answer, `${verdict}: the text is ${truth}, and the model gives it ${percent(now.p)}.`);
     sweep(picture, truth, moved, number, now.p).catch((error) => setText(curve, error.message));

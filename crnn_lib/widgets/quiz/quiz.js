@@ -1,8 +1,9 @@
 // Exercises that check themselves, without a kernel: every wrong answer gets its reason, computed from the answer.
 import { createChart } from "../page/chart.js";
-import { extend, forward } from "../page/ctc.js";
+import { extend, forward, predecessors } from "../page/ctc.js";
 import { button, choice } from "../page/controls.js";
-import { element, markup } from "../page/dom.js";
+import { element, markup, setText } from "../page/dom.js";
+import { ribbons } from "../page/ribbons.js";
 import { curvesOf } from "../page/runs.js";
 import { CAUSES, classesOf, DASH, decodeSmall, grownPrefix, plural, spelt, textOf } from "./reasons.js";
 import { reasonForCell, reasonForCount, reasonForDecoding, reasonForPath, reasonForPrefix } from "./reasons.js";
@@ -36,8 +37,8 @@ export const progress = {
   },
 };
 
-/** @typedef {{text: string, inputs: Node[], check: () => string[], because?: string}} Question
- *   check: reasons, none where it is right; because: why that is so */
+/** @typedef {{text: string, inputs: Node[], check: () => string[], because?: string, show?: () => Node[]}} Question
+ *   check: reasons, none where it is right; because: why that is so; show: what a wrong answer comes to */
 
 /**
  * An exercise: its questions one after another, and the verdict with its reasons.
@@ -45,6 +46,7 @@ export const progress = {
  */
 function frameQuiz({ root, signal }, name, questions) {
   const verdict = element("div", { class: "crnn-message quiz-verdict", role: "status" });
+  const shown = element("div", { class: "quiz-shown" });
   const dots = element("span", { class: "quiz-dots", "aria-hidden": "true" });
   const badge = element("span", { class: "crnn-note" });
   const set = element("fieldset", { tabindex: -1 });
@@ -65,7 +67,7 @@ function frameQuiz({ root, signal }, name, questions) {
     number = n;
     question = questions[n]();
     set.replaceChildren(element("legend", {}, ...withCode(question.text)), ...question.inputs);
-    verdict.replaceChildren();
+    for (const node of [verdict, shown]) node.replaceChildren();
     mark();
   }
   function another() {
@@ -78,12 +80,14 @@ function frameQuiz({ root, signal }, name, questions) {
     const because = reasons.length || !question.because ? [] : [question.because];
     const told = [...reasons, ...because].map((reason) => element("li", {}, ...withCode(reason)));
     verdict.replaceChildren(...markup`<strong>${reasons.length ? "Not yet." : "Right."}</strong><ul>${told}</ul>`);
+    verdict.dataset.state = reasons.length ? "wrong" : "sure";
+    shown.replaceChildren(...(reasons.length ? question.show?.() ?? [] : []));
     if (!reasons.length) progress.change((solved) => solved.add(named(number)));
   }
   const clear = () => progress.change((solved) => solved.clear());
   root.append(...markup`<form onsubmit=${judge} novalidate>${set}
       <div class="crnn-controls"><button type="submit">Check</button>${button("Another one", another)}
-        ${button("Clear my progress", clear)}${dots}${badge}</div></form>${verdict}`);
+        ${button("Clear my progress", clear)}${dots}${badge}</div></form>${verdict}${shown}`);
   root.setAttribute("aria-label", `Exercise: ${TITLES[name] ?? "what this chapter was about"}`);
   ask(0);
   addEventListener(PROGRESS, mark, { signal });
@@ -135,8 +139,21 @@ const ALIGNMENTS = [
 function askAlignments([label, paths]) {
   const { inputs, nodes } = createChoices("checkbox", "paths", paths.map((path) => [path, element("code", {}, path)]));
   const hint = "for each of the others, merge equal neighbours, then drop the blanks.";
-  const check = () => judgeBoxes(inputs, (path) => textOf(path) === label, (path) => reasonForPath(path, label), hint);
-  return { text: `Tick every path of five columns that collapses to ${label}.`, inputs: nodes, check };
+  const right = (/** @type {string} */ path) => textOf(path) === label;
+  const check = () => judgeBoxes(inputs, right, (path) => reasonForPath(path, label), hint);
+  const wrong = () => inputs.filter((box) => box.checked && !right(box.value)).map(({ value }) => value);
+  const text = `Tick every path of five columns that collapses to ${label}.`;
+  return { text, inputs: nodes, check, show: () => collapses(wrong()) };
+}
+
+/** Wrong paths, each playing its own collapse. @param {string[]} paths @returns {Node[]} */
+function collapses(paths) {
+  return paths.flatMap((path) => {
+    const picture = element("div", { class: "quiz-collapse" });
+    const play = () => picture.replaceChildren(ribbons([...path], true));
+    play();
+    return markup`<figure>${picture}<figcaption>${button(`Play ${path} again`, play)}</figcaption></figure>`;
+  });
 }
 
 const COUNTS = [["ab", 4], ["aa", 4], ["abb", 5], ["aa", 2], ["abc", 6], ["aaa", 6]];
@@ -151,6 +168,11 @@ function askCount([label, T]) {
   const inputs = markup`<label class="quiz-number">Number of alignments${input}</label>`;
   return { text: `How many paths of T = ${T} columns collapse to ${label}?`, inputs, check };
 }
+
+/** What leads to a wrong cell, in words. @param {number} cell @param {number[]} from */
+const leadsTo = (cell, from) =>
+  `Lit: what leads to cell ${cell} from the step before, cell${from.length > 1 ? "s" : ""} ` +
+  `${[...from].reverse().join(", ")}, and the probability of its class.`;
 
 const COLUMNS = [
   ["ab", [[0.5, 0.4, 0.1], [0.2, 0.5, 0.3], [0.3, 0.1, 0.6]], 1],
@@ -171,8 +193,9 @@ function askColumn([label, probabilities, t]) {
     return element("input", { type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": label });
   });
   const heads = ["cell", "class", `alpha, step ${t - 1}`, `p, step ${t}`, `alpha, step ${t}`];
-  const cell = (c, s) => [sign(c), Math.exp(before[s]).toFixed(3), probabilities[t][c].toFixed(2), inputs[s]];
-  const rows = extended.map((c, s) => [`${s}`, ...cell(c, s)]);
+  const number = (/** @type {number} */ v, places) => element("span", {}, v.toFixed(places));
+  const cell = (c, s) => [sign(c), number(Math.exp(before[s]), 3), number(probabilities[t][c], 2), inputs[s]];
+  const lines = extended.map((c, s) => /** @type {any[]} */ ([`${s}`, ...cell(c, s)]));
   const check = () => {
     const cells = new Map(); // by reason
     inputs.forEach((input, s) => {
@@ -181,10 +204,25 @@ function askColumn([label, probabilities, t]) {
       if (reason) cells.set(reason, [...(cells.get(reason) ?? []), s]);
       input.setAttribute("aria-invalid", String(Boolean(reason)));
     });
+    const wrong = inputs.findIndex((input) => input.getAttribute("aria-invalid") === "true");
+    light(wrong < 0 ? null : wrong);
     return [...cells].map(([reason, at]) => `${at.length > 1 ? "Cells" : "Cell"} ${at.join(", ")}: ${reason}`);
   };
+  /** Light what leads to a cell, and its class's probability; nothing for a cell that is not wrong. @param {number | null} cell */
+  function light(cell) {
+    const from = cell === null ? [] : predecessors(extended, cell);
+    lines.forEach(([, , before, p], s) => {
+      before.classList.toggle("quiz-lit", from.includes(s));
+      p.classList.toggle("quiz-lit", s === cell);
+    });
+    setText(leads, cell === null ? "" : leadsTo(cell, from));
+  }
+  const leads = element("p", { class: "crnn-note quiz-leads", "aria-live": "polite" });
+  inputs.forEach((input, s) =>
+    input.addEventListener("focus", () => input.getAttribute("aria-invalid") === "true" && light(s))
+  );
   const nodes = markup`<div class="crnn-scroll" tabindex="0" role="region" aria-label="One column of the lattice">
-    ${table(heads, rows)}</div>`;
+    ${table(heads, lines)}</div>${leads}`;
   const text = `Fill in the column of step ${t} of the lattice for ${label}, to three places.`;
   return { text, inputs: nodes, check };
 }

@@ -1,19 +1,20 @@
 // The training replay: scrub through a recorded run, beside a variant of it, from the all-blank plateau to sharp peaks;
 // in a notebook the same view follows a run in progress.
 import { createChart, DASHES } from "../page/chart.js";
-import { bestPath, collapse } from "../page/decode.js";
+import { bestPath } from "../page/decode.js";
 import { button, choice, createMessage, fill, slider } from "../page/controls.js";
 import { element, greyCanvas, markup, part, setText, svgElement } from "../page/dom.js";
 import { fromBase64 } from "../page/base64.js";
-import { classHeat } from "../page/lanes.js";
+import { createLane, legend, pathCells } from "../page/lanes.js";
+import { createLetters, letterAt } from "../page/letters.js";
 import { CURVES, curvesOf, decimals, firstLetter, frameAt, share } from "../page/runs.js";
+import { spansOf } from "../page/sight.js";
 import { loadSample } from "../page/sources.js";
 
 export const kind = "replay";
 export const name = "Training replay";
 const FILM = { pace: 400, calm: 1200, quiet: 600 }; // milliseconds: a frame, one for who wants no motion, before speaking
-const LEGEND =
-  "In each map a row is a class, the blank - at the bottom; a column is a time step; dark is 0, yellow is 1. " +
+const LEGEND = "In each map a row is a class, the blank - at the bottom; a column is a time step. " +
   "Floor (a) is the best loss that ignores the image and is the same at every time step, floor (b) the best that " +
   "ignores the image alone. A diamond marks the step from which on a run reads letters.";
 const ROW = 0.6; // rem: a class's row in a heat map
@@ -51,46 +52,68 @@ function pictureOf(run, sample) {
   return own ? { ...own, data: fromBase64(own.pixels) } : loadSample(sample).catch(() => null);
 }
 
-/** One run's panel: its name, a sample's picture over its heat map (class by time step), and the text read at that moment. */
+/** One run's panel: its name, a sample's picture, heat map (class by time step) and path, and the text read at that moment. */
 function createPanel(number) {
   const attributes = { class: `crnn-curve crnn-run${number}`, "stroke-dasharray": DASHES[number] };
   const line = svgElement("line", { x1: 0, x2: 34, y1: 4, y2: 4, ...attributes });
   const swatch = svgElement("svg", { viewBox: "0 0 34 8", class: "replay-swatch", "aria-hidden": "true" }, line);
   const [run_, text] = [part("run", "strong"), part("text", "strong", { class: "crnn-text" })];
   const [step, loss, blank, exact, gradient] = ["step", "loss", "blank", "exact", "gradient"].map((hook) => part(hook));
-  const [sample, picture, map] = [
-    part("sample", "code"),
-    element("div", { class: "replay-picture" }),
-    element("div", { class: "replay-map" }),
-  ];
-  const rows = element("div", { class: "crnn-gutter", "aria-hidden": "true" });
+  const sample = part("sample", "code");
+  const point = (/** @type {number} */ at) => light(letterAt(spans, Math.floor(at * T)), Math.floor(at * T));
+  const lanes = {
+    picture: createLane({ label: "The picture", onplace: point }),
+    map: createLane({ label: "Class probabilities", row: ROW, onplace: point }),
+    path: createLane({ label: "Best path, and below it what is left after merging", css: "3rem", onplace: point }),
+  };
+  for (const { node } of Object.values(lanes)) node.classList.add("crnn-named");
+  lanes.map.node.classList.add("replay-map");
+  lanes.picture.node.classList.add("replay-picture");
+  const letters = createLetters(text, (letter) => light(letter));
   const steps = element("span");
   const [node] = markup`<div class="replay-run" role="group">
     <p class="replay-title">${swatch}${run_}</p>
-    <div class="replay-film"><span></span>${picture}${rows}${map}<span></span><span>sample ${sample}, ${steps}</span></div>
+    <div class="replay-film">${Object.values(lanes).map((lane) => lane.node)}<p>sample ${sample}, ${steps}</p></div>
     <p class="replay-reads">it reads: ${text}</p>
     <p class="crnn-note">step ${step}: loss ${loss}, blanks ${blank}, read exactly ${exact}, gradient norm ${gradient}</p>
     </div>`;
   let drawn = "";
   let pictured = Promise.resolve(); // when the sample's picture is there
+  /** @type {import("../page/letters.js").Span[]} */
+  let spans = [];
+  let [T, was] = [1, ""];
 
   async function showPicture(run, seen) {
     if (drawn === seen) return;
     drawn = seen;
     const found = await pictureOf(run, seen);
-    if (drawn === seen) picture.replaceChildren(...(found ? [greyCanvas(found.data, found.height, found.width)] : []));
+    if (drawn !== seen) return;
+    lanes.picture.node.hidden = !found;
+    if (found) lanes.picture.show(greyCanvas(found.data, found.height, found.width));
   }
 
-  /** The film's column for one sample, (T, K) in 0 .. 255, as a map. @param {Uint8Array} values */
-  function showMap(values, T, K, words) {
-    const canvas = classHeat(K, T, (t, c) => values[t * K + c] / 255);
+  /** Light a letter's steps everywhere, or step `t` alone. @param {number} letter @param {number} [t] */
+  function light(letter, t) {
+    letters.light(letter);
+    const span = spans[letter] ?? (t === undefined ? null : { from: t, to: t, symbol: -1 });
+    const place = span && { from: span.from / T, to: (span.to + 1) / T };
+    lanes.picture.draw(place ? [{ ...place, style: "strip" }] : []);
+    const cell = place && span.symbol > 0 ? [lanes.map.cells(span.symbol, place.from, place.to)] : [];
+    for (const lane of [lanes.map, lanes.path]) lane.draw(place ? [{ ...place, style: "span" }] : []);
+    if (place) lanes.map.draw([{ ...place, style: "span" }, ...cell]);
+  }
+
+  /** The film's column for one sample, (T, K) in 0 .. 255, as a map. @param {Uint8Array} values @param {string[]} signs */
+  function showMap(values, signs, words) {
+    const K = signs.length;
     const path = bestPath(values, K);
-    const [blanks, letters] = [path.filter((c) => c === 0).length, collapse(path).length];
-    const said = `${blanks} of ${T} time steps say blank, ${letters} letters stand out`;
-    canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `Class probabilities of ${words}: ${said}`);
-    canvas.style.height = `${K * ROW}rem`;
-    map.replaceChildren(canvas);
+    [T, spans] = [path.length, spansOf(path)];
+    const blanks = path.filter((c) => c === 0).length;
+    lanes.map.rename(
+      `Class probabilities of ${words}: ${blanks} of ${T} time steps say blank, ${spans.length} letters stand out`,
+    );
+    lanes.map.showClasses(signs, T, (t, c) => values[t * K + c] / 255, false);
+    lanes.path.show(pathCells(path, spans, signs));
   }
 
   /** @param {Run} run @param {Uint8Array} bytes the film, (frames, samples, T, K) @param {string} symbols without the blank */
@@ -99,12 +122,16 @@ function createPanel(number) {
     const [at, index] = [frameAt(run, moment), Math.max(run.samples.indexOf(wanted), 0)];
     const [now, seen] = [run.frames[at], run.samples[index]];
     const from = (at * samples + index) * T * K;
-    showMap(bytes.subarray(from, from + T * K), T, K, `${seen} under ${run.what}`);
-    if (rows.childElementCount !== K) rows.replaceChildren(...[...symbols, "-"].map((s) => element("span", {}, s)));
+    const signs = ["-", ...symbols];
+    showMap(bytes.subarray(from, from + T * K), signs, `${seen} under ${run.what}`);
     pictured = showPicture(run, seen);
     setText(run_, run.what);
     setText(sample, seen);
-    setText(text, now.texts[index] || "(nothing)");
+    const read = now.texts[index] || "(nothing)";
+    const same = `${read} ${spans.map(({ from, to }) => `${from} ${to}`)}`;
+    if (same !== was) letters.show(read, [...now.texts[index]].length === spans.length ? spans : [], signs);
+    was = same;
+    light(letters.picked());
     setText(step, String(now.step));
     setText(loss, decimals(now.loss));
     setText(blank, share(now.blank));
@@ -220,8 +247,9 @@ export async function mount({ root, model, backend, signal }) {
     <div class="crnn-controls">${reel.play}${button("Back", () => reel.go(reel.frame - 1))}
       ${button("Forward", () => reel.go(reel.frame + 1))}${time.node}</div>
     ${chart.node}</div>`;
+  const scale = legend("0", "1");
   root.append(...markup`${trainable && markup`<div class="crnn-controls">${train}</div>${message.node}`}${film}
-    <p class="crnn-note">${LEGEND}</p>${said}`);
+    ${scale}<p class="crnn-note">${LEGEND}</p>${said}`);
 
   /** A run in progress: the recording grows, and the film stays at its end if it stood there. */
   function grown() {
