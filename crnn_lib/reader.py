@@ -19,6 +19,7 @@ from crnn_lib.files import atomic_path
 from crnn_lib.images import WIDTH
 from crnn_lib.model import CRNN, Config, check_images, evaluating
 from crnn_lib.stored import StoredImages, fetch
+from crnn_lib.teaching import teach as teach
 
 FORMAT = "crnn_lib 1"
 NO_FILE = f"no such file, nor a model that ships ({', '.join(assets.WEIGHTS)})"
@@ -163,7 +164,7 @@ def _in_order(content: bytes) -> bytes:
 
 
 def load(source: str | Path) -> CRNN:
-    """A model that ships (`captcha`, `text`, `plates`, `pen`), by its name, or that of a file of `save`; for evaluation.
+    """A model that ships (`captcha`, `text`, `plates`, `pen`), by its name, or one of a file of `save`; for evaluation.
 
     `model.provenance` says how it was trained. Raises UserError when the file is missing, damaged, not safetensors, or
     does not fit its own configuration.
