@@ -2,14 +2,15 @@
 import { spoil } from "../page/damage.js";
 import { beamSearch } from "../page/decode.js";
 import { button, createMessage, slider } from "../page/controls.js";
-import { markup, part, setText } from "../page/dom.js";
+import { element, markup, part, setText } from "../page/dom.js";
 import { percent } from "../page/words.js";
 import { bytesAsGrey, HEIGHT, naturalWidth, resize, WIDTH } from "../page/images.js";
 import { createModels } from "../page/own_model.js";
 import { createPen } from "../page/pen.js";
-import { createReading, greedy, inspect, latestReading } from "../page/reading.js";
+import { createReading, greedy, inspect, latestReading, readerOf } from "../page/reading.js";
 import { createSource, drawn, loadSample, receivers } from "../page/sources.js";
 import { renderStrokes } from "../page/strokes.js";
+import { stateOf } from "./taught.js";
 
 export const kind = "pad";
 export const name = "Drawing pad and reader";
@@ -57,8 +58,47 @@ function develop({ strokes, picture }, settings) {
 /** The most probable texts but for the one that is read. @param {import("../page/reading.js").Seen} seen */
 function runnersUp({ logProbs, K, spell }, text) {
   const beams = beamSearch(logProbs, K, BEAM, 3).map((b) => ({ text: spell(b.classes), p: Math.exp(b.logProb) }));
-  const others = beams.filter((other) => other.text !== text).slice(0, 2);
-  return others.map((other) => `${other.text || "(nothing)"} ${percent(other.p)}`).join(", ");
+  return beams.filter((other) => other.text !== text).slice(0, 2);
+}
+
+/**
+ * What is taught on the pad: a fold, whose content comes when it is opened, or when this browser has kept a lesson.
+ * @param {Pick<import("./teach.js").Host, "strokes" | "reader" | "others" | "text" | "read">} pad
+ * @param {import("../page/main.js").Open} open @param {(error: any) => void} fail
+ */
+function createTeaching(pad, open, fail) {
+  const host = /** @type {import("./teach.js").Host} */ ({ ...pad, relearn() {}, follow() {} });
+  const room = element("div", {}, element("p", { class: "crnn-note" }, "One moment…"));
+  const [node] = markup`<details class="crnn-fold"><summary>Wrong? Teach it your hand</summary>${room}</details>`;
+  const words = part("taught", "p", { class: "crnn-note", hidden: true });
+  /** @type {Promise<void> | null} */
+  let opened = null;
+  function bring() {
+    opened ??= open("teach", { host }, room);
+    opened.catch(() => (opened = null)); // it may be tried again
+    return opened;
+  }
+  node.addEventListener("toggle", () => bring().catch(fail));
+
+  /** @param {import("../page/engine.js").Reader} reader */
+  async function relearn(reader) {
+    await bring();
+    host.relearn(reader);
+  }
+  return {
+    node,
+    words,
+    follow: () => host.follow(),
+    /** Who reads in a reader's place: what became of it by the lessons that this browser has kept. @param {any} reader */
+    learnt(reader) {
+      const { lesson, reader: taught, kept } = reader.network ? stateOf(reader.network) : { lesson: [], kept: true };
+      const texts = lesson.map(({ text }) => text).join(", ");
+      words.hidden = !lesson.length;
+      setText(words, `Taught ${kept ? "in this browser" : "until this page is closed"}: ${texts}.`);
+      if (lesson.length && !taught) relearn(reader).catch(fail);
+      return taught ?? reader;
+    },
+  };
 }
 
 /** The picture that Python laid on the pad, if any. @param {import("../page/model.js").Model} model */
@@ -73,11 +113,13 @@ function givenBy(model) {
  * sets strokes, sample, reading, confidence and picture (the bytes (32, W) that it shows).
  * @param {import("../page/main.js").Place} place
  */
-export async function mount({ root, model, backend, signal }) {
+export async function mount({ root, model, backend, signal, open }) {
   /** @type {Sheet} */
   let sheet = { strokes: model.get("strokes") ?? [], picture: null, name: "", example: true };
   /** @type {Sheet[]} */
   let past = [];
+  /** @type {{text: string, others: {text: string, p: number}[]}} */
+  let last = { text: "", others: [] };
 
   const message = createMessage();
   const reading = createReading();
@@ -100,12 +142,29 @@ export async function mount({ root, model, backend, signal }) {
   });
   const models = createModels({ root, backend, signal, message, onpicture: source.open, always: true });
   const knobs = createKnobs(model, () => read());
+  const teaching = createTeaching(
+    {
+      strokes() {
+        if (sheet.picture) throw new Error("Only what is drawn can be taught: this is a picture.");
+        return sheet.strokes;
+      },
+      async reader() {
+        backend.wake();
+        return /** @type {any} */ (await readerOf(backend, develop(sheet, knobs.settings).given));
+      },
+      others: () => last.others.map(({ text }) => text).filter((text) => text),
+      text: () => last.text,
+      read: () => read(),
+    },
+    open,
+    message.fail,
+  );
   root.append(...markup`
     ${pen.node}${reading.node}
     <p class="crnn-note crnn-runners">Runners-up: ${runners}</p>${message.node}
     <div class="crnn-controls">${button("Undo", undo)}${button("Clear", clear)}
       ${source.type}${source.samples}${source.file}${models.nodes}</div>
-    <div class="crnn-controls crnn-sliders">${knobs.nodes}</div>
+    ${teaching.words}${teaching.node}<div class="crnn-controls crnn-sliders">${knobs.nodes}</div>
     ${pen.help}${knows}`);
 
   /** Show a sheet, this one or one from before. @param {Sheet} next */
@@ -139,10 +198,12 @@ export async function mount({ root, model, backend, signal }) {
     const { pixels, given } = develop(sheet, knobs.settings);
     pen.paint(pixels);
     if (!sheet.example) { for (const receive of receivers) receive(given); }
-    const seen = await inspect(backend, given);
+    const seen = await inspect(backend, given, teaching.learnt);
     const { text, p } = greedy(seen);
+    last = { text, others: runnersUp(seen, text) };
     reading.show(text, p);
-    setText(runners, runnersUp(seen, text));
+    setText(runners, last.others.map((other) => `${other.text || "(nothing)"} ${percent(other.p)}`).join(", "));
+    teaching.follow();
     setText(knows, `The reader knows ${seen.config.alphabet}. It runs in this page.`);
     model.save({ reading: text, confidence: p, picture: new DataView(pixels.slice().buffer) });
   });

@@ -4,7 +4,7 @@
 /** @typedef {number[][][]} Strokes @typedef {import("./images.js").Grey} Grey */
 
 const STEP = 16; // points lie on a grid of 1/16 pixel
-const FARTHEST = 4096;
+export const FARTHEST = 4096; // pixels from the origin
 const MARGIN = 3; // pixels left free round a normalised drawing
 
 /** The same drawing on the grid; strokes without points go. @param {Strokes} strokes @returns {Strokes} */
@@ -27,11 +27,8 @@ export function quantise(strokes) {
     );
 }
 
-/**
- * How a drawing fills the middle of an image, its proportions kept, as crnn_lib.drawing.pen.frame: a point (x, y) comes to
- * (x - left) * scale + x0 and (y - top) * scale + y0. @param {Strokes} strokes at least one
- */
-export function frameOf(strokes, H = 32, W = 128) {
+/** How far a drawing reaches. @param {Strokes} strokes at least one */
+export function extentOf(strokes) {
   let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
   for (const [x, y] of strokes.flat()) {
     left = Math.min(left, x);
@@ -39,6 +36,15 @@ export function frameOf(strokes, H = 32, W = 128) {
     top = Math.min(top, y);
     bottom = Math.max(bottom, y);
   }
+  return { left, right, top, bottom };
+}
+
+/**
+ * How a drawing fills the middle of an image, its proportions kept, as crnn_lib.drawing.pen.frame: a point (x, y) comes to
+ * (x - left) * scale + x0 and (y - top) * scale + y0. @param {Strokes} strokes at least one
+ */
+export function frameOf(strokes, H = 32, W = 128) {
+  const { left, right, top, bottom } = extentOf(strokes);
   const across = right > left ? (W - 2 * MARGIN) / (right - left) : Infinity;
   const down = bottom > top ? (H - 2 * MARGIN) / (bottom - top) : Infinity;
   const scale = right > left || bottom > top ? Math.min(across, down) : 1;
