@@ -51,7 +51,9 @@ export function createRun(choices) {
   const { T } = measures(shape);
   const symbols = [...shape.alphabet];
   const { batch, images, seed, prior } = choices;
-  const training = createTraining(shape, recipeOf(choices), { batch: Math.max(batch, PARTS), seed });
+  /** @type {ReturnType<typeof createTraining> | null} */
+  let training = null;
+  let isReady = false;
   const nextSeen = createExamples(choices);
   const nextUnseen = createExamples(choices, seed + 1_000_003);
   /** @type {Example[]} */
@@ -70,7 +72,7 @@ export function createRun(choices) {
     /** @type {[number, number][]} */
     losses: [], // by step, each the mean of the last ten batches
     /** @type {[string, number][]} */
-    norms: byLayer(training.norms()),
+    norms: [],
     /** @type {{step: number, letter: string} | null} */
     first: null, // the letter that broke through
     failed: "",
@@ -79,19 +81,32 @@ export function createRun(choices) {
   const recent = []; // the last batches' losses
   let busy = false; // within a step, when the network must not be used for anything else
   let dark = false; // whether an unseen image was read as nothing but blanks, all of them
-  for (let i = 0; i < FIXED; i++) unseen.push(nextUnseen());
-  if (prior) {
-    const next = createLabels(choices, randomFrom(1 + seed));
-    training.startAtPrior(
-      Array.from({ length: LABELS }, () => Array.from(next(), (symbol) => 1 + symbols.indexOf(symbol))),
-    );
-  }
   const work = begin();
+
+  /** What there is before the first step, in slices: an untrained network, and the images that are shown. */
+  function* setUp() {
+    training = createTraining(shape, recipeOf(choices), { batch: Math.max(batch, PARTS), seed });
+    facts.norms = byLayer(training.norms());
+    yield;
+    yield* draw(unseen, nextUnseen, FIXED);
+    if (prior) {
+      const next = createLabels(choices, randomFrom(1 + seed));
+      const targets = Array.from({ length: LABELS }, () => Array.from(next(), (symbol) => 1 + symbols.indexOf(symbol)));
+      training.startAtPrior(targets);
+    }
+    yield;
+    isReady = true;
+  }
+  /** The training, which is set up now if it was not. */
+  function ready() {
+    while (!isReady) advance();
+    return /** @type {ReturnType<typeof createTraining>} */ (training);
+  }
 
   /** What is read of examples. @param {Example[]} examples @returns {Seen[]} */
   function read(examples) {
     while (busy) advance();
-    return training.read(examples.map(({ image }) => image)).map((logProbs, n) => {
+    return ready().read(examples.map(({ image }) => image)).map((logProbs, n) => {
       const path = bestPath(logProbs.flat(), symbols.length + 1);
       const text = collapse(path).map((c) => symbols[c - 1]).join("");
       return { image: examples[n], logProbs, path, text };
@@ -122,7 +137,7 @@ export function createRun(choices) {
     const found = yield* readAll(unseen);
     const lost = [];
     for (const { logProbs, image: { target } } of found) {
-      lost.push(training.lossOf(logProbs, target));
+      lost.push(ready().lossOf(logProbs, target));
       if (lost.length % PARTS === 0) yield;
     }
     const right = (/** @type {Seen} */ { text, image }) => text === image.label;
@@ -148,6 +163,7 @@ export function createRun(choices) {
   }
 
   function* begin() {
+    yield* setUp();
     yield* draw(unseen, nextUnseen, UNSEEN);
     if (images !== null) yield* draw(kept, nextSeen, images);
     yield* look();
@@ -161,7 +177,7 @@ export function createRun(choices) {
       const own = Math.min(taught.length, Math.ceil(batch / 4));
       for (let i = 0; i < own; i++) examples[i] = taught[(facts.steps * own + i) % taught.length];
       busy = true;
-      const found = yield* training.stepping(examples);
+      const found = yield* ready().stepping(examples);
       busy = false;
       note(found);
       yield;
@@ -223,7 +239,7 @@ export function createRun(choices) {
   /** The file that `crnn_lib.reader.load` reads. @returns {Uint8Array} */
   function file() {
     if (unfit()) throw new Error(unfit());
-    return libraryFile(shape, training.state(), { recipe: "trained in the page", steps: facts.steps, choices });
+    return libraryFile(shape, ready().state(), { recipe: "trained in the page", steps: facts.steps, choices });
   }
 
   /** The images that are always shown, as they are read now. */
@@ -242,6 +258,7 @@ export function createRun(choices) {
     read,
     file,
     unfit,
-    load: training.load,
+    isReady: () => isReady,
+    load: (/** @type {any} */ weights) => ready().load(weights),
   };
 }
