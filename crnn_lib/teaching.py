@@ -115,14 +115,15 @@ def mean_loss(log_probs: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
 
 def features_of(model: CRNN, drawings: Sequence[Drawing]) -> list[Tensor]:
     """The features (T_i, F) of each drawing, in float64."""
-    pictures = [standardise(pen.image(drawing).astype(np.float32), *model.config.frame) for drawing in drawings]
+    config = model.config
+    pictures = [standardise(pen.image_for(config, d).astype(np.float32), *config.frame) for d in drawings]
     found = []
     with evaluating(model) as like:
         for start in range(0, len(pictures), AT_ONCE):
             part = pictures[start : start + AT_ONCE]
             batch, widths = padding.pad(part)
             stages = model.stages(batch.to(like), widths if widths is None else widths.to(like.device))
-            steps = [model.config.steps(picture.shape[-1]) for picture in part]
+            steps = [config.steps(picture.shape[-1]) for picture in part]
             found += [one[:T].double().cpu() for one, T in zip(stages["features"], steps, strict=True)]
     return found
 
@@ -167,4 +168,5 @@ def check(model: CRNN, drawings: Sequence[Drawing], texts: Sequence[str]) -> Non
             raise UserError(f"drawing {number} is empty: there is nothing to learn from")
         if not isinstance(text, str) or not text:
             raise UserError(f"drawing {number} has no text: say what it says")
-        model.config.check_labels([text], [model.config.columns(pen.image(drawing).shape)])
+        config = model.config
+        config.check_labels([text], [config.columns(pen.image_for(config, drawing).shape)])

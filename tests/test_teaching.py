@@ -13,7 +13,9 @@ UserError = errors.UserError
 
 
 def reads(model, drawings):
-    return reader.read(model, [standardise(pen.image(d).astype("f4"), *model.config.frame) for d in drawings]).texts
+    return reader.read(
+        model, [standardise(pen.image_for(model.config, d).astype("f4"), *model.config.frame) for d in drawings]
+    ).texts
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +80,7 @@ REFUSED = {
     "an empty text": (["a"], [""], "drawing 1 has no text"),
     "an unknown symbol": (["a", "b"], ["a", "b€"], "'€', not in the alphabet"),
     "an empty drawing": ([""], ["a"], "drawing 1 is empty"),
-    "a text that does not fit": (["a"], ["a" * 17], r"U \+ r = 17 \+ 16 = 33 time steps, but .* gives T = 32"),
+    "a text that does not fit": (["a"], ["a" * 17], r"U \+ r = 17 \+ 16 = 33 time steps, but .* gives T = 8"),
     "one text for two": (["a", "b"], ["a"], "as many texts"),
     "a text for a list": (["a"], "a", "as many texts"),
     "nothing": ([], [], f"1 to {teaching.MOST} drawings, not 0"),

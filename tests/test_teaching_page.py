@@ -1,4 +1,4 @@
-"""A lesson in the page, in V8, is the library's: the same drawings, and from the same stored weights the same new ones."""
+"""A lesson in the page, in V8, is the library's: the same drawings, and the same weights from the same stored ones."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,8 @@ function grouped(batches, slopes, fast) {
   const kernel = fast ? createKernel() : createTwin();
   const parameters = parametersOf(own.network);
   const T = Math.max(...batches.flat().map((rows) => rows.length));
-  const group = createGroup({ kernel, arena: createArena(kernel.memory), parameters }, own.config, batches[0].length, T);
+  const bench = { kernel, arena: createArena(kernel.memory), parameters };
+  const group = createGroup(bench, own.config, batches[0].length, T);
   return batches.map((batch, i) => {
     const seen = batch.map((rows) => ({ features: Float32Array.from(rows.flat()), steps: rows.length }));
     const answers = group.forward(seen);
@@ -103,7 +104,7 @@ def test_drawings_of_several_lengths_learn_side_by_side(js, fast):
             layer.zero_grad()
         states = padded_logits(lstm, classify, batch)
         sum((one * by).sum() for one, by in zip(states, slope, strict=True)).backward()
-        named = dict([(f"lstm.{n}", p) for n, p in lstm.named_parameters()])
+        named = {f"lstm.{n}": p for n, p in lstm.named_parameters()}
         named |= {f"classify.{n}": p for n, p in classify.named_parameters()}
         for name, gradient in gradients:
             assert np.abs(np.array(list(gradient)) - named[name].grad.flatten().numpy()).max() < 1e-4, name
@@ -135,7 +136,8 @@ def compare(js, model, drawings, texts, fast=True):
     assert list(losses) == pytest.approx(expected.provenance["taught"]["losses"], rel=1e-3, abs=1e-4)
     for numbers, tensor in zip(before, changed(model), strict=True):
         assert np.array_equal(np.array(list(numbers), np.float32), tensor.flatten().numpy())  # the reader stays
-    pairs = [(np.array(list(numbers)), tensor.flatten().numpy()) for numbers, tensor in zip(found, changed(expected))]
+    both = zip(found, changed(expected), strict=True)
+    pairs = [(np.array(list(numbers)), tensor.flatten().numpy()) for numbers, tensor in both]
     moved = [np.abs(a - b.flatten().numpy()).max() for (_, a), b in zip(pairs, changed(model), strict=True)]
     return max(np.abs(a - b).max() for a, b in pairs), max(moved)
 
@@ -153,7 +155,7 @@ REFUSED = {
     "an empty text": ("a", "", "no text"),
     "an unknown symbol": ("a", "a€", "“€”"),
     "no drawing": ("", "a", "draw something"),
-    "a text that does not fit": ("a", "a" * 17, r"U \+ r = 17 \+ 16 = 33 time steps, and the drawing has T = 32"),
+    "a text that does not fit": ("a", "a" * 17, r"U \+ r = 17 \+ 16 = 33 time steps, and the drawing has T = 8"),
 }
 
 

@@ -1,6 +1,5 @@
-"""The pad is taught in a real browser: drawn, corrected, drawn again; kept, cleared, saved and loaded; also from files."""
+"""The pad is taught in a real browser: drawn, corrected, drawn again; kept, cleared, saved, loaded; also from files."""
 
-import pytest
 from visits import Finger, Live, assert_open_to_everybody, draw, everywhere
 
 from crnn_lib import assets, reader
@@ -34,10 +33,13 @@ class Taught(Live):
         self.page.wait_for_timeout(400)
 
     def open(self):
-        fold = self.root.locator("details")
-        if fold.get_attribute("open") is None:
-            fold.locator("summary").click()
+        if not self.panel.is_visible():
+            self.root.get_by_text("Teach it your hand").click()
         self.panel.wait_for()
+
+    def more(self):
+        """Open the drawer."""
+        self.root.get_by_text("Other pictures, models").click()
 
     def teach(self, text):
         self.open()
@@ -63,7 +65,7 @@ def test_what_is_taught_is_read_kept_cleared_saved_and_loaded(opened, tmp_path):
         pad.press("Save the taught model")
     saving.value.save_as(tmp_path / "taught.safetensors")
     model = reader.load(tmp_path / "taught.safetensors")
-    image = standardise(pen.image(AGAIN).astype("f4"), *model.config.frame)
+    image = standardise(pen.image_for(model.config, AGAIN).astype("f4"), *model.config.frame)
     assert reader.read(model, [image]).texts == ["hxh"]
     assert model.provenance["taught"]["texts"] == ["hbh"]
 
@@ -82,6 +84,7 @@ def test_what_is_taught_is_read_kept_cleared_saved_and_loaded(opened, tmp_path):
     pad.page.wait_for_timeout(500)
     assert pad.part("text") != "hxh" and not pad.root.locator('[data-crnn="taught"]').is_visible()
 
+    pad.more()
     with pad.page.expect_file_chooser() as choosing:
         pad.press("Model file")
     choosing.value.set_files(tmp_path / "taught.safetensors")
@@ -101,12 +104,13 @@ def test_bad_teaching_is_refused_with_the_reason(opened):
     pad.open()
     refused(pad, "", "there is no text to learn")
     refused(pad, "a€", "does not know “€”")
-    refused(pad, 17 * "a", "needs T ≥ U + r = 17 + 16 = 33 time steps, and the drawing has T = 32")
+    refused(pad, 17 * "a", "needs T ≥ U + r = 17 + 16 = 33 time steps, and the drawing has T = ")
     pad.press("Save the taught model")
     pad.says("Nothing is taught yet", "message", pad.panel)
     pad.press("Clear")
     pad.page.wait_for_timeout(300)
     refused(pad, "a", "draw something first")
+    pad.more()
     pad.root.get_by_label("Sample").select_option(next(iter(assets.SAMPLES)))
     pad.page.wait_for_timeout(300)
     refused(pad, "a", "Only what is drawn can be taught")
@@ -122,11 +126,13 @@ def test_a_runner_up_is_taken_by_one_tap_and_the_keyboard_teaches(opened):
         pad.page.keyboard.press(key)
     pad.page.keyboard.press("Space")
     pad.page.wait_for_timeout(500)
-    pad.root.locator("summary").focus()
+    runner = pad.root.locator('[data-crnn="runners"] button').first
+    first = runner.inner_text().split()[0]
+    runner.press("Enter")
+    assert pad.part("text") == first and f"Taken: “{first}”" in pad.part("message")
+    pad.root.locator("summary").first.focus()
     pad.page.keyboard.press("Enter")
     pad.panel.wait_for()
-    first = pad.part("runners").split()[0]
-    pad.panel.get_by_role("button", name=first, exact=True).press("Enter")
     text = pad.panel.get_by_label("It says")
     assert text.input_value() == first
     text.press("Enter")
@@ -149,7 +155,7 @@ def test_a_finger_teaches(opened):
             finger.send("touchMove", point)
         finger.send("touchEnd")
     pad.page.wait_for_timeout(500)
-    finger.tap(pad.root.locator("summary"), 0.1)
+    finger.tap(pad.root.locator("summary").first, 0.1)
     pad.panel.wait_for()
     pad.panel.get_by_label("It says").fill("hbh")
     finger.tap(pad.panel.get_by_role("button", name="Teach"))

@@ -12,10 +12,10 @@ import { forget, keyOf, remember, stateOf } from "./taught.js";
 
 /** @typedef {import("../page/engine.js").Reader} Reader @typedef {import("../page/teach.js").Taught} Taught */
 /**
- * @typedef {{strokes: () => number[][][], reader: () => Promise<Reader>, others: () => string[], text: () => string,
- *   read: () => Promise<void>, relearn: (reader: Reader) => void, follow: () => void}} Host
- *   the pad: what is drawn on it, who reads that before any lesson, the runners-up and the text, and that it reads again;
- *   and what it calls: when a reader has a lesson to take again, and when it has read
+ * @typedef {{strokes: () => number[][][], reader: () => Promise<Reader>, text: () => string, read: () => Promise<void>,
+ *   meant: string, relearn: (reader: Reader) => void, mean: () => void}} Host
+ *   the pad: what is drawn on it, who reads that before any lesson, the text, that it reads again, and what it was told that
+ *   the drawing says; and what it calls: when a reader has a lesson to take again, and when it was told so
  */
 
 export const kind = "teach";
@@ -39,8 +39,7 @@ function plot(chart, losses) {
 export function mount({ root, model, signal }) {
   const host = /** @type {Host} */ (model.get("host"));
   const [message, chart] = [createMessage(), createChart()];
-  const text = textInput("", 64, () => {});
-  const others = element("span", { class: "crnn-controls" });
+  const text = textInput(host.meant, 64, () => {});
   const curve = element("div", { hidden: true }, chart.node);
   /** @type {{work: ReturnType<typeof teaching>, losses: number[], end: (made: any) => void, fail: (error: any) => void} | null} */
   let lesson = null;
@@ -142,17 +141,12 @@ export function mount({ root, model, signal }) {
     );
   }
 
-  /** The runners-up, each of which may be what was meant. */
-  host.follow = () => {
-    const take = (/** @type {string} */ other) => (text.value = other);
-    others.replaceChildren(...host.others().map((other) => button(other, () => take(other))));
-  };
-  host.follow();
+  host.mean = () => (text.value = host.meant);
   text.addEventListener("keydown", (event) => event.key === "Enter" && attempt(teach));
   root.append(...markup`
     <p class="crnn-note">Draw, then say what the drawing says. The network takes ${STEPS} gradient steps on its LSTM and its
       output layer, here in this page. What you teach is kept in this browser only.</p>
-    <div class="crnn-controls">${field("It says", text)}${others}${button("Teach", () => attempt(teach))}</div>
+    <div class="crnn-controls">${field("It says", text)}${button("Teach", () => attempt(teach))}</div>
     ${message.node}${curve}
     <div class="crnn-controls">${button("Forget what was taught", () => attempt(clear))}
       ${button("Save the taught model", () => attempt(save))}</div>`);

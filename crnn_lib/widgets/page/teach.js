@@ -8,7 +8,7 @@ import { parametersOf, withLearnt } from "./last_layers.js";
 import { createArena, createKernel } from "./memory.js";
 import { randomFrom } from "./random.js";
 import { columnsOf } from "./sight.js";
-import { quantise, strokesImage } from "./strokes.js";
+import { imageFor, quantise } from "./strokes.js";
 import { createAdam } from "./train.js";
 import { sequences, setSteps, stepsOf } from "./train_maps.js";
 import { createSequence, measures } from "./train_network.js";
@@ -64,7 +64,7 @@ function forms(strokes, number) {
 
 /** A drawing as the network gets it. @param {Config} config @param {Strokes} strokes */
 function inputOf(config, strokes) {
-  const grey = strokesImage(strokes);
+  const grey = imageFor(config, strokes);
   return standardise(grey, config.height, columnsOf(config, grey));
 }
 
