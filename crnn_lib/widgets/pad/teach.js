@@ -144,8 +144,8 @@ export function mount({ root, model, signal }) {
   host.mean = () => (text.value = host.meant);
   text.addEventListener("keydown", (event) => event.key === "Enter" && attempt(teach));
   root.append(...markup`
-    <p class="crnn-note">Draw, then say what the drawing says. The network takes ${STEPS} gradient steps on its LSTM and its
-      output layer, here in this page. What you teach is kept in this browser only.</p>
+    <p class="crnn-note">Draw, then say what the drawing says. The network takes ${STEPS} gradient steps on its LSTM and
+      ${" "}its output layer, here in this page. What you teach is kept in this browser only.</p>
     <div class="crnn-controls">${field("It says", text)}${button("Teach", () => attempt(teach))}</div>
     ${message.node}${curve}
     <div class="crnn-controls">${button("Forget what was taught", () => attempt(clear))}
