@@ -40,6 +40,14 @@ class Paper(Live):
         """The column at the left rim."""
         return int(self.bar.input_value())
 
+    def write(self, drawing):
+        """With the mouse, strokes in columns of the view as it is when each begins; as they are on the paper."""
+        passed = []
+        for stroke in drawing:
+            moved = self.moved()
+            passed += [[[x + moved, y] for x, y in points] for points in draw(self.page, self.canvas, [stroke])]
+        return passed
+
     def strip(self):
         """What is lit, from and to in columns of the view; nothing where nothing is."""
         paper = self.canvas.bounding_box()
@@ -57,13 +65,9 @@ def paper(opened):
 def test_the_paper_moves_on_as_one_writes(paper):
     """With the mouse: a word to the rim, a pause, and the next one; nothing of the first is lost."""
     paper.press("Clear")
-    first = [[[x + 60, y] for x, y in stroke] for stroke in skeletons.place("ab3")]
-    passed = draw(paper.page, paper.canvas, first)
-    assert paper.moved() == 0  # not under the pen
+    passed = paper.write([[[x + 45, y] for x, y in stroke] for stroke in skeletons.place("ab3")])
     paper.page.wait_for_function("(bar) => bar.value > 0", arg=paper.bar.element_handle())
-    moved = paper.moved()
-    second = [[[x + 60, y] for x, y in stroke] for stroke in skeletons.place("7x")]
-    passed += [[[x + moved, y] for x, y in stroke] for stroke in draw(paper.page, paper.canvas, second)]
+    passed += paper.write([[[x + 30, y] for x, y in stroke] for stroke in skeletons.place("7x")])
     assert len(paper.reads_as(passed)) >= 4
     paper.bar.fill("0")
     assert paper.moved() == 0

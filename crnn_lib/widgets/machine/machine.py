@@ -8,7 +8,7 @@ from crnn_lib.drawing import pen, skeletons
 from crnn_lib.model import CRNN
 from crnn_lib.widgets import fields, host
 
-WORD, VARIANTS, GAP = "hello", [0, 4, 6, 4, 5], 5.0  # what it opens with, and how that is written
+WORD, VARIANTS, GAP = "hello", [0, 4, 6, 4, 5], 10.0  # what it opens with, and how that is written
 
 
 class Machine(host.Widget):
