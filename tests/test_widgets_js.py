@@ -83,7 +83,7 @@ def add(js, name, network, fast=True):
 
 
 def test_imports_name_what_the_modules_export_and_no_widget_leans_on_another():
-    every = bundle.order(bundle.ELEMENT, bundle.MAIN, *bundle.widgets())
+    every = bundle.order(bundle.ELEMENT, bundle.MAIN, *bundle.widgets(), *bundle.PARTS)
     racer = Page(script=bundle.joined(*every))
     assert sorted(every) == sorted(str(path.relative_to(bundle.FOLDER)) for path in bundle.FOLDER.rglob("*.js"))
     for path in every:

@@ -200,6 +200,8 @@ Object.assign(globalThis, {
   },
 });
 
+globalThis.btoa ??= (text) => Uint8Array.from(text, (c) => c.charCodeAt(0)).toBase64();
+
 /** Text nodes are made by the library's words.js as by a browser. */
 document.createTextNode = (text) => new Text_(text);
 
