@@ -1,7 +1,7 @@
 // What the machine paints on canvases: ink, feature maps, columns, and the threads of the two streams. The more, the
 // further from the paper: nothing is paper itself, in the light and in the dark.
 import { element, painter } from "../page/dom.js";
-import { colourOf, INK } from "../page/colours.js";
+import { colourOf } from "../page/colours.js";
 import { gridOf, tileAt } from "../page/tiles.js";
 
 /** @typedef {import("../page/engine.js").Tensor} Tensor */
