@@ -82,7 +82,7 @@ def test_without_a_checkout_the_declared_packages_are_looked_for(tmp_path, monke
 
 def test_missing_models():
     assert not doctor.models().cure
-    assert doctor.models(["captcha"]) == ("trained models pen, text are missing", "install the library again")
+    assert doctor.models(["captcha"]) == ("trained models pen, plates, text are missing", "install the library again")
 
 
 def test_wrong_or_absent_ctc(monkeypatch):

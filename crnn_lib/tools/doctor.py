@@ -107,7 +107,7 @@ def disk(folder: Path) -> Check:
 
 def models(found: Collection[str] = assets.WEIGHTS) -> Check:
     """The trained models are there."""
-    missing = sorted({"captcha", "pen", "text"} - set(found))
+    missing = sorted({"captcha", "pen", "plates", "text"} - set(found))
     cure = "install the library again" if missing else ""
     return Check(f"trained models {', '.join(missing)} are missing" if missing else "trained models", cure)
 
