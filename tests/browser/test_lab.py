@@ -343,7 +343,7 @@ def test_the_beam_grows_as_a_tree(lab):
     lab.open("Beam search")
     tree = lab.root.get_by_role("application", name="Tree of the search")
     assert lab.root.locator(".beam-kept").count() == 0
-    for t in range(5):
+    for t in range(4):
         lab.press("Next step")
         best = lab.root.locator("[data-crnn-beam] th").first.inner_text()
         assert lab.part("beam-place").startswith(

@@ -1,7 +1,7 @@
 // A run as it is seen while it learns: a few images, what the network makes of each, and the gradient in its layers.
 import { DASHES } from "../page/chart.js";
 import { element, greyCanvas, markup, part, setText, svgElement } from "../page/dom.js";
-import { classHeat } from "../page/lanes.js";
+import { classHeat, classNames } from "../page/lanes.js";
 import { decimals, share } from "../page/runs.js";
 import { FRAME } from "./choices.js";
 import { UNSEEN } from "./run.js";
@@ -15,7 +15,7 @@ const [SMALLEST, LARGEST] = [-4, 1]; // powers of ten between which a gradient's
 /** An image with the probabilities under it, and its text. */
 function createWindow() {
   const picture = element("div", { class: "trainer-picture" });
-  const map = element("div", { class: "trainer-map" });
+  const map = element("div", { class: "trainer-map crnn-classes" });
   const gutter = element("div", { class: "crnn-gutter", "aria-hidden": "true" });
   const [label, text] = [part("label", "code"), part("text", "strong", { class: "crnn-text" })];
   const [node] = markup`<div class="trainer-window"><span></span>${picture}${gutter}${map}
@@ -29,7 +29,8 @@ function createWindow() {
     if (shown !== image) {
       shown = image;
       picture.replaceChildren(greyCanvas(image.grey.data, FRAME.height, FRAME.width));
-      gutter.replaceChildren(...[...symbols, "-"].map((sign) => element("span", {}, sign)));
+      gutter.replaceChildren(...classNames([...symbols, "-"]));
+      map.style.setProperty("--crnn-rows", String(K));
       setText(label, image.label);
     }
     const canvas = classHeat(K, T, (t, c) => Math.exp(logProbs[t][c]));
