@@ -7,7 +7,9 @@ from v8 import Page, weights_of
 
 from crnn_lib import images, reader, widgets
 from crnn_lib.drawing import pen, skeletons
+from crnn_lib.drawing.distortion import distort, random_from
 from crnn_lib.model import CRNN, Config
+from crnn_lib.widgets import weights
 
 SAME = str.maketrans("0il", "o11")  # either counts as right
 GLUE = """
@@ -142,6 +144,20 @@ def test_typed_text_is_small_only_where_the_pad_is_full(js):
     long = skeletons.place(20 * "w", pen.WIDEST)
     assert min(x for stroke in long for x, _ in stroke) == 6 and pen.sheet(long).shape[1] > 256
     assert pen.sheet(skeletons.place(20 * "w")).shape[1] == 128
+    pad = widgets.Pad()
+    pad.text = 20 * "w"
+    assert pad.strokes == long and np.array_equal(pad.image, pen.sheet(long))
+
+
+@pytest.mark.slow
+def test_drawings_of_mixed_lengths_are_read_alike(js, penman):
+    """300, from the same stored weights, whatever they are read as."""
+    rng, random = np.random.default_rng(3), random_from(3)
+    texts = ["".join(rng.choice(list(skeletons.SYMBOLS), rng.integers(1, 21))) for _ in range(300)]
+    drawings = [distort(skeletons.write(text, height=40), rng.uniform(0, 1.5), random) for text in texts]
+    stored = weights.from_bytes(weights.to_bytes(penman))
+    read = reader.read(stored, [images.standardise(pen.image(drawing)) for drawing in drawings]).texts
+    assert [js.call("reads", drawing) for drawing in drawings] == read
 
 
 def test_a_drawing_of_very_many_points_is_drawn_in_parts(monkeypatch):

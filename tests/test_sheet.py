@@ -90,7 +90,7 @@ def test_the_command_draws_one_picture_that_describes_itself(tmp_path):
         told = picture.text["Description"]
     assert all(line in told for line in out.splitlines())
     code, out, err = call(["data", "check", str(CASES / "two_rows"), "--picture", str(tmp_path / "set.svg")])
-    assert (code, out, err.count("\n")) == (2, "", 1) and "let it end in .png" in err
+    assert (code, out, err.count("\n")) == (2, "", 1) and "must end in .png" in err
 
 
 def test_a_set_with_odd_labels_or_without_images_is_drawn_in_silence(tmp_path):

@@ -88,7 +88,7 @@ const words = (runs) => Object.values(EXPERIMENTS).map(({ outcome }) => outcome(
 @pytest.fixture(scope="module")
 def js():
     return Page(
-        GLUE, script=bundle.flat(*(f"trainer/{name}.js" for name in ("keep", "verdict", "experiments", "run", "clock")))
+        GLUE, script=bundle.flat("page/clock.js", *(f"trainer/{name}.js" for name in ("keep", "verdict", "experiments", "run")))
     )
 
 

@@ -178,22 +178,23 @@ def test_what_the_storage_holds_is_doubted(opened):
         pad = Taught(pad.visit)
         pad.draw(DRAWN)
         if "€" in spoilt:
-            pad.says("cannot be learned", "message", pad.root)
+            pad.says("cannot be learned", "taught")
             pad.page.wait_for_function("(name) => localStorage.getItem(name) === null", arg=name)
         assert pad.part("text") != "hbh" and pad.part("text")
 
 
 def test_a_browser_that_keeps_nothing_says_so(opened):
     pad = Taught(opened())
-    pad.page.evaluate("Storage.prototype.setItem = () => { throw new Error('full'); }")
+    pad.page.evaluate("() => void (Storage.prototype.setItem = () => { throw new Error('full'); })")
     pad.draw(DRAWN)
     pad.teach("hbh")
     assert pad.part("taught") == "Taught until this page is closed: hbh." and pad.part("text") == "hbh"
 
 
 @everywhere
-def test_open_to_everybody(opened, scheme, width):
-    pad = Taught(opened(scheme=scheme, width=width))
-    pad.draw(DRAWN)
-    pad.teach("hbh")
-    assert_open_to_everybody(pad.page, f"teaching-{scheme}", width, pad.panel.locator("button, input"))
+def test_open_to_everybody(visit, address, scheme, width):
+    with visit(address, "index.html", scheme=scheme, width=width) as v:
+        pad = Taught(v)
+        pad.draw(DRAWN)
+        pad.teach("hbh")
+        assert_open_to_everybody(pad.page, f"teaching-{scheme}", width, pad.panel.locator("button, input"))

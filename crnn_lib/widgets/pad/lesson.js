@@ -9,10 +9,11 @@ import { stateOf } from "./taught.js";
  * @param {import("../page/main.js").Open} open @param {(error: any) => void} fail
  */
 export function createTeaching(pad, open, fail) {
-  const host = /** @type {Host} */ ({ ...pad, meant: "", relearn() {}, mean() {} });
+  const host = /** @type {Host} */ ({ ...pad, meant: "", complain, relearn() {}, mean() {} });
   const room = element("div", {}, element("p", { class: "crnn-note" }, "One moment…"));
   const [node] = markup`<details class="crnn-fold"><summary>Wrong? Teach it your hand</summary>${room}</details>`;
   const words = part("taught", "p", { class: "crnn-note", hidden: true });
+  let complaint = "";
   /** @type {Promise<void> | null} */
   let opened = null;
   function bring() {
@@ -21,6 +22,17 @@ export function createTeaching(pad, open, fail) {
     return opened;
   }
   node.addEventListener("toggle", () => bring().catch(fail));
+
+  /** A lesson that was kept cannot be taken again. @param {string} reason */
+  function complain(reason) {
+    complaint = reason;
+    tell("");
+  }
+  /** @param {string} taught */
+  function tell(taught) {
+    setText(words, taught || complaint);
+    words.hidden = !words.textContent;
+  }
 
   /** @param {import("../page/engine.js").Reader} reader */
   async function relearn(reader) {
@@ -39,8 +51,7 @@ export function createTeaching(pad, open, fail) {
     learnt(reader) {
       const { lesson, reader: taught, kept } = reader.network ? stateOf(reader.network) : { lesson: [], kept: true };
       const texts = lesson.map(({ text }) => text).join(", ");
-      words.hidden = !lesson.length;
-      setText(words, `Taught ${kept ? "in this browser" : "until this page is closed"}: ${texts}.`);
+      tell(lesson.length ? `Taught ${kept ? "in this browser" : "until this page is closed"}: ${texts}.` : "");
       if (lesson.length && !taught) relearn(reader).catch(fail);
       return taught ?? reader;
     },

@@ -13,7 +13,7 @@ import { forget, keyOf, remember, stateOf } from "./taught.js";
 /** @typedef {import("../page/engine.js").Reader} Reader @typedef {import("../page/teach.js").Taught} Taught */
 /**
  * @typedef {{strokes: () => number[][][], reader: () => Promise<Reader>, text: () => string, read: () => Promise<void>,
- *   meant: string, relearn: (reader: Reader) => void, mean: () => void}} Host
+ *   meant: string, complain: (reason: string) => void, relearn: (reader: Reader) => void, mean: () => void}} Host
  *   the pad: what is drawn on it, who reads that before any lesson, the text, that it reads again, and what it was told that
  *   the drawing says; and what it calls: when a reader has a lesson to take again, and when it was told so
  */
@@ -115,7 +115,8 @@ export function mount({ root, model, signal }) {
       () => message.say("Learned again what this browser has kept."),
       (error) => {
         forget(reader.network);
-        message.say(`What this browser had kept cannot be learned: ${error.message}`, true);
+        message.say("");
+        host.complain(`What this browser had kept cannot be learned: ${error.message}`);
       },
     );
   };
