@@ -115,7 +115,7 @@ def test_both_forms_run():
     page = Page(before=browser, script=scripts["crnn-widgets.js"] + scripts["crnn-shared.js"])
     assert page.value("[typeof crnn['page/main.js'].bring, ...customElements.made]") == ["function", "crnn-widget"]
     page.eval("".join(text for name, text in scripts.items() if name.startswith("crnn-widget-")))
-    assert set(page.value("Object.keys(crnn)")) == {*bundle.order(bundle.MAIN, *bundle.widgets())}
+    assert set(page.value("Object.keys(crnn)")) == {*bundle.order(bundle.MAIN, *bundle.widgets(), *bundle.PARTS)}
     body, tail = bundle.module().rsplit("export default ", 1)
     assert tail == '{ render: modules["page/main.js"].render };\n'
     assert Page(script=body).value("typeof modules['page/main.js'].render") == "function"
