@@ -36,7 +36,7 @@ class Page(HTMLParser):
         if tag == "a" and a.get("href"):
             self.links.append(a["href"])
         if tag == "img":
-            self.images += [a] if a.get("src") != "data:," else []  # a widget's, which is not alive here
+            self.images.append(a)
         if tag != "a" and a.get("src"):
             self.loads.append(a["src"])
         if tag == "link" and a.get("rel") not in ("canonical",) and a.get("href"):

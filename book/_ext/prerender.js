@@ -152,7 +152,6 @@ function boxOf(node) {
   if (written) node.setAttribute("style", written);
   const attributes = [...node.attributes].filter(([name]) => KEPT.has(name.toLowerCase()));
   const start = attributes.map(([name, value]) => (value === "" ? ` ${name}` : ` ${name}="${escaped(value)}"`)).join("");
-  if (node.localName === "img") return `<img src="data:," alt=""${start}>`; // its picture comes with the widget
   if (VOID.has(node.localName)) return `<${node.localName}${start}>`;
   const inside = node.localName === "svg" ? "" : node.childNodes.map(boxOf).join("");
   const tag = node.localName === "img" ? "span" : node.localName; // the one picture there is the page's own
