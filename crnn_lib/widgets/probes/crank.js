@@ -44,7 +44,7 @@ export function createCells(label, { onpoint, onkeydown } = {}) {
   function show(given, palette, colour, marked = () => "") {
     rows = given;
     node.style.gridTemplateColumns = `repeat(${rows[0].length}, minmax(0, 1fr))`;
-    node.style.maxWidth = `calc(${rows[0].length} * (1.5rem + 1px) - 1px)`;
+    node.style.width = `calc(${rows[0].length} * (1.5rem + 1px) - 1px)`;
     const values = rows.flat();
     if (spans.length !== values.length) {
       spans = values.map(() => element("span"));
