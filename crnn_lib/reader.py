@@ -164,7 +164,7 @@ def _in_order(content: bytes) -> bytes:
 
 
 def load(source: str | Path) -> CRNN:
-    """A model that ships (`captcha`, `text`, `plates`, `pen`), by its name, or that of a file of `save`; for evaluation.
+    """A model that ships (`captcha`, `text`, `plates`, `pen`), by its name, or one of a file of `save`; for evaluation.
 
     `model.provenance` says how it was trained. Raises UserError when the file is missing, damaged, not safetensors, or
     does not fit its own configuration.
