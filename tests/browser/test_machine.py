@@ -164,7 +164,9 @@ def test_ink_is_kept_while_the_weights_are_on_their_way(visit, address, network)
         assert shown.part("text") == "hello" and shown.ink()[0] > 0
         for route in waiting:
             route.continue_()
-        shown.until(reader.read(network, images.standardise(pen.image(passed))[None]).texts[0])
+        text = reader.read(network, images.standardise(pen.image(passed))[None]).texts[0]
+        shown.until(text)
+        assert shown.part("says").startswith(f"It reads {text}. ")  # and not what the pen lies over
 
 
 def test_all_stages_follow_the_pen(shown):
@@ -292,13 +294,16 @@ def test_the_sentences_say_what_torch_says(shown, example, network):
     assert float(value.replace("−", "-")) == pytest.approx(float(example["pool1"][int(c), int(y), int(x)]), abs=0.05)
 
 
-def test_the_keyboard_points(shown):
+def test_the_keyboard_points(shown, example):
     for name in POINTED[:-1]:
         shown.point(name).focus()
         before = shown.step()
         shown.page.keyboard.press("ArrowRight")
         assert shown.step() == before + 1
         assert shown.point(name).get_attribute("aria-valuetext") == shown.part("says")
+    for key, step in {"End": len(example["log_probs"]) - 1, "Home": 0}.items():
+        shown.page.keyboard.press(key)
+        assert shown.step() == step
     shown.point("maps").focus()
     shown.page.keyboard.press("ArrowDown")
     assert shown.part("says").startswith("Map 1 of block 1")
@@ -350,7 +355,7 @@ def test_slow_motion_by_steps_and_by_dragging(shown, example):
         shown.bar().fill(str(moment))
         said.append(shown.root.get_attribute("data-phase"))
     assert said == ["window", "streams", "peaks", "merge", "drop", "gather"]
-    assert shown.part("says") == "The text remains."
+    assert shown.part("says") == f"The text remains: {shown.part('text')}."
     shown.press("Close slow motion")
     assert shown.root.get_attribute("data-phase") is None and shown.part("text") == "hello"
 

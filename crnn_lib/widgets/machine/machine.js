@@ -10,7 +10,7 @@ import { measure } from "./paint.js";
 import { moved, placed, within } from "./pointing.js";
 import { createSheet } from "./sheet.js";
 import { collapseTo, createStages, drawCurves, look, mark, paint, write } from "./stages.js";
-import { narrate, REST, say } from "./words.js";
+import { atRest, narrate, say } from "./words.js";
 
 export const kind = "machine";
 export const name = "The machine: from an image to its text, stage by stage";
@@ -39,6 +39,7 @@ export async function mount({ root, model, backend, signal }) {
   /** @type {import("./words.js").Here} */
   let here = { stage: "text", t: 0 };
   let pointed = false; // at anything yet
+  let drew = false; // and the pen has not left the image since
   /** @type {ReturnType<typeof import("./film.js").momentOf> | null} what slow motion shows */
   let moment = null;
   let maps = "pool1";
@@ -65,14 +66,17 @@ export async function mount({ root, model, backend, signal }) {
     strokes: model.get("strokes") ?? [],
     onchange: () => {
       film.stop();
+      pointed = false;
       read();
     },
     onlift: (strokes) => model.save({ strokes }),
     onover(part, drawing) {
-      if (!seen || film.isOpen()) return;
+      if (!seen || film.isOpen() || (drew && !drawing)) return;
       here = { stage: "image", t: within(Math.floor(part * seen.T), seen.T) };
+      drew = drawing;
+      if (drawing) return; // the reading shows it
       pointed = true;
-      if (!drawing) showHere(); // else the reading shows it
+      showHere();
     },
   });
   const film = createFilm({
@@ -108,6 +112,7 @@ export async function mount({ root, model, backend, signal }) {
     },
   });
   stages.views.image.append(sheet.pen.node);
+  stages.views.image.addEventListener("pointerleave", () => (drew = false), { signal });
   stages.tools.image.append(...sheet.tools);
   const around = element("div", { class: "machine-stages" }, ...stages.nodes, details.node);
   const links = createLinks(around, stages.views);
@@ -150,7 +155,7 @@ export async function mount({ root, model, backend, signal }) {
     if (!seen?.stages[maps].data) return;
     here.t = Math.min(here.t, seen.T - 1);
     const words = say(seen, here, maps);
-    setText(says, moment ? narrate(seen, moment) : pointed ? words : REST);
+    setText(says, moment ? narrate(seen, moment) : pointed ? words : atRest(seen, sheet.lying().example));
     mark(stages, seen, here, maps, words);
     const eye = look(stages, seen, here.t, sheet.place);
     const step = [here.t / seen.T, (here.t + 1) / seen.T];

@@ -35,6 +35,8 @@ const [TOP, LOW] = [0.84, 1.015]; // the height of probability 1; what is 0 lies
 
 /** @returns {HTMLElement[]} */
 const childrenOf = (/** @type {Element} */ node) => /** @type {any} */ ([...node.children]);
+const KEYS = { ...ARROWS, Home: [-Infinity, 0], End: [Infinity, 0] }; // columns and rows that a key goes
+
 /** A part of a whole as a length. @param {number} part @param {number} whole */
 export const share = (part, whole) => `${(100 * part) / whole}%`;
 
@@ -85,7 +87,7 @@ export function createStages({ onpoint, onkey, onopen, onblock }) {
       onpoint(key, within((event.clientX - box.left) / box.width), within((event.clientY - box.top) / box.height));
     }, true);
     node.addEventListener("keydown", (event) => {
-      const way = ARROWS[event.key];
+      const way = KEYS[event.key];
       if (!way || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
       onkey(key, way);

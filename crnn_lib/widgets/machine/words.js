@@ -7,7 +7,7 @@ import { sightOf, stageSight, stripOf, topClasses } from "../page/sight.js";
 /** @typedef {{stage: string, t: number, map?: number, x?: number, y?: number, unit?: number, symbol?: number}} Here
  *   what is pointed at: the step always; map, x, y: a pixel of a feature map; unit: of the states; symbol: a class */
 
-export const REST =
+const OPENING =
   "A neural network reads this word. Draw your own over it, point at anything, or watch it in slow motion.";
 const steps = ({ from, to }) => stepsInWords(from, to);
 
@@ -23,22 +23,21 @@ function vote({ logProbs, K, signs }, t, count = 2) {
 /** Where step `t` leads to, in words. @param {Whole} seen */
 function leads(seen, t) {
   const span = spanAt(seen, t);
-  return span ? `It ends in the letter ${spoken(seen.signs, span.symbol)}.` : "It ends in a blank.";
+  return span ? `It ends in the letter ${spoken(seen.signs, span.symbol)}.` : "It ends in a blank: no letter here.";
 }
 
 const SAY = {
   image(seen, { t }) {
     const [first, last] = stripOf(seen.config.pools, seen.W, t);
-    return `Step ${t} sees columns ${first} to ${last} of the image, the lit strip. ${leads(seen, t)}`;
+    return `Step ${t} sees columns ${first} to ${last} of the image, the part that is not faded. ${leads(seen, t)}`;
   },
   maps(seen, { t, map = 0, x, y = 0 }, name) {
     const { data, dims: [, , H, W] } = seen.stages[name];
     const { size } = stageSight(seen.config.pools, name).along;
     const at = x ?? Math.floor(((t + 0.5) * W) / seen.T);
     const value = shortNumber(data[(map * H + y) * W + at]);
-    return `Map ${map} of block ${
-      name.slice(4)
-    }, row ${y}, column ${at}: ${value}. It sees ${size} columns of the image.`;
+    const where = `Map ${map} of block ${name.slice(4)}, row ${y}, column ${at}`;
+    return `${where}: ${value}. It is computed from ${size} columns of the image.`;
   },
   columns({ stages, config }, { t }) {
     const { data, dims: [, , size] } = stages.columns;
@@ -75,6 +74,14 @@ const SAY = {
   },
 };
 
+/** While nothing is pointed at: an invitation, and what is read of somebody's own. @param {Whole} seen @param {boolean} example */
+export function atRest({ text }, example) {
+  if (example) return OPENING;
+  return `It reads ${
+    text || "nothing yet"
+  }. Point at anything to see where that comes from, or watch it in slow motion.`;
+}
+
 /** What is pointed at, in one or two sentences. @param {Whole} seen @param {Here} here @param {string} maps the stage shown as maps */
 export function say(seen, here, maps) {
   return SAY[here.stage](seen, here, maps);
@@ -84,7 +91,7 @@ export function say(seen, here, maps) {
 export function narrate(seen, { phase, t }) {
   const { config: { pools }, W, T, signs, path } = seen;
   const [first, last] = stripOf(pools, W, Math.min(t, T - 1));
-  const repeats = path.filter((c, i) => c && c === path[i - 1]).length;
+  const repeats = path.some((c, i) => c === path[i - 1]);
   return {
     window: `A window of ${
       sightOf(pools.map(([, h]) => h)).size
@@ -93,8 +100,8 @@ export function narrate(seen, { phase, t }) {
       T - 1 - t
     }.`,
     peaks: `Each step says how probable every letter is: step ${t}, ${vote(seen, Math.min(t, T - 1))}.`,
-    merge: repeats ? "Equal neighbours merge into one." : "Equal neighbours would merge; here there are none.",
+    merge: `Equal neighbours ${repeats ? "merge into one, blanks too." : "would merge; here there are none."}`,
     drop: `The blanks (${signs[0]}) drop out: they only kept letters apart.`,
-    gather: "The text remains.",
+    gather: `The text remains: ${seen.text || "nothing"}.`,
   }[phase];
 }
