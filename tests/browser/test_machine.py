@@ -29,7 +29,7 @@ ARRIVE = """(root, [way, content]) => {
     const [Kind, key] = way === "paste" ? [ClipboardEvent, "clipboardData"] : [DragEvent, "dataTransfer"];
     root.dispatchEvent(new Kind(way, {[key]: data, bubbles: true, cancelable: true}));
 }"""
-INK = """root => [...root.querySelectorAll('canvas')].map((canvas) => {
+INK = """root => [...root.querySelectorAll('canvas:not(.machine-colours)')].map((canvas) => {
     const {width, height} = canvas;
     const copy = new OffscreenCanvas(width, height).getContext('2d', {willReadFrequently: true});
     copy.drawImage(canvas, 0, 0);
