@@ -64,12 +64,10 @@ function explainClass({ found, named }, t, c) {
 
 /** What the colours mean. @param {Desk["view"]} view */
 function scalesOf({ gradient, quantity, scale }) {
-  const lattice = {
-    log: () => legend("Lattice: smallest above 0", "largest"),
-    occupancy: () => element("p", { class: "crnn-legend" }, STREAM),
-    column: () => legend("Lattice: 0", "largest of its column"),
-  }[scale === "log" ? "log" : quantity === "occupancy" ? "occupancy" : "column"];
-  return [gradient ? legend("Matrix: + will fall", "− will rise", "puor") : legend("Matrix: 0", "1"), lattice()];
+  const matrix = gradient ? legend("Matrix: + will fall", "− will rise", "puor") : legend("Matrix: 0", "1");
+  if (scale === "log") return [matrix, legend("Lattice: smallest above 0", "largest")];
+  if (quantity === "occupancy") return [matrix, element("p", { class: "crnn-legend" }, STREAM)];
+  return [matrix, legend("Lattice: 0", "largest of its column")];
 }
 
 /**

@@ -1,12 +1,12 @@
 // The machine: one drawing on its way to a text, all stages in one view, and whatever is pointed at lit up in all of them.
 import { lookOf } from "../page/colours.js";
 import { element, markup, part, setText } from "../page/dom.js";
-import { greedy, inspect, latestReading, readerOf, SURE } from "../page/reading.js";
+import { certainty, greedy, inspect, latestReading, readerOf } from "../page/reading.js";
 import { spansOf } from "../page/sight.js";
 import { createDetails } from "./details.js";
 import { createFilm, whole } from "./film.js";
 import { createLinks } from "./links.js";
-import { measure } from "./paint.js";
+import { measure, paintScale } from "./paint.js";
 import { moved, placed, within } from "./pointing.js";
 import { createSheet } from "./sheet.js";
 import { collapseTo, createStages, drawCurves, look, mark, paint, write } from "./stages.js";
@@ -186,7 +186,7 @@ export async function mount({ root, model, backend, signal }) {
     seen = { ...found, path, text, p, spans: spansOf(path) };
     shown = whole(seen.T);
     if (first) here.t = seen.spans[Math.floor(seen.spans.length / 2)]?.from ?? 0;
-    root.dataset.state = !text ? "idle" : p >= SURE ? "sure" : "unsure";
+    root.dataset.state = !text ? "idle" : certainty(p);
     write(stages, seen);
     showAll();
     details.show();
@@ -198,6 +198,7 @@ export async function mount({ root, model, backend, signal }) {
     if (!watched) onTheme(repaint, signal);
     watched = true;
     theme = themeOf(root);
+    paintScale(stages.colours, theme.dark);
     measure(Object.values(stages.canvases));
     links.measure();
     sheet.repaint();

@@ -2,11 +2,11 @@
 import { hueOf } from "../page/colours.js";
 import { ARROWS, element, onPoint, part, svgElement } from "../page/dom.js";
 import { letterAt } from "../page/letters.js";
-import { SURE } from "../page/reading.js";
+import { certainty } from "../page/reading.js";
 import { stripOf } from "../page/sight.js";
 import { percent } from "../page/words.js";
 import { gridOf, tileAt } from "../page/tiles.js";
-import { paintColumns, paintFloor, paintMaps, paintScale, paintStreams, sizeOf } from "./paint.js";
+import { paintColumns, paintFloor, paintMaps, paintStreams, sizeOf } from "./paint.js";
 
 /** @typedef {import("./words.js").Whole} Whole @typedef {import("./words.js").Here} Here */
 /** @typedef {ReturnType<typeof createStages>} Stages */
@@ -178,14 +178,13 @@ export function write({ cells, merged, text, confidence, judged, points }, seen)
   text.style.setProperty("--machine-count", String(letters.length));
   if (text.textContent !== words) text.replaceChildren(...seen.spans.map(({ symbol }, i) => sign(symbol, letters[i])));
   confidence.textContent = words ? percent(p) : "";
-  judged.textContent = !words ? "nothing to read yet" : p >= SURE ? "sure" : "unsure";
+  judged.textContent = !words ? "nothing to read yet" : certainty(p);
   for (const node of Object.values(points)) node.setAttribute("aria-valuemax", String(T - 1));
 }
 
 /** @param {Stages} stages @param {Whole} seen @param {import("./paint.js").Theme} theme */
-export function paint({ canvases, colours }, seen, theme, maps, { window }) {
+export function paint({ canvases }, seen, theme, maps, { window }) {
   const { stages, image, W, T, config } = seen;
-  paintScale(colours, theme.dark);
   paintMaps(canvases.maps, stages[maps], theme.dark, Math.min(1, window / T));
   paintColumns(canvases.columns, stages.columns, theme.dark);
   paintStreams(canvases.lstm, stages.states, theme);

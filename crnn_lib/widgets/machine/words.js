@@ -1,4 +1,4 @@
-// What the machine says: one sentence about what is pointed at, and the hue of each letter.
+// What the machine says: one sentence about what is pointed at.
 import { letterAt } from "../page/letters.js";
 import { percent, shortNumber, spoken, stepsInWords } from "../page/words.js";
 import { sightOf, stageSight, stripOf, topClasses } from "../page/sight.js";
@@ -66,8 +66,7 @@ const SAY = {
   text(seen, { t }) {
     const span = spanAt(seen, t);
     if (!span) return SAY.path(seen, { t });
-    const [first] = stripOf(seen.config.pools, seen.W, span.from);
-    const [, last] = stripOf(seen.config.pools, seen.W, span.to);
+    const [first, last] = stripOf(seen.config.pools, seen.W, span.from, span.to);
     return `The letter ${spoken(seen.signs, span.symbol)} comes from ${
       steps(span)
     }, which saw columns ${first} to ${last}.`;

@@ -60,6 +60,7 @@ export function createMaps(model, lane, onchange) {
   /** The chosen map over the image, and the tiles. @param {HTMLCanvasElement} ink */
   function show(ink) {
     const { data, dims: [, C, H, W] } = stage();
+    stage().maps ??= Array.from({ length: C }, (_, c) => mapCanvas(data, c, H, W)); // choosing a map needs them again
     map = Math.min(map, C - 1);
     mapSlider.input.max = String(C - 1);
     mapSlider.show(map);
@@ -67,15 +68,12 @@ export function createMaps(model, lane, onchange) {
     const context = painter(over);
     context.drawImage(ink, 0, 0, over.width, over.height);
     context.globalAlpha = 0.75;
-    context.drawImage(mapCanvas(data, map, H, W), 0, 0, over.width, over.height);
+    context.drawImage(stage().maps[map], 0, 0, over.width, over.height);
     lane.show(over);
     const tiles = layout();
     const tiled = painter(canvas);
     tiled.clearRect(0, 0, canvas.width, canvas.height);
-    for (let c = 0; c < C; c++) {
-      const [x, y] = tileAt(tiles, c);
-      tiled.drawImage(mapCanvas(data, c, H, W), x, y, tiles.width, tiles.height);
-    }
+    stage().maps.forEach((picture, c) => tiled.drawImage(picture, ...tileAt(tiles, c), tiles.width, tiles.height));
   }
 
   /** The step's own columns in every tile, and a frame around the chosen map. */

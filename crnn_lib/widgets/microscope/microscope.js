@@ -14,7 +14,7 @@ export const kind = "microscope";
 export const name = "Microscope";
 
 /** The lanes from the image to the text: their titles, what a screen reader hears of them, how they are made, their scale.
- *  @type {Object<string, {title: string, label: string, css?: string, scale?: any}>} */
+ *  @type {Object<string, {title: string, label: string, css?: string, scale?: Parameters<typeof legend>}>} */
 const LANES = {
   image: { title: "Image", label: "The image; outside of what the step sees it is dimmed" },
   map: { title: "One map", label: "The chosen feature map over the image", scale: ["0", "most"] },
@@ -97,8 +97,7 @@ function paintLanes(lanes, { T, signs, logProbs, K, stages, path, spans }) {
 /** Mark step `t` in the lanes, and the steps of a letter: the strip is what these see. */
 function markLanes(/** @type {Object<string, any>} */ { image, ...others }, { config: { pools }, W, T }, t, span) {
   const step = { from: t / T, to: (t + 1) / T, style: "step" };
-  const [first] = stripOf(pools, W, span?.from ?? t);
-  const [, last] = stripOf(pools, W, span?.to ?? t);
+  const [first, last] = stripOf(pools, W, span?.from ?? t, span?.to ?? t);
   const also = span ? [{ from: span.from / T, to: (span.to + 1) / T, style: "span" }] : [];
   image.draw([{ from: first / W, to: (last + 1) / W, style: "strip" }, step, ...also]);
   for (const { draw } of Object.values(others)) draw([step, ...also]);
@@ -153,7 +152,7 @@ export async function mount({ root, model, backend, signal }) {
         "div",
         { class: "crnn-lane-head" },
         titles[key],
-        ...(scale ? [legend(scale[0], scale[1], scale[2])] : []),
+        ...(scale ? [legend(...scale)] : []),
       ),
       element("div", {}, ...(key === "map" ? [maps.grid] : []), lanes[key].node),
     )

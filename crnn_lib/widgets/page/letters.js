@@ -12,7 +12,6 @@ const MANY = 14; // letters that are wide enough for a finger
  */
 export function createLetters(node, onlight) {
   let picked = -1;
-  let lit = -1;
   /** @type {HTMLElement[]} */
   let buttons = [];
 
@@ -22,9 +21,8 @@ export function createLetters(node, onlight) {
   }
   /** Light a letter, and no other: it is pointed at elsewhere. @param {number} letter -1: none */
   function light(letter) {
-    lit = letter;
     buttons.forEach((button, i) => {
-      button.classList.toggle("crnn-lit", i === lit);
+      button.classList.toggle("crnn-lit", i === letter);
       button.setAttribute("aria-pressed", String(i === picked));
     });
   }
@@ -40,7 +38,7 @@ export function createLetters(node, onlight) {
 
   /** @param {string} text @param {Span[]} spans one for each character of the text @param {string[]} signs */
   function show(text, spans, signs) {
-    [picked, lit] = [-1, -1];
+    picked = -1;
     const characters = [...text];
     buttons = spans.map(({ symbol, from, to }, i) => {
       const button = element("button", {

@@ -28,7 +28,9 @@ function keepStill(canvas) {
   const moved = () => canvas.getBoundingClientRect().top - top;
   const note = () => (top = canvas.getBoundingClientRect().top);
   function follow() {
-    scrollBy({ top: moved(), behavior: "instant" });
+    const by = moved();
+    if (!by) return; // as nearly always, while the pen is moving
+    scrollBy({ top: by, behavior: "instant" });
     margin -= Math.min(moved(), 0);
     canvas.style.marginTop = `${margin}px`;
   }

@@ -9,8 +9,11 @@ import { columnsOf } from "./sight.js";
 /** @typedef {import("./images.js").Grey} Grey @typedef {import("./backend.js").Asked} Reader */
 /** @typedef {Awaited<ReturnType<typeof inspectImage>>} Seen */
 
-export const SURE = 0.9; // of a reading that is called sure
+const SURE = 0.9; // of a reading that is called sure
 const SLOW = 80; // milliseconds after which a reading is one that is waited for
+
+/** What a reading of that probability is called. @param {number} p */
+export const certainty = (p) => (p >= SURE ? "sure" : "unsure");
 
 /** The reader of pictures, or of drawn strokes, by name. @param {{readers: string[]}} backend @param {boolean} drawn */
 function fitting({ readers }, drawn) {
@@ -80,7 +83,7 @@ export function createReading(words = "It reads ", onlight) {
     show(reading, p, truth = reading, spans = [], signs = []) {
       letters.show(reading, spans, signs);
       setText(confidence, p === null ? "" : percent(p));
-      node.dataset.state = p === null ? "idle" : reading !== truth ? "wrong" : p >= SURE ? "sure" : "unsure";
+      node.dataset.state = p === null ? "idle" : reading !== truth ? "wrong" : certainty(p);
     },
   };
 }

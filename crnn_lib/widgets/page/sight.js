@@ -36,11 +36,10 @@ export function columnsOf({ height, width, stretch }, grey) {
   return stretch ? naturalWidth(grey, height, stretch) : width;
 }
 
-/** The image columns [first, last] that step `t` sees, cut at the edges, as Config.strip. @param {number[][]} pools */
-export function stripOf(pools, width, t) {
+/** The image columns [first, last] that steps `t` to `to` see, cut at the edges, as Config.strip. @param {number[][]} pools */
+export function stripOf(pools, width, t, to = t) {
   const { size, stride, offset } = sightOf(pools.map(([, h]) => h));
-  const first = t * stride + offset;
-  return [Math.max(first, 0), Math.min(first + size, width) - 1];
+  return [Math.max(t * stride + offset, 0), Math.min(to * stride + offset + size, width) - 1];
 }
 
 /** The time steps [first, last] whose strips hold any of the pixels [from, to]; null for none. */

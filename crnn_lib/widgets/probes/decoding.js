@@ -64,8 +64,7 @@ export async function mount(place) {
   }
   function marks(from, to, span) {
     const { T, W, config: { pools } } = shown;
-    const [first] = stripOf(pools, W, span?.from ?? from);
-    const [, last] = stripOf(pools, W, span?.to ?? to);
+    const [first, last] = stripOf(pools, W, span?.from ?? from, span?.to ?? to);
     const step = { from: from / T, to: (to + 1) / T, style: "step" };
     const also = span ? [{ from: span.from / T, to: (span.to + 1) / T, style: "span" }] : [];
     lanes.picture.draw([{ from: first / W, to: (last + 1) / W, style: "strip" }, ...also]);

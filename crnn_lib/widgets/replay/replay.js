@@ -97,10 +97,11 @@ function createPanel(number) {
     letters.light(letter);
     const span = spans[letter] ?? (t === undefined ? null : { from: t, to: t, symbol: -1 });
     const place = span && { from: span.from / T, to: (span.to + 1) / T };
-    lanes.picture.draw(place ? [{ ...place, style: "strip" }] : []);
+    const marks = (style) => (place ? [{ ...place, style }] : []);
     const cell = place && span.symbol > 0 ? [lanes.map.cells(span.symbol, place.from, place.to)] : [];
-    for (const lane of [lanes.map, lanes.path]) lane.draw(place ? [{ ...place, style: "span" }] : []);
-    if (place) lanes.map.draw([{ ...place, style: "span" }, ...cell]);
+    lanes.picture.draw(marks("strip"));
+    lanes.map.draw([...marks("span"), ...cell]);
+    lanes.path.draw(marks("span"));
   }
 
   /** The film's column for one sample, (T, K) in 0 .. 255, as a map. @param {Uint8Array} values @param {string[]} signs */
