@@ -18,6 +18,7 @@ from crnn_lib.widgets import bundle
 
 STUCK = {"prior": False, "batchnorm": "none"}
 RUN = """async ({change, milliseconds}) => {
+    await new Promise((done) => setTimeout(done, 1000)); // a page is at rest when somebody presses Start
     const run = createRun({...DEFAULTS, ...change});
     const exact = () => run.frames.at(-1)?.exact ?? 0;
     let [reached, longest] = [null, 0];

@@ -44,8 +44,9 @@ export function createParameters(/** @type {Object<string, number[]>} */ shapes)
 export function createMatrix({ kernel, arena, parameters: { values, gradients } }, D, starts, which, moves = [0]) {
   const K = starts.length;
   const tables = moves.map((move) => table(arena, starts.map((start) => start + move)));
-  const index = Int32Array.from({ length: D * K }, (_, i) => which(Math.floor(i / K), i % K));
-  const order = Int32Array.from(packed({ weight: Float32Array.from(index), bias: new Float32Array(D) })); // below 2 ** 24
+  const index = new Int32Array(D * K);
+  for (let d = 0, i = 0; d < D; d++) { for (let k = 0; k < K; k++, i++) index[i] = which(d, k); }
+  const order = new Int32Array(packed({ weight: new Float32Array(index), bias: new Float32Array(D) })); // below 2 ** 24
   const factors = arena.room(order.length);
   const across = upTo(K, 2);
   const sums = arena.room(upTo(D, 4) * across);

@@ -1,6 +1,7 @@
 // A training in the page, in small slices of work: images are drawn, steps taken, and what is read of unseen images is noted.
 import { repeats } from "../page/ctc.js";
 import { bestPath, collapse } from "../page/decode.js";
+import { createKernel } from "../page/memory.js";
 import { randomFrom } from "../page/random.js";
 import { write } from "../page/safetensors.js";
 import { createTraining } from "../page/train.js";
@@ -86,6 +87,8 @@ export function createRun(choices) {
 
   /** What there is before the first step, in slices: an untrained network, and the images that are shown. */
   function* setUp() {
+    createKernel(); // compiled once in a page, which takes a slice of its own
+    yield;
     training = createTraining(shape, recipeOf(choices), { batch: Math.max(batch, PARTS), seed });
     facts.norms = byLayer(training.norms());
     yield;
