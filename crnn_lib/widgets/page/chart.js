@@ -65,7 +65,9 @@ export function createChart(onplace) {
       if (marked) {
         const [at, high] = [x(marked[0]), Math.max(y(marked[1]), PLOT.top + 8)];
         parts.push(svgElement("path", { d: `M${at} ${high - 7}l7 7l-7 7l-7 -7Z`, class: `crnn-dot crnn-run${i}` }));
-        parts.push(text(at + 11, high + (i ? -8 : 16), "start", mark, "crnn-halo"));
+        const left = i > 0 && at > width / 2; // where the floors' names are at its right
+        const [beside, row] = [left ? at - 11 : at + 11, high + (i && !left ? -8 : 16)];
+        parts.push(text(beside, row, left ? "end" : "start", mark, "crnn-halo"));
       }
       const above = here && here[1] > up.top ? here : points.find(([, v]) => v > up.top);
       if (above) {
