@@ -6,6 +6,7 @@
 #   TORCH_INDEX=https://download.pytorch.org/whl/cu130
 #                                where PyTorch comes from; not given, on Linux without an NVIDIA card: its small CPU build
 #   CRNN_CAPTCHA_DIR=folder      the real images; tests that need them skip without it
+#   CRNN_PLATES_DIR=folder       the real plates, which chapter 11 then shows
 #   DATA=folder                  `make book DATA=folder`: a book of your own, with the real images in it
 #   LIGHTHOUSE=folder            for `make bench`: the folder of the npm package lighthouse (bench/book/book.py)
 #   OTHERS=python                for `make bench`: the Python that has ddddocr and RapidOCR (bench/accuracy/other_readers.py)
@@ -118,7 +119,7 @@ lab: $(INSTALLED) ## the notebooks in JupyterLab
 
 # The stored outputs are those without the real images, which no output may show.
 execute: $(INSTALLED) ## run the notebooks again and store their outputs (NOTEBOOKS=book/x.ipynb for one)
-	env -u CRNN_CAPTCHA_DIR $(PY) bench/tools/execute.py $(NOTEBOOKS)
+	env -u CRNN_CAPTCHA_DIR -u CRNN_PLATES_DIR $(PY) bench/tools/execute.py $(NOTEBOOKS)
 
 # --- the checks ---
 test: $(BOOK) ## style, library with coverage, built pages in Chromium, every notebook compared (a quarter of an hour)
@@ -134,7 +135,7 @@ everything: browsers ## what `make test` leaves out: other browsers, and the not
 
 # On the real images, where no output can be compared, tests/test_exercises.py runs them, with the solutions put in.
 notebooks: $(INSTALLED) ## every notebook again, its outputs compared
-	env -u CRNN_CAPTCHA_DIR $(PY) $(NBVAL) $(NOTEBOOKS)
+	env -u CRNN_CAPTCHA_DIR -u CRNN_PLATES_DIR $(PY) $(NBVAL) $(NOTEBOOKS)
 
 quick: $(INSTALLED) ## style and the library's quick tests, in about a minute
 	$(STYLE) && $(PY) -m pytest tests -x -n $(JOBS) -m "not slow" --ignore=tests/browser
