@@ -168,7 +168,7 @@ def list_folder(folder: str | Path, label_until: str | None = None, fold_spaces:
         if not stems:
             raise UserError(f"{shown} holds no image ({', '.join(sorted(EXTENSIONS))}) and no {LABELS_CSV}")
         if label_until and not any(label_until in stem for stem in stems.values()):
-            raise UserError(f"no file name in {shown} holds {label_until!r}: give another --label-until")
+            raise UserError(f"no file name in {shown} holds {label_until!r}: give a different --label-until")
         written = {
             name: _not_empty(stem.partition(label_until)[0] if label_until else stem, repr(str(folder / name)))
             for name, stem in stems.items()
@@ -242,7 +242,7 @@ def load_files(
 ) -> tuple[LabelledImages, dict[str, str]]:
     """Those of `files` that are sound images, standardised, and by name what is wrong with the others.
 
-    Every image is decoded once here, so that none can turn out to be damaged hours into a training. What was decoded
+    Every image is decoded once here, so that none can turn out to be damaged hours into a run. What was decoded
     is kept if it all fits into IN_MEMORY bytes; else the images are StoredImages.
     """
     stored = StoredImages(files, (height, width, stretch))

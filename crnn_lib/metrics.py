@@ -83,7 +83,7 @@ def scores(labels: Sequence[str], readings: Sequence[str], losses: Sequence[floa
 def evaluate(model: CRNN, images: Tensor | Sequence[Tensor], labels: Sequence[str]) -> tuple[dict[str, Any], Readings]:
     """Read `images` as `reader.read` and score them against `labels`: the figures of `scores`, and the readings.
 
-    Raises UserError as `read` does, and for another number of labels.
+    Raises UserError as `read` does, and for a different number of labels.
     """
     if isinstance(labels, str):
         raise UserError(f"give a list of labels, not the text {labels[:40]!r}")

@@ -127,7 +127,7 @@ class Config:
                 needed, stride = steps_needed(label), self.receptive_field().stride_x
                 raise UserError(
                     f"label {label[:40]!r} needs T >= U + r = {len(label)} + {needed - len(label)} = {needed} time "
-                    f"steps, but a width of {width} pixels at {stride} pixels a step gives T = {self.steps(width)}: "
+                    f"steps, but a width of {width} pixels at {stride} pixels per step gives T = {self.steps(width)}: "
                     f"use {longer} of at least {needed * stride}"
                 )
 

@@ -64,7 +64,7 @@ def together(device: str) -> Iterator[bool]:
     except RuntimeError as error:
         if not isinstance(error, dist.DistError) and "gloo" not in str(error):
             raise
-        lost = "another process of this training has ended, or cannot be reached"
+        lost = "another process of this training run has ended, or cannot be reached"
         raise UserError(f"{lost}: the same command without --fresh continues from the last epoch") from error
 
 
@@ -95,7 +95,7 @@ def _is_first_to_tell() -> bool:
 
 
 def assist(device: str) -> None:
-    """Take part in every training that process 0 begins, until it has no more."""
+    """Take part in every training run that process 0 begins, until it has no more."""
     while what := _from_first():
         config, data, recipe = what
         for _ in SharedRun(CRNN(config), data, recipe, device):

@@ -44,8 +44,8 @@ def read(
 ) -> Readings:
     """Read standardised `images`, (N, 1, H, W) or a sequence of (1, H, W_i), by greedy decoding in evaluation mode.
 
-    An image is read the same alone and beside others. Raises UserError for images of another shape, height or type, or
-    that are not standardised.
+    An image is read the same alone and beside others. Raises UserError for images of a different shape, height or
+    type, or that are not standardised.
     """
     kept, texts, confidences, losses = [], dict[int, str](), dict[int, float](), dict[int, float]()
     for at, log_probs in batches(model, images, batch_size):
@@ -119,7 +119,7 @@ def _neighbours(widths: Sequence[int], most: int) -> Iterator[tuple[int, ...]]:
 def sequence_losses(log_probs: Tensor | Sequence[Tensor], labels: Sequence[str], alphabet: Alphabet) -> Tensor:
     """-log p(label) in nats for each of N sequences, (N, T, K) or a list of (T_i, K); `inf` where a label does not fit.
 
-    Computed in float64. Raises UserError for log-probabilities of another shape, or labels with a symbol that the
+    Computed in float64. Raises UserError for log-probabilities of a different shape, or labels with a symbol that the
     alphabet lacks.
     """
     steps = None

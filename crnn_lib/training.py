@@ -74,7 +74,7 @@ Batch = tuple[Tensor, Tensor | None, Tensor, Tensor]  # see Run.batch
 
 @dataclass
 class Fit:
-    """A training run: the model with the weights kept, one record an epoch, and whether it ran to its end."""
+    """A training run: the model with the weights kept, one record per epoch, and whether it ran to its end."""
 
     model: CRNN
     history: list[dict[str, Any]]
@@ -113,7 +113,7 @@ def carry_over(source: CRNN, model: CRNN) -> list[int]:
     }  # fmt: skip
     other = [f"{key} {theirs} and not {ours}" for key, (theirs, ours) in shapes.items() if theirs != ours]
     if other:
-        raise UserError(f"these weights are of another shape: {', '.join(other)}")
+        raise UserError(f"these weights are of a different shape: {', '.join(other)}")
     known = [symbol for symbol in model.alphabet.symbols if symbol in source.alphabet.symbols]
     rows = [[BLANK, *alphabet.encode(known)] for alphabet in (model.alphabet, source.alphabet)]
     weights = model.state_dict()
@@ -330,7 +330,7 @@ class Run:
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken. Raises UserError, with nothing changed, for one of another run or damaged."""
         if state["identity"] != self.identity():
-            raise UserError("it belongs to a run with another recipe, model or data")
+            raise UserError("it belongs to a run with a different recipe, model or data")
         history, best = state["history"], state["best"]
         sound = checkpoints.is_history(history) and 1 <= len(history) <= self.recipe.epochs
         if not sound or any(("validation_ctc_loss" in record) != bool(self.validation) for record in history):

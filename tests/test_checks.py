@@ -103,7 +103,7 @@ def test_what_looks_like_a_counter(names, separator, tmp_path):
 def test_a_label_may_end_before_any_text_of_its_file_name(tmp_path):
     save(tmp_path, ["a b (1).png", "a b (2).png", "c.png"])
     assert [file.label for file in data.list_folder(tmp_path, label_until="(")] == ["a b", "a b", "c"]
-    with pytest.raises(UserError, match=r"no file name in .* holds '_': give another --label-until"):
+    with pytest.raises(UserError, match=r"no file name in .* holds '_': give a different --label-until"):
         data.list_folder(tmp_path, label_until="_")
     save(tmp_path, ["(3).png"])
     with pytest.raises(UserError, match=r"\(3\)\.png': the label is empty"):
@@ -124,7 +124,7 @@ def test_labels_that_do_not_fit_are_reported_with_the_arithmetic(tmp_path):
     ]
     (line,) = checks.sentences(told)
     assert "'hello' needs T >= U + r = 5 + 1 = 6 time steps, its 16 columns give T = 4" in line
-    assert "a training with --width 36 has room for all" in line
+    assert "a training run with --width 36 has room for all" in line
 
 
 def test_lines_of_mixed_widths_fit_at_their_natural_width():
@@ -271,8 +271,8 @@ def test_the_command_reports_in_words_and_as_json():
     told = out.splitlines()
     assert (code, err, len(told)) == (0, "", 5)
     assert told[0].startswith("3 images; 3 distinct labels of 6 to 34 characters (median 8)")
-    assert told[1].startswith("widths in columns: smallest 43, median 50, largest 121; time steps a character: 0.9 to")
-    assert told[2].startswith("symbols that come less than 10 times (27): 'x' 1, ")
+    assert told[1].startswith("widths in columns: smallest 43, median 50, largest 121; time steps per character: 0.9")
+    assert told[2].startswith("symbols that occur fewer than 10 times (27): 'x' 1, ")
     assert "two rows of text (3): '00.png'; '01.png'; '02.png'" in out
     code, out, _ = call(["data", "check", str(CASES / "double_spaces"), "--fold-spaces"])
     assert code == 0 and out.splitlines()[3:] == ["no problem found"]

@@ -173,7 +173,7 @@ def test_what_cannot_be_fetched_is_an_error(call, copy, tmp_path):
 
 
 def test_verify_says_what_a_folder_is(call, refused, copy, monkeypatch):
-    assert "another data set" in refused("data", "verify", copy)
+    assert "a different data set" in refused("data", "verify", copy)
     assert "nowhere" in refused("data", "verify", "nowhere")
     sound = fetch.Report("here", "full-1070", 1070, (), (), ())
     monkeypatch.setattr(fetch, "recognise", lambda where: sound)
@@ -335,7 +335,7 @@ def test_the_weights_of_another_training_are_not_overwritten(
 ):
     shutil.copy(trained, tmp_path / "r")
     message = refused("train", "--data", folder, "--out", "r", *QUICK, "--split-seed", 5, *other)
-    assert "r exists, of another training" in message and named in message and "--fresh" in message
+    assert "r exists, of a different training run" in message and named in message and "--fresh" in message
 
 
 def test_training_and_cross_validation_start_from_a_model(folder, tmp_path, say, refused, monkeypatch):
@@ -392,7 +392,7 @@ def test_the_checkpoint_of_another_run_or_a_damaged_one_is_refused(folder, train
     config = model.Config(alphabet="".join(sorted(set("".join(data.labels)))), width=40)
     training.fit(config, data, training.Recipe(epochs=1), checkpoint=checkpoint)
     message = refused(*arguments)
-    assert "another recipe, model or data" in message and "--fresh" in message
+    assert "a different recipe, model or data" in message and "--fresh" in message
     for content in (trained.read_bytes(), b"", checkpoint.read_bytes()[:500]):
         checkpoint.write_bytes(content)
         assert "--fresh to start anew" in refused(*arguments)
@@ -695,7 +695,7 @@ def test_crossval_reads_every_image_and_goes_on_after_an_interruption(folder, tm
         code, out, err = call(*arguments, "--json")
     assert (code, out) == (130, "") and "fold 1 of 2" in err and not (tmp_path / "c.csv").exists()
     other = call(*arguments[:-1], tmp_path / "c.csv", "--seed", 1)
-    assert other[0] == 2 and "another recipe, model or data" in other[2]
+    assert other[0] == 2 and "a different recipe, model or data" in other[2]
     told = say(*arguments)
     assert next(calls) == 2, "the first fold was read from the state"
     assert told.keys() >= SCORES and (told["images"], told["folds"]) == (28, 2)

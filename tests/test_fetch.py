@@ -119,7 +119,7 @@ def test_a_folder_of_ones_own(tmp_path, manifest):
     folder = tmp_path / "own"
     folder.mkdir()
     Image.new("L", (9, 9)).save(folder / "own.png")
-    assert "another data set" in str(fetch.verify(folder, manifest))
+    assert "a different data set" in str(fetch.verify(folder, manifest))
 
 
 def test_verify_of_nothing(tmp_path, manifest):
@@ -198,7 +198,7 @@ def test_a_folder_is_recognised_as_the_set_that_it_is_or_is_nearest_to(whole, ma
     for name in set(NAMES) - {"b.png"}:
         (whole / name).unlink()
     assert fetch.recognise(whole).missing == ("d.png",) and fetch.recognise(whole).expected == 2
-    assert "another data set: it holds none of" in str(fetch.recognise(tmp_path))
+    assert "a different data set: it holds none of" in str(fetch.recognise(tmp_path))
 
 
 def test_the_committed_manifest_of_the_plates():

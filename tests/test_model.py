@@ -162,7 +162,7 @@ def test_a_label_that_does_not_fit_is_refused_with_the_arithmetic():
     with pytest.raises(UserError) as caught:
         config.check_labels(["m", "mm"])
     assert str(caught.value) == (
-        "label 'mm' needs T >= U + r = 2 + 1 = 3 time steps, but a width of 4 pixels at 2 pixels a step gives T = 2: "
+        "label 'mm' needs T >= U + r = 2 + 1 = 3 time steps, but a width of 4 pixels at 2 pixels per step gives T = 2: "
         "use a width of at least 6"
     )
     with pytest.raises(UserError, match="'x', not in the alphabet"):

@@ -303,7 +303,7 @@ def test_weights_and_images_that_do_not_fit_are_refused(js):
     with pytest.raises(Refusal, match="the library's network has an LSTM"):
         js.call("forLibrary")
     before = js.call("state")
-    with pytest.raises(Refusal, match=r"of another network: classify\.weight"):
+    with pytest.raises(Refusal, match=r"of a different network: classify\.weight"):
         js.call("load", packed(network(SMALL)))
     assert {name: list(data) for name, (data, _) in js.call("state").items()} == {
         name: list(data) for name, (data, _) in before.items()

@@ -256,7 +256,7 @@ def test_interrupted_then_killed_a_run_ends_as_if_it_was_not(trained, monkeypatc
 
 TOLD = ["stopped after epoch 1 of 12: the same command continues", "stopped"]
 TOLD_OF_DEATH = (
-    "error: another process of this training has ended, or cannot be reached: "
+    "error: another process of this training run has ended, or cannot be reached: "
     "the same command without --fresh continues from the last epoch"
 )
 

@@ -50,7 +50,7 @@ def test_every_image_and_symbol_counts(page):
         assert bars[0].get_x() <= ends[0] and ends[-1] < bars[-1].get_x() + bars[-1].get_width()
     (points,) = axes_of(drawn, "Time steps").collections
     assert len(points.get_offsets()) == 24 and points.get_offsets()[:, 1].min() > 1
-    symbols = axes_of(drawn, f"The {len(report['symbols'])} symbols, of which 50 come less than 10 times")
+    symbols = axes_of(drawn, f"The {len(report['symbols'])} symbols, of which 50 occur fewer than 10 times")
     assert [bar.get_height() for bar in symbols.patches] == list(report["symbols"].values())
     assert [label.get_text() for label in symbols.get_xticklabels()][:3] == ["␣", "l", "o"]
     assert "Narrowest" in said(drawn) and "an uncommonly long line of small print that goes on and on" in said(drawn)

@@ -253,7 +253,7 @@ def test_weights_are_carried_over_to_another_alphabet_and_stretch():
 
 def test_weights_are_not_carried_over_to_another_shape(data):
     other = CRNN(replace(CONFIG, hidden=7, channels=(4, 9)))
-    with pytest.raises(UserError, match=r"of another shape: channels \(4, 9\) and not .*, hidden 7 and not"):
+    with pytest.raises(UserError, match=r"of a different shape: channels \(4, 9\) and not .*, hidden 7 and not"):
         fit(CONFIG, data, RECIPE, init=other)
 
 
@@ -262,7 +262,7 @@ def test_a_run_starts_from_the_weights_given_and_goes_on_only_with_them(data, tm
     begun = begin(CONFIG, data, RECIPE, init=first, checkpoint=tmp_path / "checkpoint")
     assert same(begun.model.state_dict(), first.state_dict())  # also the biases
     next(iter(begun))
-    with pytest.raises(UserError, match="another recipe, model or data"):
+    with pytest.raises(UserError, match="a different recipe, model or data"):
         begin(CONFIG, data, RECIPE, checkpoint=tmp_path / "checkpoint")
     wider = replace(CONFIG, alphabet=CONFIG.alphabet + "q")
     bias = begin(wider, data, RECIPE, init=first).model.classify.bias
@@ -418,7 +418,7 @@ def test_a_checkpoint_of_another_run_is_refused(other, data, checkpoint):
     else:
         images = replace(data, labels=("2b2", *data.labels[1:]))
     before = checkpoint.read_bytes()
-    with pytest.raises(UserError, match="another recipe, model or data; delete it"):
+    with pytest.raises(UserError, match="a different recipe, model or data; delete it"):
         fit(config, images, recipe, checkpoint=checkpoint)
     assert checkpoint.read_bytes() == before
 

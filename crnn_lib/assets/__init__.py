@@ -1,4 +1,4 @@
-"""What ships with the library: trained models, sample images, a recorded training, and the folder of results.
+"""What ships with the library: trained models, sample images, a recorded training run, and the folder of results.
 
 In a checkout, manifests and recorded results are in `data`; a wheel carries a copy of them inside this package.
 """

@@ -60,7 +60,7 @@ DAMAGES: dict[str, tuple[str, tuple[float, ...], Callable[..., np.ndarray]]] = {
 def damaged(greys: list[np.ndarray], kind: str, strength: float, seed: int = 8) -> list[np.ndarray]:
     """Each grey (h, w), 0..255, damaged as DAMAGES has `kind`: image i in its own way, the same at each strength.
 
-    Raises UserError for another kind, and as `occlude`.
+    Raises UserError for a different kind, and as `occlude`.
     """
     if kind not in DAMAGES:
         raise UserError(f"there is no damage {kind!r}: choose one of {', '.join(DAMAGES)}")

@@ -1,14 +1,14 @@
-"""Which font faces lines are printed in, and which of them no training may see.
+"""Which font faces lines are printed in, and which of them no training run may see.
 
 `wheels` gives those that every installation has: matplotlib's DejaVu (Bitstream Vera licence) and STIX (SIL Open Font
 Licence, OFL), and six packages of PyPI: Source Sans Pro, Source Serif Pro, Hanken Grotesk and Manrope (OFL), Caladea
 (Apache 2.0), and `pymupdf-fonts` with Cascadia Mono, Fira, Noto Sans and Space Mono (OFL) and Ubuntu (Ubuntu Font
-Licence). More for a training come from Debian's packages, all of them free (`apt install` with the names in DEBIAN):
+Licence). More for training come from Debian's packages, all of them free (`apt install` with the names in DEBIAN):
 `find` looks for them where fonts are installed.
 
-A fifth of the families is held out: no training may print in them, so that they can judge it. What a person would call
+A fifth of the families is held out: no run may print in them, so that they can judge it. What a person would call
 the same design stays together, whatever its name and weight: Times is Nimbus Roman, Tinos and STIX too. Which designs
-are held out was decided by a hash before the first training.
+are held out was decided by a hash before the first training run.
 """
 
 import hashlib
@@ -112,7 +112,7 @@ class Face:
         return _share(self.design) < HELD_OUT
 
     def font(self, size: int) -> ImageFont.FreeTypeFont:
-        """The face at `size` pixels an em, without shaping: that would depend on the installed libraries."""
+        """The face at `size` pixels per em, without shaping: that would depend on the installed libraries."""
         return _font(self.source, size)
 
     @property

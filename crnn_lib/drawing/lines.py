@@ -153,7 +153,7 @@ Bending = tuple[int, float, float, float, float]
 
 
 def _bending(size: tuple[int, int], em: int, clean: bool, rng: np.random.Generator) -> Bending:
-    """Columns of the bent page; then its columns' scale, slant, skew (rows a column), and bow (rows in the middle)."""
+    """Columns of the bent page; then its columns' scale, slant, skew (rows per column) and bow (rows in the middle)."""
     scale = rng.uniform(0.8, 1.2) if rng.random() < 0.4 else 1.0
     slant = rng.uniform(-0.1, 0.25) if rng.random() < 0.15 else 0.0
     skew = bow = 0.0

@@ -13,7 +13,7 @@ def clean(ink: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray
 
 
 def worn(ink: np.ndarray, em: int, scale: float, rng: np.random.Generator) -> np.ndarray:
-    """The same of ink at `em` pixels an em, after all that may befall paper, print and picture. Small print less."""
+    """The same of ink at `em` pixels per em, after all that may befall paper, print and picture. Small print less."""
     chance = rng.random()
     if chance < 0.46 and em * scale >= 18:  # a scan in black and white
         bits = _pressed(ink, em, rng, hard=True)

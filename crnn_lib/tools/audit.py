@@ -41,7 +41,7 @@ def crossval(
 
     After each fold the rows so far are written to the JSON file `state`, and within a fold the training checkpoints
     beside it, so that a killed run continues where it was, and one that `state` records as finished trains nothing.
-    Each starts from the weights of `init`, if given. Raises UserError for a `state` of another run.
+    Each starts from the weights of `init`, if given. Raises UserError for a `state` of a different run.
     """
     state = Path(state)
     start = [init.digest()] if init else []
@@ -90,7 +90,7 @@ def _rows_so_far(state: Path, identity: list[Any], wanted: list[tuple[str, str, 
         raise UserError(f"{state} is damaged; delete it or use --fresh to start anew") from error
     if whose != identity:
         raise UserError(
-            f"{state} belongs to a run with another recipe, model or data; delete it or use --fresh to start anew"
+            f"{state} belongs to a run with a different recipe, model or data; delete it or use --fresh to start anew"
         )
     return rows
 

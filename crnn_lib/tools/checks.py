@@ -35,7 +35,7 @@ SENTENCES = {  # kind of finding: what it is, and the cure, with the keys of the
     ),
     "too_long": (
         "labels that do not fit their image",
-        "correct them, or leave them out with --skip-bad; a training with --width {width} has room for all",
+        "correct them, or leave them out with --skip-bad; a training run with --width {width} has room for all",
     ),
     "doubtful": (
         "doubtful labels, for which the image is much longer or emptier than for others",
@@ -114,13 +114,13 @@ def overview(report: dict[str, Any]) -> list[str]:
     narrow = f"; {report['narrowest']} at the least, {NARROWEST}" if report["narrowest"] else ""
     (least, middle, most), steps = report["widths"], report["steps_per_character"]
     lines.append(
-        f"widths in columns: smallest {least}, median {middle}, largest {most}{narrow}; time steps a character: "
+        f"widths in columns: smallest {least}, median {middle}, largest {most}{narrow}; time steps per character: "
         f"{steps[0]:.1f} to {steps[2]:.1f}, median {steps[1]:.1f}"
     )
     rare = [f"{symbol!r} {count}" for symbol, count in report["symbols"].items() if count < RARE][::-1]
     if rare:
         more = f" and {len(rare) - 4 * SHOWN} more" if len(rare) > 4 * SHOWN else ""
-        lines.append(f"symbols that come less than {RARE} times ({len(rare)}): {', '.join(rare[: 4 * SHOWN])}{more}")
+        lines.append(f"symbols that occur fewer than {RARE} times ({len(rare)}): {', '.join(rare[: 4 * SHOWN])}{more}")
     return lines
 
 
@@ -202,7 +202,7 @@ def doubtful(data: LabelledImages, columns: Sequence[int]) -> list[dict[str, Any
     """Images whose ink is much wider or narrower than that of others with labels of about that length.
 
     `columns` are those from the first to the last with ink, of each image. Images are compared with the ALIKE (to twice
-    as many) nearest in label length: by the logarithm of columns a character, against its median among them and a
+    as many) nearest in label length: by the logarithm of columns per character, against its median among them and a
     robust standard deviation about it (1.4826 times the median absolute deviation). Each is {file, label, columns,
     usual}, where `usual` is what a label of that length mostly has. Fewer than FEWEST images say nothing.
     """

@@ -180,7 +180,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=_whole(1, 65536), help="bring every image to this width, in pixels")
     parser.add_argument("--seed", type=_whole(0), default=default.seed)
     parser.add_argument("--epochs", type=_whole(1), default=default.epochs)
-    joint = "images a step, of all processes together"
+    joint = "images per step, of all processes together"
     parser.add_argument("--batch-size", type=_whole(1), default=default.batch_size, help=joint)
     parser.add_argument("--optimizer", choices=list(OPTIMIZERS), default=default.optimizer)
     parser.add_argument("--schedule", choices=SCHEDULES, default=default.schedule)

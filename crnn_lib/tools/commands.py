@@ -60,7 +60,7 @@ def check_set(a: argparse.Namespace) -> None:
 def train(a: argparse.Namespace) -> None:
     """Train on one part of the data; the weights, and a checkpoint until they are there.
 
-    An interrupted run continues from its checkpoint, a finished one is left as it is, another one is not overwritten.
+    An interrupted run continues from its checkpoint, a finished one is left as it is, another is not overwritten.
     Under torchrun the first process does so, and the others share its work.
     """
     device, recipe = _device(processes.own(a.device)), _recipe(a)
@@ -104,7 +104,7 @@ def _train(a: argparse.Namespace, device: str, recipe: Recipe, kind: type[Run]) 
 
 def _finished(path: Path, asked: dict[str, Any], data: LabelledImages) -> dict[str, Any]:
     """The provenance of the weights in `path`. Raises UserError unless they are those that `asked` would lead to."""
-    cure = "use --fresh to overwrite it, or another --out"
+    cure = "use --fresh to overwrite it or a different --out"
     try:
         found = load(path).provenance
     except UserError as error:
@@ -114,7 +114,7 @@ def _finished(path: Path, asked: dict[str, Any], data: LabelledImages) -> dict[s
     if other == ["data"] and data.is_known_as(found.get("data")):  # by version 1
         other = []
     if other or not is_history(found.get("history")) or not found["history"]:
-        raise UserError(f"{path} exists, of another training (other {', '.join(other) or 'history'}): {cure}")
+        raise UserError(f"{path} exists, of a different training run (other {', '.join(other) or 'history'}): {cure}")
     print(f"{plain(str(path))} is finished: nothing is left to do", file=sys.stderr)
     return found
 
@@ -183,7 +183,7 @@ def crossval(a: argparse.Namespace) -> None:
             audit.discard(state)
         elif out.exists() and not state.exists():
             raise UserError(
-                f"{out} exists, and no {state.name} says of which run: use --fresh to overwrite it, or another --out"
+                f"{out} exists, and no {state.name} says of which run: use --fresh to overwrite it or a different --out"
             )
         rows = audit.crossval(config, data, recipe, a.folds, a.seed, state, device, say, init)
         finished = not trained and out.exists() and out.read_bytes() == audit.as_csv(rows).encode()

@@ -99,7 +99,7 @@ def writable(folder: Path) -> Check:
 
 
 def disk(folder: Path) -> Check:
-    """There is room for a build and a few trainings on the disk of `folder`."""
+    """There is room for a build and a few training runs on the disk of `folder`."""
     free = shutil.disk_usage(folder).free
     enough = free >= NEEDED_BYTES
     return Check(f"{free / 1e9:.1f} GB of disk are free", "" if enough else f"make room, {NEEDED_BYTES / 1e9:g} GB")

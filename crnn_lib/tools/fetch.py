@@ -67,7 +67,7 @@ class Report:
             rest = f"; {len(self.extra)} other files of the source were left out" if self.extra else ""
             return f"{shown} is {self.name}: {self.expected} images, each as in the manifest{rest}"
         if len({*self.missing} - {LABELS_CSV}) == self.expected:
-            return f"{shown} is another data set: it holds none of the {self.expected} images of the manifest"
+            return f"{shown} is a different data set: it holds none of the {self.expected} images of the manifest"
         kinds = {"missing": self.missing, "altered": self.altered, "not of the set": self.extra}
         parts = [f"{len(names)} {kind} ({shorten(names)})" for kind, names in kinds.items() if names]
         return f"{shown} is not the set of {self.expected} images: {'; '.join(parts)}"

@@ -125,7 +125,7 @@ def _symbols(axes: Axes, report: dict[str, Any]) -> None:
     axes.set_xlim(-1, max(len(shown), 20))
     axes.grid(False, axis="x")
     rare = sum(count < checks.RARE for _, count in symbols)
-    told = f", of which {rare} come less than {checks.RARE} times (orange)" if rare else ""
+    told = f", of which {rare} occur fewer than {checks.RARE} times (orange)" if rare else ""
     cut = f", the {SYMBOLS} most frequent" if len(symbols) > SYMBOLS else ""
     axes.set(title=f"The {len(symbols)} symbols{told}{cut}", ylabel="how often")
 

@@ -1,4 +1,4 @@
-"""A training beside the notebook, in a thread of its own: started, stopped and started again at any moment."""
+"""A training run beside the notebook, in a thread of its own: started, stopped and started again at any moment."""
 
 import os
 import tempfile
@@ -16,8 +16,8 @@ from crnn_lib.training import Fit, Recipe, Run, begin
 class Background:
     """Start, stop and run for a widget that trains; the last request counts, whenever it comes.
 
-    The widget calls `_prepare` first, and has `_show` (whether a training is under way), `_tell` (a line for the
-    reader), and what else it wants to do when a training `_began`, `_before_step`, `_after_epoch` and when it `_ended`.
+    The widget calls `_prepare` first, and has `_show` (whether a run is under way), `_tell` (a line for the
+    reader), and what else it wants to do when a run `_began`, `_before_step`, `_after_epoch` and when it `_ended`.
     `fit` is the last result, None before the first.
     """
 
@@ -26,7 +26,7 @@ class Background:
     def _prepare(
         self, config: Config, data: LabelledImages, recipe: Recipe, checkpoint: str | Path | None = None
     ) -> None:
-        """Keep what to train and where. Raises UserError for values of another type."""
+        """Keep what to train and where. Raises UserError for values of a different type."""
         for value, kind in ((config, Config), (data, LabelledImages), (recipe, Recipe)):
             if not isinstance(value, kind):
                 raise UserError(f"to train, give a Config, LabelledImages and a Recipe, not a {type(value).__name__}")
@@ -53,7 +53,7 @@ class Background:
                 self._thread.start()
 
     def stop(self, wait: bool = True) -> None:
-        """Let the training end before its next step, and wait for that."""
+        """Let the run end before its next step, and wait for that."""
         with self._lock:
             self._wanted = []
             self._stopping.set()
@@ -96,7 +96,7 @@ class Background:
             return wanted
 
     def _train(self) -> None:
-        """One training, on from its checkpoint, until it is at its end or stopped."""
+        """One training run, on from its checkpoint, until it is at its end or stopped."""
         self._tell("Training.")
         run = begin(*self._what, checkpoint=self.checkpoint, on_step=self._before_step)
         self._began(run)

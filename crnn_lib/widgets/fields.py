@@ -186,7 +186,7 @@ def array_of(value: Any, dtype: type) -> np.ndarray | None:
 def image_of(value: Any) -> np.ndarray:
     """An image as a matrix (h, w) float32, from a tensor, an array or nested lists of shape (h, w) or (1, h, w).
 
-    Raises UserError for another shape, sides below `images.MIN_SIDE`, and numbers that are not finite.
+    Raises UserError for a different shape, sides below `images.MIN_SIDE`, and numbers that are not finite.
     """
     values = array_of(value, np.float32)
     if values is None:

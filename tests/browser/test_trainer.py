@@ -179,7 +179,7 @@ def test_a_finger_draws_and_scrolls(visit, place):
 
 def test_a_second_run_differs_in_one_knob(trainer):
     trainer.unfold(0)
-    trainer.field("A second run beside it with another").select_option("lstm")
+    trainer.field("A second run beside it with a different").select_option("lstm")
     trainer.press_and_wait("One step")
     assert (trainer.steps(0), trainer.steps(1)) == (1, 1)
     titles = trainer.root.locator('.trainer-run [data-crnn="run"]').all_inner_texts()

@@ -84,7 +84,7 @@ class Lab(host.Widget):
         """The given matrix, each row made to sum to exactly 1."""
         rows, symbols = np.array(self.matrix), self.symbols
         if not rows.size:
-            raise UserError("Lab: give a matrix, or choose another source")
+            raise UserError("Lab: give a matrix, or choose a different source")
         if rows.shape[1] != len(symbols) + 1 or len(set(symbols)) < len(symbols):
             raise UserError(
                 f"a matrix of shape {rows.shape} does not fit the symbols {symbols!r}: "

@@ -19,14 +19,14 @@ function skipIn(extended, s, name) {
   const same = ` No skip: the letter two rows up is the same ${name(extended[s])}, ${MERGE}.`;
   if (extended[s] === extended[s - 2]) return same;
   const other = name(extended[s - 2]);
-  return ` The skip over the blank is allowed, because the letter two rows up is another one, ${other}.`;
+  return ` The skip over the blank is allowed, because the letter two rows up is a different one, ${other}.`;
 }
 
 /** Whether a path may skip out of row s, in words. */
 function skipOut(extended, s, name) {
   if (s + 2 >= extended.length || extended[s] === 0) return "";
   if (extended[s] === extended[s + 2]) return ` No skip: the next letter is the same ${name(extended[s])}, ${MERGE}.`;
-  return ` The skip over the blank is allowed, because the next letter is another one, ${name(extended[s + 2])}.`;
+  return ` The skip over the blank is allowed, because the next letter is a different one, ${name(extended[s + 2])}.`;
 }
 
 const p = (/** @type {number} */ v) => shortNumber(Math.exp(v));

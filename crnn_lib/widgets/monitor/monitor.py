@@ -1,4 +1,4 @@
-"""A training to watch and to stop: losses and readings after each epoch, while the notebook stays free."""
+"""A training run to watch and to stop: losses and readings after each epoch, while the notebook stays free."""
 
 import io
 from html import escape
@@ -25,14 +25,14 @@ EXAMPLES = 4  # images whose readings are shown: the first of the validation par
 
 
 class TrainingMonitor(Background, Pictured):
-    """Start and Stop for a training, its losses, and what it reads of a few images after each epoch.
+    """Start and Stop for a training run, its losses, and what it reads of a few images after each epoch.
 
     Start trains in a thread, since no button is heard while a cell runs; Stop lets that thread end before its next
     step. Start once more continues after the last whole epoch, and so does a monitor whose `checkpoint` (default: a
     temporary file) already holds this run; where the run is finished, the button starts it afresh. `history` has the
     records so far, `readings` the texts read after each epoch that was watched, `fit` the last result (None before).
     `floor` is drawn as a line: say, the best loss that ignores the image. The widget says what went wrong.
-    Raises UserError for arguments of another kind. Drawing avoids pyplot, which threads would share.
+    Raises UserError for arguments of a different kind. Drawing avoids pyplot, which threads would share.
     """
 
     def __init__(

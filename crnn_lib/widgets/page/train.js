@@ -68,7 +68,7 @@ function atOnce(work) {
 }
 
 /**
- * A training from random weights.
+ * A training run from random weights.
  * @param {Shape} shape @param {Recipe} recipe its learning rate may change between steps
  * @param {{batch: number, seed?: number, fast?: boolean}} options batch: images in one at most
  */
@@ -156,7 +156,7 @@ export function createTraining(shape, recipe, { batch, seed = 0, fast = true }) 
   function load(weights) {
     for (const [name, { dims }] of Object.entries(state())) {
       if (String(weights[name]?.dims) !== String(dims)) {
-        throw new Error(`these weights are of another network: ${name}`);
+        throw new Error(`these weights are of a different network: ${name}`);
       }
     }
     for (const [name, parameter] of Object.entries(by)) parameter.values.set(weights[name].data);

@@ -125,7 +125,7 @@ function checkTensors(config, tensors) {
     }
     const Kind = name.endsWith("num_batches_tracked") ? BigInt64Array : Float32Array;
     if (!(found.data instanceof Kind)) {
-      throw new Error(`the tensor ${name} holds numbers of another type than a model has`);
+      throw new Error(`the tensor ${name} holds numbers of a different type than a model has`);
     }
     if (found.data instanceof Float32Array) checkFinite(name, found.data);
   }

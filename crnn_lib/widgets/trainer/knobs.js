@@ -114,7 +114,7 @@ export function createBeside(onchange) {
     set(key ? { key, value: other ?? DEFAULTS[key] } : null);
     onchange(beside);
   });
-  const node = field("A second run beside it with another", keys);
+  const node = field("A second run beside it with a different", keys);
   const knob = document.createElement("div");
 
   /** @param {Beside | null} next */
