@@ -45,7 +45,7 @@ export function createMatrix({ kernel, arena, parameters: { values, gradients } 
   const K = starts.length;
   const tables = moves.map((move) => table(arena, starts.map((start) => start + move)));
   const index = new Int32Array(D * K);
-  for (let d = 0, i = 0; d < D; d++) { for (let k = 0; k < K; k++, i++) index[i] = which(d, k); }
+  for (let d = 0, i = 0; d < D; d++) for (let k = 0; k < K; k++, i++) index[i] = which(d, k);
   const order = new Int32Array(packed({ weight: new Float32Array(index), bias: new Float32Array(D) })); // below 2 ** 24
   const factors = arena.room(order.length);
   const across = upTo(K, 2);
