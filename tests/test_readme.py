@@ -25,7 +25,7 @@ def test_costs_come_with_their_ranges():
     ours, keras = (found["recipes"][name]["rounds"] for name in ("ours", "keras"))
     epochs, seconds = ([run[key] for run in ours] for key in ("epochs_to_mark", "cpu_seconds_to_mark"))
     price = found["recipes"]["ours"]["medians"]["cpu_seconds_an_epoch"]
-    assert f"until {once['mark']:.2%} of the validation strings are right: {ends(epochs)} epochs of {price} s" in said
+    assert f"{once['mark']:.2%} of the validation strings correctly after {ends(epochs)} epochs of {price} s" in said
     price = found["recipes"]["keras"]["medians"]["cpu_seconds_an_epoch"]
     ratios = [run["cpu_seconds_to_mark"] / own for run, own in zip(keras, seconds, strict=True)]
     theirs = ends([run["epochs_to_mark"] for run in keras])
