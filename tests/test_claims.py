@@ -170,10 +170,11 @@ def test_the_confidence_is_slightly_low_under_audited_labels(out_of_fold, verdic
             verdicts.get(r.file, {"label": r.label})["label"] if name == "audited" else r.label for r in out_of_fold
         ]
         gaps[name] = confidence - np.mean([r.reading == y for r, y in zip(out_of_fold, truth, strict=True)])
-        assert f"mean confidence - share right {gaps[name]:+.4f}" in printed(chapter(10)["calibration-audited"])
+        assert f"mean confidence - accuracy {gaps[name]:+.4f}" in printed(chapter(10)["calibration-audited"])
     assert gaps["audited"] < 0 < gaps["given"] < 0.001
     assert sum(row.confidence < 0.5 for row in out_of_fold) == 3
-    assert "Only three readings have less than one half" in prose(10) and "slightly underconfident" in prose(10)
+    said = prose(10)
+    assert "Only three readings have a confidence below one half" in said and "slightly underconfident" in said
 
 
 def test_the_programs_fail_as_chapter_9_says():
@@ -205,7 +206,7 @@ def test_half_of_the_gradient_maps_fail_their_test():
     rows = re.findall(r"^\w +([\d.]+) +([\d.]+) +([\d.]+)$", printed(chapter(10)["cell-82"]), re.M)
     passed = [float(marked) > 3 * float(moved) and float(marked) > 5 for marked, moved, _ in rows]
     assert (sum(passed), len(passed)) == (5, 10)
-    assert "For five of the ten letters the marked pixels matter a great deal" in prose(10)
+    assert "For five of the ten characters the marked pixels matter a great deal" in prose(10)
 
 
 def test_a_confidence_of_each_character_finds_what_chapter_10_says():
@@ -214,9 +215,10 @@ def test_a_confidence_of_each_character_finds_what_chapter_10_says():
     caught = int(re.search(r"tenth holds (\d+)", printed(cells_["character-auroc"]))[1])
     assert f"checks one character in ten finds {caught} of the {wrong} wrong ones" in prose(10)
     mean, share = map(
-        float, re.search(r"confidence ([\d.]+), share right ([\d.]+)", printed(cells_["character-auroc"])).groups()
+        float, re.search(r"confidence ([\d.]+), accuracy ([\d.]+)", printed(cells_["character-auroc"])).groups()
     )
-    assert 0 < share - mean < 0.05 and "a little too low on this set" in prose(10)
+    said = f"slightly too low on this set (mean {mean}, against {share} correct)"
+    assert 0 < share - mean < 0.05 and said in prose(10)
     sample = re.search(r"^gxxw6 is read as +(.*?) +\(", printed(cells_["character-samples"]), re.M)[1].split()
     values = list(map(float, sample[1::2]))
     assert sample[0::2] == list("gxxx6") and values[3] == min(values) < sorted(values)[1] / 2
