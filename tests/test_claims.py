@@ -121,7 +121,7 @@ def test_coverage_is_as_chapter_9_says():
     chance = stats.binom.pmf(counts, n, p)
     covered = [(chance * ((e[:, 0] <= p) & (p <= e[:, 1]))).sum(axis=1) for e in (wilson, exact)]
     assert f"At $p = 0.99945$ its coverage is {covered[0][-1]:.3f}" in prose(9)
-    assert f"all 321 right with a probability of {0.99945**n:.3f}" in prose(9)
+    assert f"all 321 correctly with a probability of {0.99945**n:.3f}" in prose(9)
     assert wilson[n - 1, 1] < 0.99945 and wilson[n - 1, 1] == pytest.approx(0.99945, abs=2e-5)
     assert covered[0].mean() == pytest.approx(0.95, abs=0.005)
     assert covered[1].min() >= 0.95
