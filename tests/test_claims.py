@@ -121,7 +121,7 @@ def test_coverage_is_as_chapter_9_says():
     chance = stats.binom.pmf(counts, n, p)
     covered = [(chance * ((e[:, 0] <= p) & (p <= e[:, 1]))).sum(axis=1) for e in (wilson, exact)]
     assert f"At $p = 0.99945$ its coverage is {covered[0][-1]:.3f}" in prose(9)
-    assert f"all 321 right with a probability of {0.99945**n:.3f}" in prose(9)
+    assert f"all 321 correctly with a probability of {0.99945**n:.3f}" in prose(9)
     assert wilson[n - 1, 1] < 0.99945 and wilson[n - 1, 1] == pytest.approx(0.99945, abs=2e-5)
     assert covered[0].mean() == pytest.approx(0.95, abs=0.005)
     assert covered[1].min() >= 0.95
@@ -170,10 +170,11 @@ def test_the_confidence_is_slightly_low_under_audited_labels(out_of_fold, verdic
             verdicts.get(r.file, {"label": r.label})["label"] if name == "audited" else r.label for r in out_of_fold
         ]
         gaps[name] = confidence - np.mean([r.reading == y for r, y in zip(out_of_fold, truth, strict=True)])
-        assert f"mean confidence - share right {gaps[name]:+.4f}" in printed(chapter(10)["calibration-audited"])
+        assert f"mean confidence - accuracy {gaps[name]:+.4f}" in printed(chapter(10)["calibration-audited"])
     assert gaps["audited"] < 0 < gaps["given"] < 0.001
     assert sum(row.confidence < 0.5 for row in out_of_fold) == 3
-    assert "Only three readings have less than one half" in prose(10) and "slightly underconfident" in prose(10)
+    said = prose(10)
+    assert "Only three readings have a confidence below one half" in said and "slightly underconfident" in said
 
 
 def test_the_programs_fail_as_chapter_9_says():
@@ -205,7 +206,7 @@ def test_half_of_the_gradient_maps_fail_their_test():
     rows = re.findall(r"^\w +([\d.]+) +([\d.]+) +([\d.]+)$", printed(chapter(10)["cell-82"]), re.M)
     passed = [float(marked) > 3 * float(moved) and float(marked) > 5 for marked, moved, _ in rows]
     assert (sum(passed), len(passed)) == (5, 10)
-    assert "For five of the ten letters the marked pixels matter a great deal" in prose(10)
+    assert "For five of the ten characters the marked pixels matter a great deal" in prose(10)
 
 
 def test_a_confidence_of_each_character_finds_what_chapter_10_says():
@@ -214,9 +215,10 @@ def test_a_confidence_of_each_character_finds_what_chapter_10_says():
     caught = int(re.search(r"tenth holds (\d+)", printed(cells_["character-auroc"]))[1])
     assert f"checks one character in ten finds {caught} of the {wrong} wrong ones" in prose(10)
     mean, share = map(
-        float, re.search(r"confidence ([\d.]+), share right ([\d.]+)", printed(cells_["character-auroc"])).groups()
+        float, re.search(r"confidence ([\d.]+), accuracy ([\d.]+)", printed(cells_["character-auroc"])).groups()
     )
-    assert 0 < share - mean < 0.05 and "a little too low on this set" in prose(10)
+    said = f"slightly too low on this set (mean {mean}, against {share} correct)"
+    assert 0 < share - mean < 0.05 and said in prose(10)
     sample = re.search(r"^gxxw6 is read as +(.*?) +\(", printed(cells_["character-samples"]), re.M)[1].split()
     values = list(map(float, sample[1::2]))
     assert sample[0::2] == list("gxxx6") and values[3] == min(values) < sorted(values)[1] / 2
@@ -243,16 +245,16 @@ def test_every_run_with_the_prior_begins_to_read_in_the_epoch_that_chapter_8_nam
 
 
 def test_every_recorded_training_of_chapter_8_passes_the_plateau():
-    assert 'every training recorded for this chapter answers "blank" in at least 99 % of its columns' in prose(8)
+    assert "every training run recorded for this chapter predicts the blank in at least 99 % of its columns" in prose(8)
     assert min(run["blank_share"][0] for run in result("symptoms")["runs"]) >= 0.99
 
 
 def test_the_weights_hold_a_run_on_the_plateau_as_chapter_8_says():
     said, runs = prose(8), {(r["exchanged"], r["seed"]): r for r in result("prior")["runs"]}
     exact = {name: [runs[name, seed]["exact"][-1] for seed in range(3)] for name in ("nothing", "weights", "means")}
-    assert "New weights free the run at each of the three seeds, in spite of the old means." in said
+    assert "With new weights, the run leaves the plateau for all three seeds, although Adam keeps its old" in said
     assert min(exact["weights"]) > 75 / 3 and max(exact["nothing"]) <= 1
-    assert "New means free two seeds, and the third falls faster than before but reads nothing" in said
+    assert "two of three runs leave; in the third the loss falls faster than in the control, but nothing" in said
     assert exact["means"].count(0) == 1 and sorted(exact["means"])[1] > 75 / 3
     third = exact["means"].index(0)
     assert runs["means", third]["train_loss"][-1] < runs["nothing", third]["train_loss"][-1] - 0.1
