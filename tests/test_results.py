@@ -137,7 +137,7 @@ def test_forget_gates_close_in_training_and_open_ones_remember_longer():
     found = result("forget_bias")
     assert found["recipe"] == json.loads(json.dumps(asdict(Recipe(epochs=10))))
     runs = sorted(found["runs"], key=lambda run: run["bias"])
-    assert [(run["bias"], run["seed"]) for run in runs] == [(0, 0), (1, 0), (3, 0)], "chapter 5 says: a single run per bias"
+    assert [(run["bias"], run["seed"]) for run in runs] == [(0, 0), (1, 0), (3, 0)], "chapter 5: one run per bias"
     assert all(run["forget_gate"] < 1 / (1 + math.exp(-run["bias"])) for run in runs)
     assert runs[0]["forget_gate"] < runs[1]["forget_gate"] < runs[2]["forget_gate"]
     assert runs[0]["exact"] >= runs[2]["exact"], "the longer memory brought no better reading"
