@@ -135,14 +135,14 @@ def test_forget_gates_close_in_training_and_open_ones_remember_longer():
     found = result("forget_bias")
     assert found["recipe"] == json.loads(json.dumps(asdict(Recipe(epochs=10))))
     runs = sorted(found["runs"], key=lambda run: run["bias"])
-    assert [(run["bias"], run["seed"]) for run in runs] == [(0, 0), (1, 0), (3, 0)], "chapter 5 says: one training each"
+    assert [(run["bias"], run["seed"]) for run in runs] == [(0, 0), (1, 0), (3, 0)], "chapter 5: one run per bias"
     assert all(run["forget_gate"] < 1 / (1 + math.exp(-run["bias"])) for run in runs)
     assert runs[0]["forget_gate"] < runs[1]["forget_gate"] < runs[2]["forget_gate"]
     assert runs[0]["exact"] >= runs[2]["exact"], "the longer memory brought no better reading"
     (chapter,) = BOOK.glob("05_*.ipynb")
     said = chapter.read_text(encoding="utf-8")
     shares = [f"{run['within'][2]:.0%}".replace("%", " %") for run in runs]
-    assert f"{shares[2]} of the influence come from within two columns, not {shares[0]}" in said
+    assert f"{shares[2]} of the influence comes from within two columns, compared with {shares[0]}" in said
 
 
 def test_the_film_begins_on_its_floor_and_fits_into_a_page():
