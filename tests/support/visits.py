@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import places
 import pytest
 from places import HTML, ROOT
@@ -189,6 +190,20 @@ def draw(page, canvas, drawing):
             passed[-1].append([(at[0] - box["x"]) / box["width"] * 128, (at[1] - box["y"]) / box["height"] * 32])
         page.mouse.up()
     return pen.quantise(passed)
+
+
+PICTURE = """async (image) => {
+    await image.decode();
+    const canvas = Object.assign(document.createElement('canvas'), {width: image.naturalWidth, height: 32});
+    const context = canvas.getContext('2d');
+    context.drawImage(image, 0, 0);
+    return Array.from(context.getImageData(0, 0, canvas.width, 32).data).filter((_, i) => i % 4 === 0);
+}"""
+
+
+def picture_of(pad):
+    """The picture that the network sees, as the pad shows it: (32, W) uint8."""
+    return np.array(pad.locator('[data-crnn="seen"]').evaluate(PICTURE), np.uint8).reshape(32, -1)
 
 
 class Finger:

@@ -4,9 +4,10 @@ import { markup } from "../page/dom.js";
 import { HEIGHT, WIDTH } from "../page/images.js";
 import { createPen } from "../page/pen.js";
 import { createSource, drawn, greyOf, openFile } from "../page/sources.js";
+import { inkStrokes } from "../page/ink.js";
 import { frameOf } from "../page/strokes.js";
 import { placeText } from "../page/write.js";
-import { inkOf, inkStrokes } from "./paint.js";
+import { inkOf } from "./paint.js";
 
 /** @typedef {{strokes: number[][][], grey: import("../page/images.js").Grey | null, name: string, example: boolean}} Lying
  *   the `example` goes at the first touch */
@@ -76,7 +77,6 @@ export function createSheet(root, signal, { strokes, onchange, onlift, onover })
 
   /** @param {CanvasRenderingContext2D} context */
   function ink(context, scale) {
-    context.clearRect(0, 0, WIDTH * scale, HEIGHT * scale);
     if (!lying.grey || !photograph) return inkStrokes(context, lying.strokes, scale);
     const at = fitted(lying.grey);
     const [w, h] = [lying.grey.width * at.scale, lying.grey.height * at.scale];
