@@ -63,7 +63,7 @@ class Own(Live):
         self.kind, self.handle = kind, self.root.element_handle()
         self.choice = self.root.get_by_role("combobox", name="Model")
         if kind == "pad":
-            self.root.get_by_text("Other pictures, models").click()
+            self.more()
 
     def drop(self, name, content):
         """A file of that name and these bytes, or of so many zeros."""

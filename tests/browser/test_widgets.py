@@ -61,10 +61,6 @@ class Pad(Live):
         """The picture that the network sees."""
         return picture_of(self.root)
 
-    def more(self):
-        """Open the drawer."""
-        self.root.get_by_text("Other pictures, models").click()
-
     def agrees(self, grey, network):
         """The page says of `grey` what torch says."""
         model = host.readers()[network]

@@ -125,6 +125,10 @@ class Live:
     def press(self, name):
         self.button(name).click()
 
+    def more(self):
+        """Open the pad's drawer."""
+        self.root.get_by_text("Other pictures, models").click()
+
     def reads(self):
         """How many readings there were."""
         return int(self.root.get_attribute("data-crnn-read"))

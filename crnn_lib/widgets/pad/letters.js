@@ -46,6 +46,7 @@ export function createLetters({ onpoint, ontake }) {
   const [confidence, verdict] = [part("confidence"), part("verdict")];
   const runners = part("runners", "div", { class: "pad-runners" });
   const keys = { tabindex: 0, role: "group", "aria-label": "What is read; the arrow keys point at its letters" };
+  const reading = element("div", { class: "crnn-reading pad-line", ...keys }, line, confidence);
   /** @type {Letter[]} */
   let letters = [];
   let here = -1;
@@ -58,10 +59,8 @@ export function createLetters({ onpoint, ontake }) {
     onpoint(letters[here] ?? null, aloud);
   }
 
-  const [node] = markup`<div class="pad-read"><div class="crnn-reading pad-line">${line}${confidence}</div>
+  const [node] = markup`<div class="pad-read">${reading}
     <p class="crnn-note crnn-runners">${verdict}</p>${runners}</div>`;
-  const reading = /** @type {HTMLElement} */ (node.children[0]);
-  for (const [name, value] of Object.entries(keys)) reading.setAttribute(name, String(value));
   onPoint(line, ({ target }) => point([...line.children].indexOf(/** @type {Element} */ (target))), true);
   line.addEventListener("mouseleave", () => point(-1));
   reading.addEventListener("blur", () => point(-1));

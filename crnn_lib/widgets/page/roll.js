@@ -1,4 +1,5 @@
 // A surface that is longer than what is seen of it: it grows with what is written, and moves on when a hand comes to its rim.
+import { keepWhileScrolling } from "./controls.js";
 import { element } from "./dom.js";
 import { WIDTH } from "./images.js";
 
@@ -59,6 +60,7 @@ export function createRoll({ longest, onmove }) {
   }
 
   bar.addEventListener("input", () => move(Number(bar.value)));
+  keepWhileScrolling(bar);
   fit(0);
   return { bar, from: () => from, fit, move, rest, stop, show };
 }

@@ -37,10 +37,6 @@ class Taught(Live):
             self.root.get_by_text("Teach it your hand").click()
         self.panel.wait_for()
 
-    def more(self):
-        """Open the drawer."""
-        self.root.get_by_text("Other pictures, models").click()
-
     def teach(self, text):
         self.open()
         self.panel.get_by_label("It says").fill(text)
