@@ -105,6 +105,8 @@ export function createPen({ onbegin, onextend, onlift, onundo, say, onover, ink,
   }
 
   const stay = keepStill(canvas);
+  // No gesture: to Chrome a quick stroke is a fling, which the next tap, on a button too, only stops.
+  canvas.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   canvas.addEventListener("pointerdown", (event) => {
     if (pointer !== null || event.button !== 0) return;
     event.preventDefault();
