@@ -179,7 +179,7 @@ def test_symbols_beyond_the_first_plane(page):
 
 
 def test_the_machine_lights_the_strip_where_a_reader_of_one_width_sees_it(page):
-    reader, strokes = model.CRNN(model.Config(alphabet="ab")).eval(), skeletons.place("n7x")
+    reader, strokes = model.CRNN(model.Config(alphabet="ab", stretch=None)).eval(), skeletons.place("n7x")
     state = {"strokes": strokes, "text": base64.b64encode(weights.to_bytes(reader)).decode()}
     t, left = page.evaluate(
         """async ({strokes, text}) => {
