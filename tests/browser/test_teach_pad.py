@@ -53,6 +53,7 @@ def test_what_is_taught_is_read_kept_cleared_saved_and_loaded(opened, tmp_path):
     assert pad.part("text") == "hbh"
     assert f"It read “{before}” and now reads “hbh”" in pad.panel.locator('[data-crnn="message"]').inner_text()
     assert pad.panel.get_by_role("img").get_attribute("aria-label").startswith("The loss of the lesson")
+    assert "%" not in pad.panel.get_by_role("img").text_content()  # of nats
     assert pad.part("taught") == "Taught in this browser: hbh."
     pad.draw(AGAIN)
     assert pad.part("text") == "hxh"

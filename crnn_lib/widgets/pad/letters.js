@@ -85,7 +85,7 @@ export function createLetters({ onpoint, ontake }) {
       letter.dataset.p = found[i] ? `${Math.max(1, Math.min(99, Math.round(100 * found[i].p)))} %` : "";
     });
     setText(confidence, percent(said.p));
-    node.dataset.state = said.p < SURE ? "unsure" : "sure";
+    node.dataset.state = !said.text ? "idle" : said.p < SURE ? "unsure" : "sure";
   }
 
   return {

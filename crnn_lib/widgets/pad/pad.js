@@ -202,7 +202,7 @@ export async function mount({ root, model, backend, signal, open }) {
     letters.read({ text, p }, lettersOf(found, path), runnersUp(found, text), inkOf(now));
     const shown = pixels ?? bytesOf(lying(now, knobs.settings));
     seen.show(now.picture ? bytesAsGrey(shown) : grey);
-    setText(knows, `The reader knows ${reader.config.alphabet}. It runs in this page.`);
+    setText(knows, `The reader runs in this page. It knows ${reader.config.alphabet}`);
     model.save({ reading: text, confidence: p, picture: new DataView(shown.slice().buffer) });
   });
 
