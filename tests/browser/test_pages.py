@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from visits import PAGES, assert_open_to_everybody, axe
 
-
 PRESS = """widget => {
     widget.querySelectorAll('details').forEach((fold) => (fold.open = true));
     widget.querySelectorAll('button:enabled').forEach((button) => button.checkVisibility() && button.click());
