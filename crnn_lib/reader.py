@@ -19,6 +19,7 @@ from crnn_lib.files import atomic_path
 from crnn_lib.images import WIDTH
 from crnn_lib.model import CRNN, Config, check_images, evaluating
 from crnn_lib.stored import StoredImages, fetch
+from crnn_lib.teaching import teach as teach
 
 FORMAT = "crnn_lib 1"
 NO_FILE = f"no such file, nor a model that ships ({', '.join(assets.WEIGHTS)})"

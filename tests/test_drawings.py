@@ -7,16 +7,22 @@ from v8 import Page, weights_of
 
 from crnn_lib import images, reader, widgets
 from crnn_lib.drawing import pen, skeletons
+from crnn_lib.drawing.distortion import distort, random_from
 from crnn_lib.model import CRNN, Config
+from crnn_lib.widgets import weights
 
 SAME = str.maketrans("0il", "o11")  # either counts as right
 GLUE = """
 let pen = null;
 function load(text) { pen = createReader(fromBase64(text)); return pen.config; }
-const imageOf = (drawing) => Array.from(strokesImage(drawing).data);
+const placedOf = (text) => placeText(text, 32, 128, 1024);
+const pictured = ({ data, width }) => [width, Array.from(data)];
+const picturesOf = (drawing) =>
+    [imageFor({ stretch: 1 }, drawing), imageFor({}, drawing), sheetImage(drawing, 2)].map(pictured);
 function reads(drawing) {
-    const { height, width, alphabet } = pen.config;
-    const { log_probs } = pen.infer(standardise(strokesImage(drawing), height, width), height, width);
+    const { height, alphabet } = pen.config;
+    const image = standardise(strokesImage(drawing), height);
+    const { log_probs } = pen.infer(image, height, image.length / height);
     return greedyDecode(log_probs.data, alphabet.length + 1).map((c) => alphabet[c - 1]).join("");
 }
 """
@@ -46,7 +52,7 @@ def right(texts, strings):
 
 def test_an_image_of_strokes_is_normalised_then_rendered():
     drawing = skeletons.place("n7x")
-    assert np.array_equal(pen.image(drawing), pen.render(pen.normalise(drawing)))
+    assert np.array_equal(pen.image(drawing, width=128), pen.render(pen.normalise(drawing)))
     assert (pen.image(drawing, 5.0) < 128).sum() > (pen.image(drawing) < 128).sum() > 100
     assert pen.image(drawing, 2.0, 48, 200).shape == (48, 200)
     moved = [[[x / 4 + 90, y / 4] for x, y in stroke] for stroke in drawing]
@@ -56,10 +62,10 @@ def test_an_image_of_strokes_is_normalised_then_rendered():
 
 def test_small_writing_in_a_corner_is_read_in_python(strings, penman):
     drawings = [in_a_corner(skeletons.place(text)) for text in strings]
-    as_seen = torch.stack([images.standardise(pen.image(drawing)) for drawing in drawings])
+    as_seen = [images.standardise(pen.image(drawing)) for drawing in drawings]
     read = reader.read(penman, as_seen).texts
     assert right(read, strings) == len(strings)
-    as_drawn = torch.stack([images.standardise(pen.render(drawing)) for drawing in drawings])
+    as_drawn = [images.standardise(pen.render(drawing)) for drawing in drawings]
     assert right(reader.read(penman, as_drawn).texts, strings) < len(strings) / 2  # what version 1's microscope showed
     pad, scope = widgets.Pad(), widgets.Microscope()
     for drawing, text in list(zip(drawings, read, strict=True))[:8]:
@@ -70,17 +76,17 @@ def test_small_writing_in_a_corner_is_read_in_python(strings, penman):
 
 def test_small_writing_in_a_corner_is_read_in_javascript(strings, js):
     drawings = [in_a_corner(skeletons.place(text)) for text in strings]
-    for drawing in drawings:
-        pixels = np.array(js.call("imageOf", drawing)).reshape(32, 128)
-        assert np.array_equal(pixels, pen.image(drawing))
     assert right([js.call("reads", drawing) for drawing in drawings], strings) == len(strings)
 
 
-def test_a_model_of_one_s_own_sees_a_drawing_by_the_same_way():
+@pytest.mark.parametrize("stretch", [0.625, None])
+def test_a_model_of_one_s_own_sees_a_drawing_by_the_same_way(stretch):
     torch.manual_seed(0)
-    own = CRNN(Config("ab", 16, 40, (4,), ((2, 2),), 8, 4, stretch=0.625))  # 40 columns of 128
+    own = CRNN(Config("ab", 16, 40, (4,), ((2, 2),), 8, 4, stretch=stretch))
     drawing = in_a_corner(skeletons.place("n7x"))
-    image = images.standardise(pen.image(drawing, 3.0), *own.config.frame)
+    grey = pen.image(drawing, 3.0, width=None if stretch else 128)
+    assert np.array_equal(pen.image_for(own.config, drawing, 3.0), grey)
+    image = images.standardise(grey, *own.config.frame)
     read = reader.read(own, image[None])
     pad = widgets.Pad(own, strokes=drawing, thickness=3)
     assert (pad.text, pad.confidence) == (read.texts[0], pytest.approx(read.confidences[0]))
@@ -107,6 +113,51 @@ def test_a_drawing_is_as_wide_as_it_needs():
 )  # fmt: skip
 def test_what_is_no_writing_has_a_width_too(strokes, width):
     assert pen.image(strokes, width=None).shape == (32, width)
+
+
+ODD = {
+    "nothing": [], "a dot": [[[60, 16]]], "a dash": [[[10, 16], [110, 16]]], "a bar": [[[60, 4], [60, 28]]],
+    "a line of 4,000 pixels": [[[0, 10], [4000, 12]]], "left of the pad": [[[-40, 3], [-9.03, 30]]],
+    "10,000 points": np.random.default_rng(1).uniform([0, 0], [300, 32], (10_000, 2)).round(3).tolist(),
+}  # fmt: skip
+ODD["10,000 points"] = [ODD["10,000 points"]]
+
+
+def test_the_page_draws_the_same_picture_of_any_length(js):
+    """Bit for bit: at its natural width, in a frame of one width, and as it lies on a pad."""
+    rng, symbols = np.random.default_rng(8), list(skeletons.SYMBOLS)
+    texts = ["".join(rng.choice(symbols, length)) for length in (1, 1, 2, 4, 7, 12, 20, 64)]
+    drawings = [skeletons.write(text, height=rng.uniform(4, 40), gap=rng.uniform(-2, 9)) for text in texts]
+    widths = []
+    for drawing in [*drawings, *ODD.values(), skeletons.place(20 * "w", pen.WIDEST)]:
+        expected = [pen.image(drawing), pen.image(drawing, width=128), pen.sheet(drawing)]
+        for (width, data), image in zip(js.call("picturesOf", drawing), expected, strict=True):
+            assert np.array_equal(np.array(list(data)).reshape(32, width), image)
+        widths.append(expected[0].shape[1])
+    assert min(widths) == pen.NARROWEST and max(widths) == pen.WIDEST and len(set(widths)) > 6
+
+
+def test_typed_text_is_small_only_where_the_pad_is_full(js):
+    for text in ("n7x", "nine9letters", 20 * "w", 64 * "m"):
+        assert js.call("placedOf", text) == skeletons.place(text, pen.WIDEST)
+    assert skeletons.place("n7x", pen.WIDEST) == skeletons.place("n7x")
+    long = skeletons.place(20 * "w", pen.WIDEST)
+    assert min(x for stroke in long for x, _ in stroke) == 6 and pen.sheet(long).shape[1] > 256
+    assert pen.sheet(skeletons.place(20 * "w")).shape[1] == 128
+    pad = widgets.Pad()
+    pad.text = 20 * "w"
+    assert pad.strokes == long and np.array_equal(pad.image, pen.sheet(long))
+
+
+@pytest.mark.slow
+def test_drawings_of_mixed_lengths_are_read_alike(js, penman):
+    """300, from the same stored weights, whatever they are read as."""
+    rng, random = np.random.default_rng(3), random_from(3)
+    texts = ["".join(rng.choice(list(skeletons.SYMBOLS), rng.integers(1, 21))) for _ in range(300)]
+    drawings = [distort(skeletons.write(text, height=40), rng.uniform(0, 1.5), random) for text in texts]
+    stored = weights.from_bytes(weights.to_bytes(penman))
+    read = reader.read(stored, [images.standardise(pen.image(drawing)) for drawing in drawings]).texts
+    assert [js.call("reads", drawing) for drawing in drawings] == read
 
 
 def test_a_drawing_of_very_many_points_is_drawn_in_parts(monkeypatch):

@@ -45,7 +45,7 @@ FLOORS = [  # a module imports from its own floor and from those below it
     {"images", "alphabet", "padding"},
     {"model", "ctc", "augment"},
     {"data", "shards", "stored"},
-    {"reader", "metrics", "drawing"},
+    {"reader", "metrics", "drawing", "teaching"},
     {"checkpoints", "training", "processes"},
     {"tools"},
     {"widgets"},

@@ -83,7 +83,7 @@ def add(js, name, network, fast=True):
 
 
 def test_imports_name_what_the_modules_export_and_no_widget_leans_on_another():
-    every = bundle.order(bundle.ELEMENT, bundle.MAIN, *bundle.widgets())
+    every = bundle.order(bundle.ELEMENT, bundle.MAIN, *bundle.widgets(), *bundle.PARTS)
     racer = Page(script=bundle.joined(*every))
     assert sorted(every) == sorted(str(path.relative_to(bundle.FOLDER)) for path in bundle.FOLDER.rglob("*.js"))
     for path in every:
@@ -115,7 +115,7 @@ def test_both_forms_run():
     page = Page(before=browser, script=scripts["crnn-widgets.js"] + scripts["crnn-shared.js"])
     assert page.value("[typeof crnn['page/main.js'].bring, ...customElements.made]") == ["function", "crnn-widget"]
     page.eval("".join(text for name, text in scripts.items() if name.startswith("crnn-widget-")))
-    assert set(page.value("Object.keys(crnn)")) == {*bundle.order(bundle.MAIN, *bundle.widgets())}
+    assert set(page.value("Object.keys(crnn)")) == {*bundle.order(bundle.MAIN, *bundle.widgets(), *bundle.PARTS)}
     body, tail = bundle.module().rsplit("export default ", 1)
     assert tail == '{ render: modules["page/main.js"].render };\n'
     assert Page(script=body).value("typeof modules['page/main.js'].render") == "function"

@@ -87,9 +87,8 @@ const words = (runs) => Object.values(EXPERIMENTS).map(({ outcome }) => outcome(
 
 @pytest.fixture(scope="module")
 def js():
-    return Page(
-        GLUE, script=bundle.flat(*(f"trainer/{name}.js" for name in ("keep", "verdict", "experiments", "run", "clock")))
-    )
+    names = ("keep", "verdict", "experiments", "run")
+    return Page(GLUE, script=bundle.flat("page/clock.js", *(f"trainer/{name}.js" for name in names)))
 
 
 # --- choices ---

@@ -51,7 +51,7 @@ def main() -> None:
     runs: dict[str, list[dict]] = {kind: [] for kind in kinds}
     with blank_page() as (page, version):
         page.set_default_timeout(0)
-        page.add_script_tag(content=bundle.flat("trainer/run.js", "trainer/clock.js"))
+        page.add_script_tag(content=bundle.flat("trainer/run.js", "page/clock.js"))
         for kind, (change, seconds) in kinds.items():
             for seed in range(a.seeds):
                 asked = {"change": change | {"seed": seed}, "milliseconds": 1000 * seconds}

@@ -141,7 +141,7 @@ for (const name of ["width", "height", "id", "className", "type", "min", "max", 
 }
 
 const KEPT = new Set("class style width height type value size rows cols open hidden selected checked viewbox multiple".split(" "));
-const VOID = new Set(["input", "br", "hr", "img"]);
+const VOID = new Set(["input", "br", "hr"]);
 const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/"/g, "&quot;");
 
 /** HTML of an element as a box: what has a size, and nothing that could be named, focused or heard. */
@@ -154,7 +154,8 @@ function boxOf(node) {
   const start = attributes.map(([name, value]) => (value === "" ? ` ${name}` : ` ${name}="${escaped(value)}"`)).join("");
   if (VOID.has(node.localName)) return `<${node.localName}${start}>`;
   const inside = node.localName === "svg" ? "" : node.childNodes.map(boxOf).join("");
-  return `<${node.localName}${start}>${inside}</${node.localName}>`;
+  const tag = node.localName === "img" ? "span" : node.localName; // the one picture there is the page's own
+  return `<${tag}${start}>${inside}</${tag}>`;
 }
 
 // --- what a module finds around it ---
@@ -199,6 +200,8 @@ Object.assign(globalThis, {
     }
   },
 });
+
+globalThis.btoa ??= (text) => Uint8Array.from(text, (c) => c.charCodeAt(0)).toBase64();
 
 /** Text nodes are made by the library's words.js as by a browser. */
 document.createTextNode = (text) => new Text_(text);

@@ -12,11 +12,12 @@ import numpy as np
 
 from crnn_lib.errors import UserError
 from crnn_lib.images import HEIGHT, WIDTH
+from crnn_lib.model import Config
 
 STEP = 16  # points lie on a grid of 1/16 pixel: finer than a hand, and short in JSON
 FARTHEST = 4096.0  # pixels from the origin
 MARGIN = 3.0  # pixels left free round a normalised drawing
-NARROWEST, WIDEST = 32, 1024  # columns of a drawing at its natural width
+NARROWEST, WIDEST = 32, 1024  # columns of a drawing at its natural width, and of a pad
 AT_ONCE = 2**18  # pixels of segments' boxes that are worked on together
 
 Stroke = Sequence[Sequence[float]]
@@ -124,7 +125,7 @@ def _approach(
 
 
 def image(
-    strokes: Sequence[Stroke], thickness: float = 2.0, height: int = HEIGHT, width: int | None = WIDTH
+    strokes: Sequence[Stroke], thickness: float = 2.0, height: int = HEIGHT, width: int | None = None
 ) -> np.ndarray:
     """The picture of a drawing as a model sees it, (height, width) uint8: normalised, then rendered.
 
@@ -135,3 +136,20 @@ def image(
         points = np.array([point for stroke in quantise(strokes) for point in stroke], float).reshape(-1, 2)
         width = natural_width(*(np.ptp(points, axis=0) if len(points) else (0.0, 0.0)), height)
     return render(normalise(strokes, height, width), thickness, height, width)
+
+
+def image_for(config: Config, strokes: Sequence[Stroke], thickness: float = 2.0) -> np.ndarray:
+    """The `image` of a drawing for a model of that shape: WIDTH columns where all its images have one width.
+
+    Raises UserError as `render`.
+    """
+    return image(strokes, thickness, width=WIDTH if config.stretch is None else None)
+
+
+def sheet(strokes: Sequence[Stroke], thickness: float = 2.0) -> np.ndarray:
+    """The drawing as it lies on a pad, (HEIGHT, W) uint8: W is WIDTH, or as much more as it needs, up to WIDEST.
+
+    Raises UserError as `render`.
+    """
+    right = max((x for stroke in quantise(strokes) for x, _ in stroke), default=0.0)
+    return render(strokes, thickness, width=min(max(WIDTH, math.ceil(right + MARGIN)), WIDEST))

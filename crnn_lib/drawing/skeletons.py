@@ -80,21 +80,21 @@ def write(text: str, variants: list[int] | None = None, height: float = 14.0, ga
     return quantise(result)
 
 
-def place(text: str) -> Strokes:
-    """`text` as strokes in the middle of an image, smaller where it would not fit.
+def place(text: str, most: int = WIDTH) -> Strokes:
+    """`text` as strokes in the middle of an image of WIDTH columns, smaller where `most` columns would not hold it.
 
-    Raises UserError for more than MOST characters, and as `write`.
+    Text that is wider than the image begins at its left. Raises UserError for more than MOST characters and as `write`.
     """
     if not isinstance(text, str):
         raise UserError(f"the pen writes text, not a {type(text).__name__}")
     if len(text) > MOST:
         raise UserError(f"{text[:40]!r} has {len(text)} characters: the image has room for {MOST} at most")
-    height, room = LARGE, WIDTH - FREE
+    height, room = LARGE, most - FREE
     written = write(text, height=height)
     right = max((x for stroke in written for x, _ in stroke), default=0.0)
     if right > room:
         height *= room / right
         written = write(text, height=height)
         right = max(x for stroke in written for x, _ in stroke)
-    left, base = (WIDTH - right) / 2, HEIGHT / 2 + height * 0.4
+    left, base = (WIDTH - right) / 2 if right <= WIDTH else FREE / 2, HEIGHT / 2 + height * 0.4
     return quantise([[[x + left, y + base] for x, y in stroke] for stroke in written])

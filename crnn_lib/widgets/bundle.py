@@ -22,6 +22,7 @@ from crnn_lib.widgets import WIDGETS
 FOLDER = Path(__file__).parent
 IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|const|class) (\w+))", re.MULTILINE)
+PARTS = {"pad/teach.js": "pad/pad.js"}  # what a widget opens within itself, in a script that a page loads then
 # Comments on lines of their own, and indentation: no page needs them.
 COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:(?!\*/).)*\*/[ \t]*\n|//[^\n]*\n)|^[ \t]+", re.MULTILINE | re.DOTALL)
 TOP = re.compile(r"^(?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
@@ -51,13 +52,17 @@ def widgets() -> list[str]:
 
 def joined(*paths: str) -> str:
     """The modules that `paths` need (default: all) as an object `modules` by path, with what each exports."""
-    return "const modules = {};\n" + "".join(_scoped(path, EXPORT) for path in order(*paths or [MAIN, *widgets()]))
+    return "const modules = {};\n" + "".join(_scoped(path, EXPORT) for path in order(*paths or _all()))
 
 
 def flat(*paths: str) -> str:
     """The same with every top-level name of theirs a global one, for tests and benches that call single functions."""
-    scoped = "".join(_scoped(path, TOP) for path in order(*paths or [MAIN, *widgets()]))
+    scoped = "".join(_scoped(path, TOP) for path in order(*paths or _all()))
     return f"{ATOB}const modules = {{}};\n{scoped}Object.assign(globalThis, ...Object.values(modules));\n"
+
+
+def _all() -> list[str]:
+    return [MAIN, *widgets(), *PARTS]
 
 
 def _scoped(path: str, names: re.Pattern[str]) -> str:
@@ -117,14 +122,15 @@ def _packed(path: Path) -> Packed:
 @functools.cache
 def module() -> str:
     """One ES module for anywidget, with `export default { render }`."""
-    return f"{joined()}{_register(widgets())}export default {{ render: modules[{json.dumps(MAIN)}].render }};\n"
+    register = _register([*widgets(), *PARTS])
+    return f"{joined()}{register}export default {{ render: modules[{json.dumps(MAIN)}].render }};\n"
 
 
 def scripts(readers: Sequence[str]) -> dict[str, str]:
     """The same as classic scripts by file name, which run from a file too: the element, and what it loads when needed.
 
     `crnn-widgets.js` defines `<crnn-widget>`, with `readers` to load; `crnn-shared.js` holds the modules that several
-    widgets need, `crnn-widget-KIND.js` those of one.
+    widgets need, `crnn-widget-KIND.js` those of one. A part has in its script all that its widget lacks.
     """
     needs = {path: order(path) for path in widgets()}
     users = Counter(module for own in needs.values() for module in own)
@@ -134,6 +140,9 @@ def scripts(readers: Sequence[str]) -> dict[str, str]:
     for path, own in needs.items():
         name = f"crnn-widget-{KIND.search(_text(path))[1]}.js"
         files[name] = _chunk([m for m in own if m not in common], [path])
+    for path, widget in PARTS.items():
+        own = [m for m in order(path) if m not in common and m not in needs[widget]]
+        files[f"crnn-widget-{KIND.search(_text(path))[1]}.js"] = _chunk(own, [path])
     return files
 
 

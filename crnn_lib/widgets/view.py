@@ -43,7 +43,7 @@ class View(host.Widget):
     def _grey(self) -> np.ndarray:
         """The picture to start with: the drawing, else the given image, else the sample."""
         if self.strokes:
-            return pen.image(self.strokes)
+            return pen.image_for(self.model.config, self.strokes)
         if self.grey:
             pixels = np.frombuffer(base64.b64decode(self.grey), np.uint8)
             return pixels.reshape(images.HEIGHT, -1).astype(np.float32)

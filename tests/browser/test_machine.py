@@ -100,6 +100,14 @@ def stages_of(network, strokes):
     return {name: x[0] for name, x in found.items()}
 
 
+def on_pad(example, column):
+    """Where a column of the picture of the opening word lies on the pad, in parts of its width."""
+    strokes, W = Machine().strokes, example["image"].shape[-1]
+    xs, ys = zip(*(point for stroke in strokes for point in stroke), strict=True)
+    scale, x0, _ = pen.frame(max(xs) - min(xs), max(ys) - min(ys), 32, W)
+    return min(max(((min(column, W) - x0) / scale + min(xs)) / 128, 0), 1)
+
+
 @pytest.fixture
 def shown(visit, address):
     """The machine on a page over http, which by its end has complained of nothing."""
@@ -135,7 +143,7 @@ def test_it_opens_with_a_word_that_is_read_without_weights(shown, example, netwo
     assert shown.part("confidence").endswith("%") and "Draw" in shown.part("says")
     assert shown.root.get_by_role("button", name="Slow motion").is_visible()
     shown.hover("columns", 0.6)
-    assert shown.step() == 19
+    assert shown.step() == int(0.6 * len(example["log_probs"]))
     assert weights_asked(shown) == []
 
 
@@ -150,8 +158,10 @@ def test_what_is_drawn_is_read(opened, network):
     shown.press("Clear")
     shown.until("")
     assert "nothing to read" in shown.part("judged")
+    assert shown.root.get_by_text("Draw here").is_visible()
     shown.press("Undo")
     shown.until(said)
+    assert not shown.root.get_by_text("Draw here").is_visible()
 
 
 def test_ink_is_kept_while_the_weights_are_on_their_way(visit, address, network):
@@ -269,21 +279,21 @@ def test_whatever_the_mouse_points_at_lights_up_everywhere(shown, name, example,
     before, after = (shown.root.locator(f".machine-{side}") for side in ("before", "after"))
     box = shown.stage("image").locator(".machine-view").bounding_box()
     left, right = before.bounding_box(), after.bounding_box()
-    assert left["width"] / box["width"] == pytest.approx(first / 128, abs=0.01)
-    assert 1 - right["width"] / box["width"] == pytest.approx((last + 1) / 128, abs=0.01)
+    assert left["width"] / box["width"] == pytest.approx(on_pad(example, first), abs=0.01)
+    assert 1 - right["width"] / box["width"] == pytest.approx(on_pad(example, last + 1), abs=0.01)
 
 
 def test_the_sentences_say_what_torch_says(shown, example, network):
-    t = 11
-    shown.hover("columns", (t + 0.5) / 32)
+    t, T = 11, len(example["log_probs"])
+    shown.hover("columns", (t + 0.5) / T)
     column = example["columns"][t]
     assert f"Column {t}: " in shown.part("says") and f"{len(column)} numbers, " in shown.part("says")
-    shown.hover("probabilities", (t + 0.5) / 32)
+    shown.hover("probabilities", (t + 0.5) / T)
     p, c = example["log_probs"][t].exp().max(0)
     best = "blank" if c == 0 else network.alphabet.symbols[c - 1]
     told = re.search(rf"Step {t} says {best} (?:> )?([\d.]+) %", shown.part("says"))
     assert float(told[1]) == pytest.approx(100 * float(p), abs=0.6)
-    shown.hover("lstm", (t + 0.5) / 32, 0.2)
+    shown.hover("lstm", (t + 0.5) / T, 0.2)
     unit, value = re.search(rf"Forward unit (\d+) at step {t}: (\S+)\. ", shown.part("says")).groups()
     assert float(value.replace("−", "-")) == pytest.approx(float(example["states"][t, int(unit)]), abs=0.02)
     shown.hover("maps", 0.6, 0.6)
@@ -316,18 +326,19 @@ def test_the_keyboard_points(shown, example):
     assert shown.point("text").get_attribute("aria-valuetext") == shown.part("says")
 
 
-def test_a_finger_points(visit, address):
+def test_a_finger_points(visit, address, example):
+    T = len(example["log_probs"])
     with visit(address, "index.html", width=390, height=844, has_touch=True) as seen:
         shown, finger = Shown(seen), Finger(seen)
         for name in ("columns", "lstm", "probabilities", "path"):
             finger.tap(shown.point(name), 0.8)
-            assert shown.step() == 25
+            assert shown.step() == int(0.8 * T)
             finger.tap(shown.point(name), 0.3)
-            assert shown.step() == 9
+            assert shown.step() == int(0.3 * T)
         finger.tap(shown.point("text"), 0.01)
         assert shown.lit()[1] == ["h"]
         finger.tap(shown.point("maps"), 0.2)
-        assert shown.step() > 20 and shown.part("says").startswith("Map ")
+        assert shown.step() > T / 2 and shown.part("says").startswith("Map ")
 
 
 def test_another_block(shown, example):
@@ -342,13 +353,14 @@ def test_another_block(shown, example):
 # --- slow motion ---
 
 
-def test_slow_motion_by_steps_and_by_dragging(shown):
+def test_slow_motion_by_steps_and_by_dragging(shown, example):
+    T = len(example["log_probs"])
     shown.press("Slow motion")  # this visitor wants no motion
     assert shown.bar().input_value() == "0" and not shown.button("Play").is_visible()
     shown.press("Step")
     assert shown.bar().input_value() == "1" and "window" in shown.part("says").lower()
     said = []
-    for moment in (20, 40, 70, 98, 104, 114):
+    for moment in (T - 12, T + 8, 2 * T + 6, 3 * T + 2, 3 * T + 8, 3 * T + 18):
         shown.bar().fill(str(moment))
         said.append(shown.root.get_attribute("data-phase"))
     assert said == ["window", "streams", "peaks", "merge", "drop", "gather"]
@@ -357,18 +369,19 @@ def test_slow_motion_by_steps_and_by_dragging(shown):
     assert shown.root.get_attribute("data-phase") is None and shown.part("text") == "hello"
 
 
-def test_slow_motion_shows_a_part_only_when_it_is_reached(shown):
+def test_slow_motion_shows_a_part_only_when_it_is_reached(shown, example):
+    T = len(example["log_probs"])
     shown.press("Slow motion")
     shown.bar().fill("20")
     assert shown.root.locator(".machine-links path").count() == 1  # from the image to the columns
     cells = shown.root.locator(".machine-cells span")
     seen = "all => all.filter((e) => +e.style.opacity > 0).length"
-    for moment, count in ((10, 0), (64, 0), (70, 6), (96, 32)):
+    for moment, count in ((10, 0), (2 * T, 0), (2 * T + 6, 6), (3 * T, T)):
         shown.bar().fill(str(moment))
         assert cells.evaluate_all(seen) == count
     letters = shown.root.locator(".machine-letters span")
     assert letters.evaluate_all(seen) == 0
-    shown.bar().fill("114")
+    shown.bar().fill(str(3 * T + 18))
     assert letters.evaluate_all(seen) == 5
     blanks = shown.root.locator(".machine-merged .machine-blank")
     assert blanks.evaluate_all("all => all.every((e) => +e.style.opacity < 0.5)")
@@ -382,10 +395,11 @@ def test_slow_motion_plays_and_pauses(shown):
     held = shown.bar().input_value()
     shown.page.wait_for_timeout(300)
     assert shown.bar().input_value() == held
-    shown.bar().fill("113")
+    last = int(shown.bar().get_attribute("max"))
+    shown.bar().fill(str(last - 1))
     shown.press("Play")
     shown.button("Again").wait_for()
-    assert shown.bar().input_value() == "114"
+    assert shown.bar().input_value() == str(last)
     draw(shown.page, shown.pad, [[[20, 10], [40, 20]]])  # who draws leaves it
     shown.root.get_by_role("button", name="Slow motion", exact=True).wait_for()
 

@@ -188,7 +188,7 @@ def test_pictures_typed_drawn_and_handed_over(open_widget):
     last = list(host.readers().values())[-1]
 
     def agrees(grey):
-        said = reader.read(last, images.standardise(grey.astype(np.float32), 32, 128)[None]).texts[0]
+        said = reader.read(last, images.standardise(grey.astype(np.float32), *last.config.frame)[None]).texts[0]
         assert seen.part("text") == (said or "(nothing)")
 
     seen.do(lambda: seen.root.get_by_label("Type").fill("n7x"))

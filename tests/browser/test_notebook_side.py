@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from crnn_lib import model, widgets
-from crnn_lib.drawing import skeletons
+from crnn_lib.drawing import pen, skeletons
 from crnn_lib.widgets import bundle, host, shared, weights
 
 KINDS = ["machine", "pad", "lab", "replay", "quiz", "microscope", "probe-convolution", "probe-pooling", "probe-columns"]
@@ -176,3 +176,20 @@ def test_symbols_beyond_the_first_plane(page):
         state,
     )
     assert found == [[pad.text, pad.text]] * 2
+
+
+def test_the_machine_lights_the_strip_where_a_reader_of_one_width_sees_it(page):
+    reader, strokes = model.CRNN(model.Config(alphabet="ab", stretch=None)).eval(), skeletons.place("n7x")
+    state = {"strokes": strokes, "text": base64.b64encode(weights.to_bytes(reader)).decode()}
+    t, left = page.evaluate(
+        """async ({strokes, text}) => {
+            const {made, view} = notebook(true, {yours: text});
+            const {el} = await view(made({kind: "machine", strokes, readers: ["yours"]}));
+            const step = el.querySelector("[aria-valuenow]").getAttribute("aria-valuenow");
+            return [step, el.querySelector(".machine-eye").style.left].map(parseFloat);
+        }""",
+        state,
+    )
+    xs, ys = zip(*(point for stroke in strokes for point in stroke), strict=True)
+    scale, x0, _ = pen.frame(max(xs) - min(xs), max(ys) - min(ys), 32, 128)
+    assert left == pytest.approx(100 / 128 * ((4 * t - x0) / scale + min(xs)), abs=0.01)

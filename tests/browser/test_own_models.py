@@ -62,6 +62,8 @@ class Own(Live):
         super().__init__(visit, kind)
         self.kind, self.handle = kind, self.root.element_handle()
         self.choice = self.root.get_by_role("combobox", name="Model")
+        if kind == "pad":
+            self.more()
 
     def drop(self, name, content):
         """A file of that name and these bytes, or of so many zeros."""

@@ -5,14 +5,19 @@ from pathlib import Path
 import pytest
 from visits import PAGES, assert_open_to_everybody, axe
 
+PRESS = """widget => {
+    widget.querySelectorAll('details').forEach((fold) => (fold.open = true));
+    widget.querySelectorAll('button:enabled').forEach((button) => button.checkVisibility() && button.click());
+}"""
+
 
 def use_widgets(page):
-    """Bring each widget into view, wait until it lives, and press whatever can be pressed."""
+    """Bring each widget into view, wait until it lives, open its folds, and press whatever can be pressed."""
     widgets = page.locator("crnn-widget")
     for i in range(widgets.count()):
         widgets.nth(i).scroll_into_view_if_needed()
         page.wait_for_function("i => document.querySelectorAll('crnn-widget')[i].hasAttribute('live')", arg=i)
-        widgets.nth(i).evaluate("w => w.querySelectorAll('button:enabled').forEach((button) => button.click())")
+        widgets.nth(i).evaluate(PRESS)
     page.wait_for_timeout(300)
 
 

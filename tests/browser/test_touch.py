@@ -6,7 +6,7 @@ from visits import Finger
 PLACES = [  # page, kind of the widget, what the finger comes down on
     ("12_playground", "microscope", ".crnn-lane canvas"),
     ("12_playground", "microscope", ".crnn-grid"),
-    ("12_playground", "pad", 'input[type="range"]'),
+    ("12_playground", "pad", '.crnn-sliders input[type="range"]'),
     ("08_training", "replay", ".crnn-scrub"),
     ("08_training", "replay", 'input[type="range"]'),
     ("03_cnn_features", "probe-convolution", ".crnn-cells"),
@@ -28,6 +28,8 @@ class Over(Finger):
         self.page.locator(f'crnn-widget[kind="{kind}"]').first.scroll_into_view_if_needed()
         self.root = self.page.locator(f'[data-crnn-widget="{kind}"]').first
         self.root.wait_for()
+        if kind == "pad":
+            self.root.get_by_text("Other pictures, models").click()
         self.page.wait_for_timeout(500)
         part = self.root.locator(part).first
         part.evaluate("part => part.scrollIntoView({block: 'center'})")

@@ -94,9 +94,10 @@ def test_the_pad_shows_a_picture_whole_in_its_middle(opened):
     pad = Wide(opened("pad"), "pad")
     pixels = pad.root.locator("canvas").evaluate("""canvas => {
         const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-        return [canvas.width, canvas.height, Array.from({ length: data.length / 4 }, (_, i) => data[4 * i])];
+        const dark = (_, i) => data[4 * i + 3] * (255 - data[4 * i]) / 255;
+        return [canvas.width, canvas.height, Array.from({ length: data.length / 4 }, dark)];
     }""")
-    ink = np.array(pixels[2]).reshape(pixels[1], pixels[0]) < 128
+    ink = np.array(pixels[2]).reshape(pixels[1], pixels[0]) > 127
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    assert pixels[:2] == [768, 192] and columns[0] < 20 and columns[-1] > 748
-    assert rows[0] > 60 and rows[-1] < 132  # a band of 768 / 15 pixels
+    assert pixels[:2] == [1536, 384] and columns[0] < 40 and columns[-1] > 1496
+    assert rows[0] > 120 and rows[-1] < 264  # a band of 1536 / 15 pixels

@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import places
 import pytest
 from places import HTML, ROOT
@@ -124,6 +125,10 @@ class Live:
     def press(self, name):
         self.button(name).click()
 
+    def more(self):
+        """Open the pad's drawer."""
+        self.root.get_by_text("Other pictures, models").click()
+
     def reads(self):
         """How many readings there were."""
         return int(self.root.get_attribute("data-crnn-read"))
@@ -189,6 +194,20 @@ def draw(page, canvas, drawing):
             passed[-1].append([(at[0] - box["x"]) / box["width"] * 128, (at[1] - box["y"]) / box["height"] * 32])
         page.mouse.up()
     return pen.quantise(passed)
+
+
+PICTURE = """async (image) => {
+    await image.decode();
+    const canvas = Object.assign(document.createElement('canvas'), {width: image.naturalWidth, height: 32});
+    const context = canvas.getContext('2d');
+    context.drawImage(image, 0, 0);
+    return Array.from(context.getImageData(0, 0, canvas.width, 32).data).filter((_, i) => i % 4 === 0);
+}"""
+
+
+def picture_of(pad):
+    """The picture that the network sees, as the pad shows it: (32, W) uint8."""
+    return np.array(pad.locator('[data-crnn="seen"]').evaluate(PICTURE), np.uint8).reshape(32, -1)
 
 
 class Finger:

@@ -70,9 +70,10 @@ export async function mount({ root, model, backend, signal }) {
       read();
     },
     onlift: (strokes) => model.save({ strokes }),
-    onover(part, drawing) {
+    onover(at, drawing) {
       if (!seen || film.isOpen() || (drew && !drawing)) return;
-      here = { stage: "image", t: within(Math.floor(part * seen.T), seen.T) };
+      const [start, end] = [place(0), place(1)];
+      here = { stage: "image", t: within(Math.floor((at - start) / (end - start) * seen.T), seen.T) };
       drew = drawing;
       if (drawing) return; // the reading shows it
       pointed = true;
@@ -122,6 +123,9 @@ export async function mount({ root, model, backend, signal }) {
     <div class="machine-bar">${film.play}${film.more}</div>
     ${around}`);
 
+  /** Where a part of the image lies on the pad. */
+  const place = (/** @type {number} */ part) => sheet.place(part, seen.config);
+
   /** Wait until a stage is known: of a recorded reading that is only what was shown at the start. @param {string} stage */
   async function ready(stage) {
     if (!seen || seen.stages[stage].data) return;
@@ -157,7 +161,7 @@ export async function mount({ root, model, backend, signal }) {
     const words = say(seen, here, maps);
     setText(says, moment ? narrate(seen, moment) : pointed ? words : atRest(seen, sheet.lying().example));
     mark(stages, seen, here, maps, words);
-    const eye = look(stages, seen, here.t, sheet.place);
+    const eye = look(stages, seen, here.t, place);
     const step = [here.t / seen.T, (here.t + 1) / seen.T];
     const below = ["columns", "lstm", "probabilities", "path"].map((stage) => [stage, ...step]);
     const reached = moment ? below.slice(0, 1) : below; // while the window slides
@@ -175,7 +179,7 @@ export async function mount({ root, model, backend, signal }) {
     collapseTo(stages, seen, shown);
     paint(stages, seen, theme, maps, shown);
     stages.offer(seen.config.pools.length, Number(maps.slice(4)));
-    views.image.classList.toggle("machine-untouched", sheet.lying().example);
+    views.image.classList.toggle("machine-untouched", sheet.invites());
     showHere();
   }
 

@@ -8,7 +8,7 @@ from crnn_lib.drawing import pen, skeletons
 from crnn_lib.model import CRNN
 from crnn_lib.widgets import fields, host
 
-WORD, VARIANTS, GAP = "hello", [0, 4, 6, 4, 5], 5.0  # what it opens with, and how that is written
+WORD, VARIANTS, GAP = "hello", [0, 4, 6, 4, 5], 10.0  # what it opens with, and how that is written
 
 
 class Machine(host.Widget):
@@ -35,8 +35,9 @@ class Machine(host.Widget):
 
     def baked(self) -> str:
         """The machine for a static page, where the page's own models take over."""
-        grey = pen.image(self.strokes)
-        readings = host.read(self._models[self.readers[-1]], grey)
+        model = self._models[self.readers[-1]]
+        grey = pen.image_for(model.config, self.strokes)
+        readings = host.read(model, grey)
         sentence = host.sentence(readings.texts[0], readings.confidences[0])
         shows = "With JavaScript, draw a word of your own here, and follow it through every stage of the network."
         return host.mount(self.kind, self._state(), f"{sentence} {shows}", grey)

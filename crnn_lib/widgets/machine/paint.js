@@ -1,7 +1,7 @@
 // What the machine paints on canvases: ink, feature maps, columns, and the threads of the two streams. The more, the
 // further from the paper: nothing is paper itself, in the light and in the dark.
 import { element, painter } from "../page/dom.js";
-import { colourOf, INK } from "../page/colours.js";
+import { colourOf } from "../page/colours.js";
 import { gridOf, tileAt } from "../page/tiles.js";
 
 /** @typedef {import("../page/engine.js").Tensor} Tensor */
@@ -149,24 +149,6 @@ export function paintStreams(canvas, { data, dims: [, T, size] }, { first, secon
       context.bezierCurveTo(x, y(t - 1), x, y(t), x + each / 2, y(t));
     }
     context.lineTo(w, y(T - 1));
-    context.stroke();
-  }
-}
-
-/** Strokes as smooth black ink, `scale` canvas pixels a pixel of the pad. @param {CanvasRenderingContext2D} context */
-export function inkStrokes(context, strokes, scale, thickness = 2) {
-  Object.assign(context, { lineWidth: thickness * scale, lineCap: "round", lineJoin: "round" });
-  Object.assign(context, { strokeStyle: INK, imageSmoothingEnabled: true });
-  for (const stroke of strokes) {
-    context.beginPath();
-    const at = stroke.map(([x, y]) => [x * scale, y * scale]);
-    context.moveTo(at[0][0], at[0][1]);
-    for (let i = 1; i + 1 < at.length; i++) {
-      const half = [(at[i][0] + at[i + 1][0]) / 2, (at[i][1] + at[i + 1][1]) / 2];
-      context.quadraticCurveTo(at[i][0], at[i][1], half[0], half[1]);
-    }
-    const end = at[at.length - 1];
-    context.lineTo(end[0], end[1]);
     context.stroke();
   }
 }

@@ -4,9 +4,10 @@ import { markup } from "../page/dom.js";
 import { HEIGHT, WIDTH } from "../page/images.js";
 import { createPen } from "../page/pen.js";
 import { createSource, drawn, greyOf, openFile } from "../page/sources.js";
+import { inkStrokes } from "../page/ink.js";
 import { frameOf } from "../page/strokes.js";
 import { placeText } from "../page/write.js";
-import { inkOf, inkStrokes } from "./paint.js";
+import { inkOf } from "./paint.js";
 
 /** @typedef {{strokes: number[][][], grey: import("../page/images.js").Grey | null, name: string, example: boolean}} Lying
  *   the `example` goes at the first touch */
@@ -16,7 +17,7 @@ const TYPED = 12; // characters of pasted text
 /**
  * @param {HTMLElement} root @param {AbortSignal} signal
  * @param {{strokes: number[][][], onchange: () => void, onlift: (strokes: number[][][]) => void,
- *   onover: (part: number, drawing: boolean) => void}} options onover: the pen is over that part of the image, 0 .. 1 of its width
+ *   onover: (part: number, drawing: boolean) => void}} options onover: the pen is over that part of the pad, 0 .. 1 of its width
  */
 export function createSheet(root, signal, { strokes, onchange, onlift, onover }) {
   /** @type {Lying} */
@@ -25,7 +26,7 @@ export function createSheet(root, signal, { strokes, onchange, onlift, onover })
   let past = [];
   /** @type {HTMLCanvasElement | null} */
   let photograph = null;
-  let width = WIDTH; // columns of the drawing as it was read last
+  let width = WIDTH; // columns of the drawing in its natural width, as it was read last
   const message = createMessage();
   const pen = createPen({
     onbegin: (point) => lay({ strokes: [...(lying.grey || lying.example ? [] : lying.strokes), [point]] }),
@@ -36,7 +37,7 @@ export function createSheet(root, signal, { strokes, onchange, onlift, onover })
     onlift: () => onlift(lying.strokes),
     onundo: undo,
     say: message.say,
-    onover: ([x], drawing) => onover((x / WIDTH - place(0)) / (place(1) - place(0)), drawing),
+    onover: ([x], drawing) => onover(x / WIDTH, drawing),
     ink,
   });
   pen.canvas.dataset.crnn = "pad";
@@ -63,20 +64,23 @@ export function createSheet(root, signal, { strokes, onchange, onlift, onover })
     return made;
   }
 
-  /** Where a part of the image that the network gets, 0 .. 1 of its width, lies on the pad, 0 .. 1. */
-  function place(/** @type {number} */ part) {
+  /**
+   * Where a part of the image that a network of that shape gets, 0 .. 1 of its width, lies on the pad, 0 .. 1.
+   * @param {number} part @param {import("../page/engine.js").Config} config
+   */
+  function place(part, { stretch }) {
     if (lying.grey) {
       const { scale, x } = fitted(lying.grey);
       return (x + part * lying.grey.width * scale) / WIDTH;
     }
     if (!lying.strokes.length) return part;
-    const { left, scale, x0 } = frameOf(lying.strokes, HEIGHT, width);
-    return ((part * width - x0) / scale + left) / WIDTH;
+    const columns = stretch ? width : WIDTH;
+    const { left, scale, x0 } = frameOf(lying.strokes, HEIGHT, columns);
+    return ((part * columns - x0) / scale + left) / WIDTH;
   }
 
   /** @param {CanvasRenderingContext2D} context */
   function ink(context, scale) {
-    context.clearRect(0, 0, WIDTH * scale, HEIGHT * scale);
     if (!lying.grey || !photograph) return inkStrokes(context, lying.strokes, scale);
     const at = fitted(lying.grey);
     const [w, h] = [lying.grey.width * at.scale, lying.grey.height * at.scale];
@@ -137,6 +141,8 @@ export function createSheet(root, signal, { strokes, onchange, onlift, onover })
     tools,
     message,
     lying: () => lying,
+    /** Whether nothing of somebody's own lies there. */
+    invites: () => lying.example || !(lying.grey || lying.strokes.length),
     lay,
     repaint: () => pen.paint(),
     picture,

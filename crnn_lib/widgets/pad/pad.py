@@ -66,11 +66,11 @@ class Pad(host.Widget):
 
     @text.setter
     def text(self, text: str) -> None:
-        self.strokes = skeletons.place(text)
+        self.strokes = skeletons.place(text, pen.WIDEST)
 
     @property
     def image(self) -> np.ndarray:
-        """The picture that is shown, (32, W) uint8; a drawing is 128 columns wide."""
+        """The picture that is shown, (32, W) uint8; a drawing is 128 columns wide, or as wide as it needs."""
         return np.frombuffer(bytes(self.picture), dtype=np.uint8).reshape(images.HEIGHT, -1).copy()
 
     @image.setter
@@ -93,8 +93,9 @@ class Pad(host.Widget):
             grey = self._grey()
             return self._show(grey, host.read(self._models[self.readers[0]], grey))
         self.sample = ""
-        readings = host.read(self._models[self.readers[-1]], pen.image(self.strokes, self.thickness))
-        self._show(pen.render(self.strokes, self.thickness), readings)
+        model = self._models[self.readers[-1]]
+        readings = host.read(model, pen.image_for(model.config, self.strokes, self.thickness))
+        self._show(pen.sheet(self.strokes, self.thickness), readings)
 
     def _show(self, grey: np.ndarray, readings: reader.Readings) -> None:
         self.picture = fields.pixels_of(grey).tobytes()

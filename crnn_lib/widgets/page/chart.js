@@ -10,7 +10,8 @@ export const DASHES = ["none", "7 4"]; // the first curve, the second: told apar
  *   marked: one with a diamond and the words `mark`
  * @typedef {{name: string, ticks: number[], part: (x: number) => number, value: (part: number) => number}} Across
  *   part: a number's place, 0 (left) .. 1 (right); value: the number there; of the ticks those are shown that have room
- * @typedef {{name: string, top: number, ticks: number[], say: (y: number) => string}} Up what lies above top is named
+ * @typedef {{name: string, top: number, ticks: number[], shares?: boolean, say: (y: number) => string}} Up
+ *   what lies above top is named; shares: the ticks are percentages
  * @typedef {{words: string, curves: Curve[], across: Across, up: Up, now?: number | null, lines?: [number, string][]}} Shown
  *   words: all of it for who does not see it; now: a line there; lines: named levels
  */
@@ -35,7 +36,7 @@ export function createChart(onplace) {
       svgElement("text", { x: at, y: row, "text-anchor": anchor, class: `crnn-tick ${more}` }, said);
     const level = (v, kind) =>
       svgElement("line", { x1: PLOT.left, x2: width - PLOT.right, y1: y(v), y2: y(v), class: kind });
-    const tick = (v) => text(PLOT.left - 6, y(v) + 4, "end", up.top === 1 ? `${100 * v} %` : `${v}`);
+    const tick = (v) => text(PLOT.left - 6, y(v) + 4, "end", up.shares ? `${100 * v} %` : `${v}`);
     const parts = up.ticks.flatMap((v) => [level(v, v ? "crnn-rule" : "crnn-axis"), tick(v)]);
     let last = -Infinity;
     for (const v of across.ticks) {

@@ -120,6 +120,13 @@ export function svgElement(tag, attributes, ...children) {
   return made;
 }
 
+/** Hand a file on to whoever sits before the page. @param {Uint8Array} bytes @param {string} name */
+export function download(bytes, name) {
+  const address = URL.createObjectURL(new Blob([/** @type {any} */ (bytes)]));
+  element("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
 /** A grey picture (H, W) on a canvas of its own size. @param {ArrayLike<number>} data */
 export function greyCanvas(data, H, W) {
   const canvas = element("canvas", { width: W, height: H });

@@ -33,7 +33,11 @@ function withRoom(what, act) {
  * @returns {Reader}
  */
 export function createReader(bytes, { fast = true } = {}) {
-  const network = networkOf(read(bytes));
+  return networkReader(networkOf(read(bytes)), fast);
+}
+
+/** The reader that computes with a network. @param {Network} network @param {boolean} [fast] as of `createReader` @returns {Reader} */
+export function networkReader(network, fast = true) {
   const { config } = network;
   const swift = withRoom("the model", () => (fast ? simd(network) : null));
   const forward = swift ?? plain(network);

@@ -2,6 +2,7 @@
 import { lookOf, PAPER } from "./colours.js";
 import { ARROWS, element, greyCanvas, painter } from "./dom.js";
 import { HEIGHT, WIDTH } from "./images.js";
+import { createRoll } from "./roll.js";
 
 const SCALE = 6; // canvas pixels to an image pixel
 const HELP =
@@ -10,11 +11,12 @@ const HELP =
 const within = (value, low, high) => Math.min(Math.max(value, low), high);
 let surfaces = 0;
 
-/** Where an event points at, in pixels of the image. @param {PointerEvent} event */
-function pointOf(event, canvas) {
+/** Where an event points at, in pixels of the image. @param {MouseEvent} event @param {number} from the column at the left rim */
+function pointOf(event, canvas, from) {
   const box = canvas.getBoundingClientRect();
   const parts = [[(event.clientX - box.left) / box.width, WIDTH], [(event.clientY - box.top) / box.height, HEIGHT]];
-  return parts.map(([part, size]) => Math.round(16 * within(part * size, -8, size + 8)) / 16);
+  const [x, y] = parts.map(([part, size]) => Math.round(16 * within(part * size, -8, size + 8)) / 16);
+  return [x + from, y];
 }
 
 /**
@@ -49,14 +51,20 @@ function keepStill(canvas) {
 
 /**
  * @param {{onbegin: (point: number[]) => void, onextend: (points: number[][]) => void, onlift: () => void,
- *   onundo?: () => void, say?: (words: string) => void, onover?: (point: number[], drawing: boolean) => void, ink?: (context: CanvasRenderingContext2D, scale: number) => void}} acts
- *   what a stroke does, its points in pixels of the image; onover: where mouse or pen is; ink: draws what lies on the surface, without it `paint` is told
+ *   onundo?: () => void, say?: (words: string) => void, onover?: (point: number[], drawing: boolean) => void, ink?: (context: CanvasRenderingContext2D, scale: number) => void,
+ *   onmove?: () => void, longest?: number, dense?: number}} acts
+ *   what a stroke does, its points in pixels of the image; onover: where mouse or pen is; ink: draws what lies on the surface, without it `paint` is told;
+ *   onmove: another part of a surface of up to `longest` columns is seen; dense: canvas pixels, more than those of others
  */
-export function createPen({ onbegin, onextend, onlift, onundo, say, onover, ink }) {
+export function createPen({ onbegin, onextend, onlift, onundo, say, onover, ink, onmove, longest = WIDTH, dense = 1 }) {
+  const fine = SCALE * dense;
   const help = element("p", { class: "crnn-note", id: `crnn-pen${++surfaces}-help` }, HELP);
   const words = { role: "application", "aria-label": "Drawing pad", "aria-describedby": help.id };
-  const canvas = element("canvas", { width: WIDTH * SCALE, height: HEIGHT * SCALE, tabindex: 0, ...words });
+  const canvas = element("canvas", { width: WIDTH * fine, height: HEIGHT * fine, tabindex: 0, ...words });
+  const roll = createRoll({ longest, onmove: () => (paint(), onmove?.()) });
+  const pointed = (/** @type {MouseEvent} */ event) => pointOf(event, canvas, roll.from());
   let at = [WIDTH / 2, HEIGHT / 2];
+  let reached = 0; // the last column of the stroke that is drawn
   let [down, shown] = [false, false]; // the pen that the keyboard moves
   /** @type {number | null} the pointer that draws */
   let pointer = null;
@@ -76,6 +84,9 @@ export function createPen({ onbegin, onextend, onlift, onundo, say, onover, ink 
   function paint(picture = pixels) {
     pixels = picture;
     const context = painter(canvas, { willReadFrequently: true }); // it is redrawn from bytes anyway
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.setTransform(dense, 0, 0, dense, -roll.from() * fine, 0);
     (ink ?? pixelled)(context, SCALE);
     if (!shown) return;
     context.beginPath();
@@ -88,10 +99,14 @@ export function createPen({ onbegin, onextend, onlift, onundo, say, onover, ink 
   function lift() {
     const drew = down || pointer !== null;
     [down, pointer] = [false, null];
-    if (drew) onlift();
+    if (!drew) return;
+    onlift();
+    roll.rest(reached);
   }
 
   const stay = keepStill(canvas);
+  // No gesture: to Chrome a quick stroke is a fling, which the next tap, on a button too, only stops.
+  canvas.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   canvas.addEventListener("pointerdown", (event) => {
     if (pointer !== null || event.button !== 0) return;
     event.preventDefault();
@@ -100,16 +115,21 @@ export function createPen({ onbegin, onextend, onlift, onundo, say, onover, ink 
     stay();
     lift();
     shown = false;
+    roll.stop();
     canvas.setPointerCapture(event.pointerId);
-    onbegin(pointOf(event, canvas));
+    const point = pointed(event);
+    [reached] = point;
+    onbegin(point);
     pointer = event.pointerId;
   });
   canvas.addEventListener("pointermove", (event) => {
     if (pointer !== null) stay();
-    onover?.(pointOf(event, canvas), pointer !== null);
+    onover?.(pointed(event), pointer !== null);
     if (event.pointerId !== pointer) return;
     const events = event.getCoalescedEvents?.() ?? [];
-    onextend((events.length ? events : [event]).map((one) => pointOf(one, canvas)));
+    const points = (events.length ? events : [event]).map(pointed);
+    reached = points.reduce((most, [x]) => Math.max(most, x), reached);
+    onextend(points);
   });
   for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
     canvas.addEventListener(end, (/** @type {any} */ event) => event.pointerId === pointer && lift());
@@ -120,7 +140,8 @@ export function createPen({ onbegin, onextend, onlift, onundo, say, onover, ink 
     if (!way && event.key !== " ") return false;
     shown = true;
     canvas.classList.remove("crnn-pointed");
-    if (way) at = [WIDTH, HEIGHT].map((size, i) => within(at[i] + way[i] * (event.shiftKey ? 4 : 1), 0, size));
+    if (way) at = [longest, HEIGHT].map((size, i) => within(at[i] + way[i] * (event.shiftKey ? 4 : 1), 0, size));
+    if (way) roll.show(at[0]);
     onover?.(at, down);
     if (way && down) onextend([at]);
     else if (!way) {
@@ -144,6 +165,12 @@ export function createPen({ onbegin, onextend, onlift, onundo, say, onover, ink 
     shown = false;
     paint();
   });
+  canvas.addEventListener("wheel", (event) => {
+    const by = event.deltaX || (event.shiftKey ? event.deltaY : 0);
+    const before = roll.from();
+    if (by) roll.move(before + (by * WIDTH) / canvas.clientWidth);
+    if (roll.from() !== before) event.preventDefault();
+  }, { passive: false });
   paint();
-  return { node: element("div", { class: "crnn-sheet" }, canvas), canvas, help, paint, lift };
+  return { node: element("div", { class: "crnn-sheet" }, canvas), canvas, help, paint, lift, roll };
 }

@@ -5,6 +5,7 @@ import { createLetters } from "./letters.js";
 import { percent } from "./words.js";
 import { standardise } from "./images.js";
 import { columnsOf } from "./sight.js";
+import { imageFor } from "./strokes.js";
 
 /** @typedef {import("./images.js").Grey} Grey @typedef {import("./backend.js").Asked} Reader */
 /** @typedef {Awaited<ReturnType<typeof inspectImage>>} Seen */
@@ -21,22 +22,28 @@ function fitting({ readers }, drawn) {
 }
 
 /** @typedef {{readers: string[], chosen: () => string, reader: (name: string) => Promise<Reader>}} Readers */
-/** @typedef {{grey: Grey, drawn: boolean, reader?: () => Promise<Reader>}} Picture drawn: from the pen, so read by the
- * reader of strokes; reader: one of its own */
+/** @typedef {{grey: Grey, drawn: boolean, strokes?: number[][][], thickness?: number, reader?: () => Promise<Reader>}} Picture
+ * drawn: from the pen, so read by the reader of strokes, which it shows itself to; reader: one of its own */
 
 /** Who reads a picture: the chosen reader, else the picture's own, else the fitting one. @param {Readers} backend
- * @param {Picture} picture */
+ * @param {Pick<Picture, "drawn" | "reader">} picture */
 export async function readerOf(backend, { drawn, reader: own }) {
   const chosen = backend.chosen();
   return await (own && !chosen ? own() : backend.reader(chosen || fitting(backend, drawn)));
 }
 
 /** What a reader makes of a picture: its stages, and names for its classes. @param {Readers} backend
- * @param {Picture} picture */
-export async function inspect(backend, picture) {
-  const reader = await readerOf(backend, picture);
-  const { height } = reader.config;
-  return inspectImage(reader, standardise(picture.grey, height, columnsOf(reader.config, picture.grey)));
+ * @param {Picture} picture @param {(reader: Reader) => Reader} [learnt] who is asked in that reader's place */
+export async function inspect(backend, picture, learnt = (reader) => reader) {
+  const reader = learnt(await readerOf(backend, picture));
+  const { strokes, thickness, grey } = picture;
+  return inspectGrey(reader, strokes && !reader.config.stretch ? imageFor(reader.config, strokes, thickness) : grey);
+}
+
+/** The same of grey levels. @param {Reader} reader @param {Grey} grey */
+export function inspectGrey(reader, grey) {
+  const { config } = reader;
+  return inspectImage(reader, standardise(grey, config.height, columnsOf(config, grey)));
 }
 
 /** The same for an image that is standardised already. @param {Reader} reader @param {Float32Array} image */

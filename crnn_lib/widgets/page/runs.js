@@ -11,11 +11,12 @@ export const share = (/** @type {number} */ v) => `${(100 * v).toFixed(1)} %`;
 /** @type {Object<string, import("./chart.js").Up & {value: (frame: Frame, run: Curves) => number | null}>} */
 export const CURVES = {
   loss: { name: "CTC loss", top: 5, ticks: UNITS.slice(0, 6), value: (f) => f.loss, say: decimals },
-  blank: { name: "share of blanks", top: 1, ticks: SHARES, value: (f) => f.blank, say: share },
+  blank: { name: "share of blanks", top: 1, ticks: SHARES, shares: true, value: (f) => f.blank, say: share },
   exact: {
     name: "share read exactly",
     top: 1,
     ticks: SHARES,
+    shares: true,
     value: (f, run) => f.exact / run.validation_images,
     say: share,
   },

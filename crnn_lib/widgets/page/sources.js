@@ -14,7 +14,7 @@ const MIN_SIDE = 4;
 /** @typedef {import("./images.js").Grey} Grey */
 /**
  * @typedef {{grey: Grey, drawn: boolean, name?: string, truth?: string, strokes?: number[][][],
- *   reader?: () => Promise<import("./backend.js").Asked>}} Picture
+ *   thickness?: number, reader?: () => Promise<import("./backend.js").Asked>}} Picture
  *   drawn: from the pen, so read by the reader of strokes; truth: its text, where that is known; reader: one of its own
  */
 
@@ -69,7 +69,7 @@ export async function unpacked({ height, width, pixels }) {
 
 /** A drawing as a picture. @param {number[][][]} strokes @returns {Picture} */
 export function drawn(strokes, name = "your drawing", thickness = 2) {
-  return { grey: strokesImage(strokes, thickness), drawn: true, name, strokes };
+  return { grey: strokesImage(strokes, thickness), drawn: true, name, strokes, thickness };
 }
 
 /**
@@ -91,15 +91,16 @@ export function createTaker(take, onerror) {
 
 /**
  * The fields by which a picture is chosen. What is chosen goes to `onpicture`; what cannot be had, to `onerror`.
- * @param {{onpicture: (picture: Picture) => any, onerror: (error: any) => void, sample?: string}} options
+ * @param {{onpicture: (picture: Picture) => any, onerror: (error: any) => void, sample?: string, longest?: number}} options
+ *   longest: characters that may be typed
  */
-export function createSource({ onpicture, onerror, sample: first = "" }) {
+export function createSource({ onpicture, onerror, sample: first = "", longest = 8 }) {
   const attempt = createTaker(onpicture, onerror);
   const sample = (/** @type {string} */ name) =>
     attempt(async () => ({ grey: await loadSample(name), drawn: false, name, truth: name }));
   const names = Object.keys(SAMPLES).map((name) => [name, name]);
   const samples = choice([["", "choose…"], ...names], first, (name) => name && sample(name));
-  const typed = textInput("", 8, () =>
+  const typed = textInput("", longest, () =>
     attempt(() => {
       const truth = typed.value.toLowerCase().replace(/\s/g, "");
       return { ...drawn(placeText(truth), `the typed "${truth}"`), truth };

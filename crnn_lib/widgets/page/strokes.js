@@ -1,11 +1,15 @@
 // Drawn strokes and their rasteriser, operation for operation as crnn_lib/drawing/pen.py: the pixels are identical.
 // A drawing is a list of strokes, a stroke a list of [x, y] in pixels of the image.
 
+import { HEIGHT, WIDTH } from "./images.js";
+
 /** @typedef {number[][][]} Strokes @typedef {import("./images.js").Grey} Grey */
 
 const STEP = 16; // points lie on a grid of 1/16 pixel
-const FARTHEST = 4096;
+export const FARTHEST = 4096; // pixels from the origin
 const MARGIN = 3; // pixels left free round a normalised drawing
+const NARROWEST = 32; // columns of a drawing at its natural width
+export const WIDEST = 1024; // and of a pad
 
 /** The same drawing on the grid; strokes without points go. @param {Strokes} strokes @returns {Strokes} */
 export function quantise(strokes) {
@@ -27,11 +31,8 @@ export function quantise(strokes) {
     );
 }
 
-/**
- * How a drawing fills the middle of an image, its proportions kept, as crnn_lib.drawing.pen.frame: a point (x, y) comes to
- * (x - left) * scale + x0 and (y - top) * scale + y0. @param {Strokes} strokes at least one
- */
-export function frameOf(strokes, H = 32, W = 128) {
+/** How far a drawing reaches. @param {Strokes} strokes at least one */
+export function extentOf(strokes) {
   let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
   for (const [x, y] of strokes.flat()) {
     left = Math.min(left, x);
@@ -39,6 +40,15 @@ export function frameOf(strokes, H = 32, W = 128) {
     top = Math.min(top, y);
     bottom = Math.max(bottom, y);
   }
+  return { left, right, top, bottom };
+}
+
+/**
+ * How a drawing fills the middle of an image, its proportions kept, as crnn_lib.drawing.pen.frame: a point (x, y) comes to
+ * (x - left) * scale + x0 and (y - top) * scale + y0. @param {Strokes} strokes at least one
+ */
+export function frameOf(strokes, H = HEIGHT, W = WIDTH) {
+  const { left, right, top, bottom } = extentOf(strokes);
   const across = right > left ? (W - 2 * MARGIN) / (right - left) : Infinity;
   const down = bottom > top ? (H - 2 * MARGIN) / (bottom - top) : Infinity;
   const scale = right > left || bottom > top ? Math.min(across, down) : 1;
@@ -49,7 +59,7 @@ export function frameOf(strokes, H = 32, W = 128) {
  * The drawing moved and scaled by its frame, as crnn_lib.drawing.pen.normalise.
  * @param {Strokes} strokes @param {number} [H] @param {number} [W] @returns {Strokes}
  */
-export function normalise(strokes, H = 32, W = 128) {
+export function normalise(strokes, H = HEIGHT, W = WIDTH) {
   strokes = quantise(strokes);
   if (!strokes.length) return [];
   const { left, top, scale, x0, y0 } = frameOf(strokes, H, W);
@@ -60,7 +70,7 @@ export function normalise(strokes, H = 32, W = 128) {
  * Dark ink on white, (H, W) bytes: 255 - 255 * coverage, coverage = thickness / 2 + 0.5 - distance, cut to 0..1.
  * @param {Strokes} strokes @param {number} thickness in pixels @param {number} [H] @param {number} [W]
  */
-export function renderStrokes(strokes, thickness, H = 32, W = 128) {
+export function renderStrokes(strokes, thickness, H = HEIGHT, W = WIDTH) {
   if (!(thickness > 0 && thickness <= 64)) throw new Error(`a thickness of ${thickness} pixels cannot be drawn`);
   const reach = thickness / 2 + 0.5;
   const nearest = new Float64Array(H * W).fill(Infinity); // squared distance
@@ -92,12 +102,36 @@ export function renderStrokes(strokes, thickness, H = 32, W = 128) {
   });
 }
 
+/** The columns of an image that a drawing fills in both directions, as crnn_lib.drawing.pen.natural_width. @param {Strokes} strokes */
+function widthOf(strokes, H = HEIGHT) {
+  const { left, right, top, bottom } = extentOf(quantise(strokes));
+  if (!(bottom > top)) return WIDTH;
+  const columns = Math.ceil((right - left) * ((H - 2 * MARGIN) / (bottom - top)) + 2 * MARGIN);
+  return Math.min(Math.max(columns, NARROWEST), WIDEST);
+}
+
+/** @param {Strokes} strokes @param {number} thickness @returns {Grey} */
+function rendered(strokes, thickness, H = HEIGHT, W = WIDTH) {
+  return { data: Float32Array.from(renderStrokes(strokes, thickness, H, W)), height: H, width: W };
+}
+
 /**
  * The picture of a drawing as a model sees it: normalised, then rendered, as crnn_lib.drawing.pen.image.
- * @param {Strokes} strokes @param {number} [thickness] in pixels @returns {Grey}
+ * @param {Strokes} strokes @param {number} [thickness] in pixels @param {number} [H] @param {number} [W] @returns {Grey}
  */
-export function strokesImage(strokes, thickness = 2, H = 32, W = 128) {
-  return { data: Float32Array.from(renderStrokes(normalise(strokes, H, W), thickness, H, W)), height: H, width: W };
+export function strokesImage(strokes, thickness = 2, H = HEIGHT, W = widthOf(strokes, H)) {
+  return rendered(normalise(strokes, H, W), thickness, H, W);
+}
+
+/** The same for a reader of that shape, as crnn_lib.drawing.pen.image_for. @param {{stretch?: number | null}} config @param {Strokes} strokes */
+export function imageFor({ stretch }, strokes, thickness = 2) {
+  return strokesImage(strokes, thickness, HEIGHT, stretch ? undefined : WIDTH);
+}
+
+/** A drawing as it lies on a pad, as crnn_lib.drawing.pen.sheet. @param {Strokes} strokes @param {number} thickness */
+export function sheetImage(strokes, thickness) {
+  const right = Math.max(extentOf(quantise(strokes)).right, 0);
+  return rendered(strokes, thickness, HEIGHT, Math.min(Math.max(WIDTH, Math.ceil(right + MARGIN)), WIDEST));
 }
 
 /** The pixels [first, last + 1) along one axis that a segment from `a` to `b` can darken. */

@@ -12,8 +12,8 @@ import { createNetwork, measures } from "./train_network.js";
 
 const [BETA1, BETA2, TINY] = [0.9, 0.999, 1e-8]; // Adam's, as torch's
 
-/** Adam (Kingma and Ba 2015, algorithm 1), bias-corrected: one update of all values. */
-function createAdam(size) {
+/** Adam (Kingma and Ba 2015, algorithm 1), bias-corrected: one update of all values. @param {number} size */
+export function createAdam(size, tiny = TINY) {
   const [first, second] = [new Float32Array(size), new Float32Array(size)];
   let steps = 0;
   return (/** @type {Float32Array} */ values, /** @type {Float32Array} */ gradients, /** @type {number} */ rate) => {
@@ -24,7 +24,7 @@ function createAdam(size) {
       const gradient = gradients[i];
       first[i] += (1 - BETA1) * (gradient - first[i]);
       second[i] += (1 - BETA2) * (gradient * gradient - second[i]);
-      values[i] -= step * first[i] / (Math.sqrt(second[i]) / root + TINY);
+      values[i] -= step * first[i] / (Math.sqrt(second[i]) / root + tiny);
     }
   };
 }

@@ -137,11 +137,12 @@ export function createSquash(bench, places, { weight, bias, mean, variance }) {
  * i, f, g, o. A step's gates are a product with its column, the states of the step before, and two ones for the biases; a
  * step's state acts on the loss through the logits and the gates of the step after.
  * @param {Bench} bench
- * @param {{features: Maps, states: Maps, ones: Maps, logitsBack: Maps, names: string[], reverse: boolean,
+ * @param {{features: Maps, states: Maps, ones: Maps, pads?: Maps, logitsBack: Maps, names: string[], reverse: boolean,
  *          classifier: (unit: number, k: number) => number}} place
- *   names: of weight_ih, weight_hh, bias_ih, bias_hh; classifier: the parameter from a unit to class k
+ *   pads: 1 where a sequence is over or has not begun, so that its states are 0 there: the parameter `closed` shuts all
+ *   gates; names: of weight_ih, weight_hh, bias_ih, bias_hh; classifier: the parameter from a unit to class k
  */
-export function createLstm(bench, { features, states, ones, logitsBack, names, reverse, classifier }) {
+export function createLstm(bench, { features, states, ones, pads, logitsBack, names, reverse, classifier }) {
   const { kernel, arena, parameters: { by } } = bench;
   const [ih, hh, bias, bias2] = names.map((name) => by[name].at);
   const [F, hidden, T, n] = [features.lines, states.lines, features.W, features.pixel];
@@ -150,10 +151,12 @@ export function createLstm(bench, { features, states, ones, logitsBack, names, r
   const carry = arena.room(hidden * n);
   const back = reverse ? n : -n; // to the step before
   const steps = Array.from({ length: T }, (_, t) => t * n);
-  const sources = [...linesOf(features), ...linesOf(states, [back]), ...linesOf(ones), ...linesOf(ones)];
+  const constants = [ones, ones, ...(pads ? [pads] : [])].flatMap((maps) => linesOf(maps));
+  const sources = [...linesOf(features), ...linesOf(states, [back]), ...constants];
   const weights = createMatrix(bench, 4 * hidden, sources, (gate, k) => {
     if (k < F) return ih + gate * F + k;
     if (k < F + hidden) return hh + gate * hidden + k - F;
+    if (k === F + hidden + 2) return by.closed.at;
     return (k === F + hidden ? bias : bias2) + gate;
   }, steps);
   const effects = [...linesOf(logitsBack), ...linesOf(gates, [-back])];

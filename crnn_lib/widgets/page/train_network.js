@@ -37,7 +37,7 @@ export function normalisations({ channels, features, batchnorm = "all" }) {
 }
 
 /** The parameters by the names of crnn_lib's state dict, with their dimensions. @param {Shape} shape */
-function parameterShapes(shape) {
+export function parameterShapes(shape) {
   const { channels, features: F, hidden } = shape;
   const { K, directions, columns, states } = measures(shape);
   const filters = channels.map((D, i) => [`blocks.${i}.0.weight`, [D, i ? channels[i - 1] : 1, 3, 3]]);
@@ -122,12 +122,17 @@ function createBlocks(/** @type {Bench} */ bench, statistics, { channels, pools,
   return { images, blocks, columns: input, columnsBack: /** @type {Maps} */ (inputBack) };
 }
 
-/** From features to logits: the LSTM's directions, and the output. */
-function createSequence(/** @type {Bench} */ bench, shape, { features, featuresBack, logits, logitsBack, count }) {
+/**
+ * From features to logits: the LSTM's directions, and the output.
+ * @param {Bench} bench @param {Shape} shape
+ * @param {{features: Maps, featuresBack: Maps | null, pads?: Maps, logits: Maps, logitsBack: Maps, count: number}} places
+ *   featuresBack: null where nobody asks for the features' gradients; pads: as of createLstm
+ */
+export function createSequence(bench, shape, { features, featuresBack, pads, logits, logitsBack, count }) {
   const { arena, parameters: { by } } = bench;
   const { hidden } = shape;
-  const { K, T, directions, states: size } = measures(shape);
-  const F = features.C;
+  const { K, directions, states: size } = measures(shape);
+  const [F, T] = [features.C, features.W];
   const ones = sequences(arena, count, 1, 1, T);
   arena.numbers().fill(1, ones.at, ones.at + ones.places(count));
   const [output, bias] = [by["classify.weight"].at, by["classify.bias"].at];
@@ -135,7 +140,7 @@ function createSequence(/** @type {Bench} */ bench, shape, { features, featuresB
     const states = sequences(arena, count, hidden, 1, T);
     const names = LSTM.map((name) => `lstm.${name}_l0${end}`);
     const classifier = (unit, k) => output + k * size + i * hidden + unit;
-    const place = { features, states, ones, logitsBack, names, reverse: end !== "", classifier };
+    const place = { features, states, ones, pads, logitsBack, names, reverse: end !== "", classifier };
     return { states, ih: by[names[0]].at, ...createLstm(bench, place) };
   });
   const seen = lstms.length ? lstms.map(({ states }) => states) : [features];
@@ -144,7 +149,7 @@ function createSequence(/** @type {Bench} */ bench, shape, { features, featuresB
   const classify = createMatrix(bench, K, sources, (k, j) => j < width ? output + k * width + j : bias + k);
   // A feature acts on the loss through the gates of the LSTM, without one through the logits.
   const effects = lstms.length ? lstms.flatMap(({ gates }) => linesOf(gates)) : linesOf(logitsBack);
-  const through = createMatrix(bench, F, effects, (f, k) => {
+  const through = featuresBack && createMatrix(bench, F, effects, (f, k) => {
     if (!lstms.length) return output + k * F + f;
     return lstms[Math.floor(k / (4 * hidden))].ih + k % (4 * hidden) * F + f;
   });
@@ -159,8 +164,9 @@ function createSequence(/** @type {Bench} */ bench, shape, { features, featuresB
     backward() {
       classify.learn(logitsBack, places);
       for (const lstm of lstms) lstm.backward();
+      if (!through) return;
       through.renew();
-      through.times(featuresBack, places);
+      through.times(/** @type {Maps} */ (featuresBack), places);
     },
   };
 }

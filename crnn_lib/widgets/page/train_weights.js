@@ -1,4 +1,5 @@
 // What was trained in the page as weights that crnn_lib.model.CRNN loads.
+import { write } from "./safetensors.js";
 import { measures, normalisations } from "./train_network.js";
 
 /** @typedef {import("./train_network.js").Shape} Shape @typedef {import("./train_network.js").Weights} Weights */
@@ -36,4 +37,19 @@ export function libraryWeights(shape, weights) {
     all["classify.weight"] = both;
   }
   return all;
+}
+
+/**
+ * A file that `crnn_lib.reader.load` and this page read. Without BatchNorm (`batchnorm: "none"` in the shape) its weights are
+ * those of `unfolded` networks. @param {Shape & {stretch?: number | null}} shape @param {Weights} weights @param {object} provenance
+ */
+export function libraryFile(shape, weights, provenance) {
+  const { alphabet, height, width, stretch = null, channels, pools, features, hidden } = shape;
+  const config = { alphabet, height, width, stretch, channels, pools, features, hidden };
+  const stored = Object.entries(libraryWeights(shape, weights)).map(([name, { data, dims }]) => {
+    const counts = name.endsWith("num_batches_tracked");
+    return [name, { data: counts ? BigInt64Array.from(data, (n) => BigInt(Math.round(n))) : data, dims }];
+  });
+  const texts = { config: JSON.stringify(config), provenance: JSON.stringify(provenance), format: "crnn_lib 1" };
+  return write(texts, Object.fromEntries(stored));
 }

@@ -4,6 +4,7 @@ import { quantise } from "./strokes.js";
 
 const CAP = 20; // units from the top of `l` to the baseline
 const PER_SPAN = 6;
+const FREE = 12; // pixels left beside what fits
 
 /** Strokes of one symbol in skeleton units. @param {string} symbol */
 function glyph(symbol) {
@@ -53,13 +54,13 @@ export function writeText(text, height = 14, gap = 5) {
   return quantise(result);
 }
 
-/** The same in the middle of a canvas (H, W), made smaller where it would not fit. */
-export function placeText(text, H = 32, W = 128) {
+/** The same in the middle of a canvas (H, W), made smaller where `most` columns would not hold it; longer text begins at its left. */
+export function placeText(text, H = 32, W = 128, most = W) {
   if (!text) return [];
   const right = (strokes) => Math.max(...strokes.flat().map(([x]) => x));
   let height = 15;
   let strokes = writeText(text, height);
-  if (right(strokes) > W - 12) strokes = writeText(text, height *= (W - 12) / right(strokes));
-  const left = (W - right(strokes)) / 2;
+  if (right(strokes) > most - FREE) strokes = writeText(text, height *= (most - FREE) / right(strokes));
+  const left = right(strokes) <= W ? (W - right(strokes)) / 2 : FREE / 2;
   return quantise(strokes.map((stroke) => stroke.map(([x, y]) => [x + left, y + H / 2 + height * 0.4])));
 }

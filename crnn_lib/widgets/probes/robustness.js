@@ -103,7 +103,7 @@ export async function mount(place) {
     const part = (x) => (x - min) / (max - min);
     const title = what + (unit.trim() && ` (${unit.trim()})`);
     const across = { name: title, ticks: quarters, part, value: (at) => min + at * (max - min) };
-    const up = { name: "probability of the true text", top: 1, ticks: [0, 0.5, 1], say: percent };
+    const up = { name: "probability of the true text", top: 1, ticks: [0, 0.5, 1], shares: true, say: percent };
     const drawnOnes = points.map((point) => [point.x, point.p]);
     const curves = [{ points: drawnOnes, here, filled: points.map(({ right }) => right) }];
     chart.show({ words: `Probability of the true text. ${said}`, across, up, curves });

@@ -1,6 +1,6 @@
 // What was trained stays: it reads what is drawn, opens in the microscope, and goes into a file and comes out of one.
 import { button, createMessage, field, textInput } from "../page/controls.js";
-import { element, markup } from "../page/dom.js";
+import { download, element, markup } from "../page/dom.js";
 import { createReader } from "../page/engine.js";
 import { createPen } from "../page/pen.js";
 import { createReading, probability } from "../page/reading.js";
@@ -83,11 +83,9 @@ export function createKeeper({ run, take, open }) {
     }
   }
   function save(/** @type {Run} */ trained) {
-    const address = URL.createObjectURL(new Blob([/** @type {any} */ (trained.file())]));
-    const link = element("a", { href: address, download: `trained-${trained.facts.steps}.safetensors` });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(address), 10_000);
-    message.say(`Saved as ${link.download}. The library reads it: crnn_lib.reader.load("${link.download}").`);
+    const name = `trained-${trained.facts.steps}.safetensors`;
+    download(trained.file(), name);
+    message.say(`Saved as ${name}. The library reads it: crnn_lib.reader.load("${name}").`);
   }
   async function inspect(/** @type {Run} */ trained) {
     const reader = createReader(trained.file());

@@ -3,10 +3,9 @@ import { repeats } from "../page/ctc.js";
 import { bestPath, collapse } from "../page/decode.js";
 import { createKernel } from "../page/memory.js";
 import { randomFrom } from "../page/random.js";
-import { write } from "../page/safetensors.js";
 import { createTraining } from "../page/train.js";
 import { measures } from "../page/train_network.js";
-import { libraryWeights } from "../page/train_weights.js";
+import { libraryFile } from "../page/train_weights.js";
 import { recipeOf, shapeOf } from "./choices.js";
 import { createExamples, createLabels, imageOf } from "./examples.js";
 import { floorsOf } from "./floors.js";
@@ -243,16 +242,7 @@ export function createRun(choices) {
   /** The file that `crnn_lib.reader.load` reads. @returns {Uint8Array} */
   function file() {
     if (unfit()) throw new Error(unfit());
-    const { alphabet, height, width, channels, pools, features, hidden } = shape;
-    const config = { alphabet, height, width, stretch: null, channels, pools, features, hidden };
-    const weights = Object.entries(libraryWeights(shape, ready().state()));
-    const stored = weights.map(([name, { data, dims }]) => {
-      const counts = name.endsWith("num_batches_tracked");
-      return [name, { data: counts ? BigInt64Array.from(data, (n) => BigInt(Math.round(n))) : data, dims }];
-    });
-    const provenance = { recipe: "trained in the page", steps: facts.steps, choices };
-    const texts = { config: JSON.stringify(config), provenance: JSON.stringify(provenance), format: "crnn_lib 1" };
-    return write(texts, Object.fromEntries(stored));
+    return libraryFile(shape, ready().state(), { recipe: "trained in the page", steps: facts.steps, choices });
   }
 
   /** The images that are always shown, as they are read now. */

@@ -4,7 +4,7 @@ import { button, choice, createMessage, field } from "../page/controls.js";
 import { count, markup, setText } from "../page/dom.js";
 import { curvesOf } from "../page/runs.js";
 import { caution, complaint, DEFAULTS } from "./choices.js";
-import { createClock } from "./clock.js";
+import { createClock } from "../page/clock.js";
 import { EXPERIMENTS } from "./experiments.js";
 import { createGuide } from "./guide.js";
 import { createKeeper, opened } from "./keep.js";
