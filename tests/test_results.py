@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import statistics
 from dataclasses import asdict
 from pathlib import Path
 
@@ -424,3 +425,44 @@ def test_the_trainers_experiments_come_out_as_told():
     found = result("page_experiments")
     shifts = [run["shift"] for kind in runs_of(found).values() for run in kind]
     assert found["of"] >= 5 and set(found["as_told"].values()) == {found["of"]} and max(shifts) <= 0.02
+
+
+def test_chapter_11_says_what_was_read_of_the_plates():
+    found, said = result("plates"), text_of("book", "11_any_line.ipynb")
+    rows = found["rows"]
+    assert found["start"] == reader.load("plates").digest() and {row["images"] for row in rows.values()} == {746}
+    for way in ("transfer", "states", "scratch"):
+        assert sum(part["exact"] for part in rows[way]["parts"]) == rows[way]["exact"]
+    apart = [state for part in rows["states"]["parts"] for state in part["states"]]
+    assert len(apart) == len(set(apart)) > 40
+    exact = {way: row["exact"] for way, row in rows.items()}
+    assert exact["transfer"] >= 694 and f"reads {exact['shipped']} of 746 plates" in said
+    for told in ("it reads {transfer}", "reads {scratch}", "yet {states} plates are read", "reads {openalpr} of them"):
+        assert told.format(**exact) in said, told
+
+
+def test_chapter_11_says_what_the_learning_curves_show():
+    rows, said = result("learning_curves")["rows"], text_of("book", "11_any_line.ipynb")
+
+    def middle(*which):
+        found = [row["exact"] for row in rows if (row["set"], row["way"], row["images"]) == which]
+        assert len(found) == (5 if which[2] <= 100 else 3)
+        return int(statistics.median(found))
+
+    plates, captchas = ({row["tested"] for row in rows if row["set"] == name} for name in ("plates", "captchas"))
+    assert (plates, captchas) == ({224}, {321})
+    few, whole = middle("plates", "transfer", 25), middle("plates", "scratch", 522)
+    assert few > whole and f"(a median of {few} of 224) than training from scratch on all 522 ({whole})" in said
+    few, alone = middle("captchas", "transfer", 25), middle("captchas", "scratch", 25)
+    assert f"25 labels take transfer to {few} of 321 and a network from scratch to {alone}" in said
+    for images, told in ((100, "level ({} and {})"), (200, "({1} against {0})")):
+        pair = [middle("captchas", way, images) for way in ("transfer", "scratch")]
+        assert told.format(*pair) in said, images
+    before, after = (
+        next(row for row in rows if row["set"] == "scans" and row["way"] == way) for way in ("before", "transfer")
+    )
+    assert before["edits"] == after["edits"] == 0
+    start, trained = (
+        next(row for row in rows if row["set"] == "package" and row["way"] == w) for w in ("scratch", "transfer")
+    )
+    assert f"{trained['exact']} of {trained['tested']} strings against {start['exact']}" in said
