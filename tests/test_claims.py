@@ -245,7 +245,7 @@ def test_every_run_with_the_prior_begins_to_read_in_the_epoch_that_chapter_8_nam
 
 
 def test_every_recorded_training_of_chapter_8_passes_the_plateau():
-    assert "every network in the training runs recorded for this chapter predicts the blank in at least 99 %" in prose(8)
+    assert "every network in the training runs recorded for this chapter predicts the blank in at least 99" in prose(8)
     assert min(run["blank_share"][0] for run in result("symptoms")["runs"]) >= 0.99
 
 
