@@ -452,9 +452,9 @@ def test_chapter_11_says_what_the_learning_curves_show():
     plates, captchas = ({row["tested"] for row in rows if row["set"] == name} for name in ("plates", "captchas"))
     assert (plates, captchas) == ({224}, {321})
     few, whole = middle("plates", "transfer", 25), middle("plates", "scratch", 522)
-    assert few > whole and f"(a median of {few} of 224) than training from scratch on all 522 ({whole})" in said
+    assert few > whole and f"(a median of {few} of 224) than one trained from scratch on all 522 ({whole})" in said
     few, alone = middle("captchas", "transfer", 25), middle("captchas", "scratch", 25)
-    assert f"25 labels take transfer to {few} of 321 and a network from scratch to {alone}" in said
+    assert f"sees 25 labels reads {few} of 321, and one from scratch {alone}" in said
     for images, told in ((100, "level ({} and {})"), (200, "({1} against {0})")):
         pair = [middle("captchas", way, images) for way in ("transfer", "scratch")]
         assert told.format(*pair) in said, images
