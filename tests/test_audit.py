@@ -117,7 +117,7 @@ def test_the_state_of_another_run_is_refused(data, undisturbed, tmp_path):
         (CONFIG, data, RECIPE, 4, 0),
         (CONFIG, data, RECIPE, 3, 1),
     ):
-        with pytest.raises(UserError, match=r"x\.json belongs to a run with another"):
+        with pytest.raises(UserError, match=r"x\.json belongs to a run with a different"):
             crossval(config, images, recipe, k, seed, state)
     assert state.read_bytes() == before
 
