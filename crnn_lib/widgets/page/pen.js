@@ -26,7 +26,7 @@ function pointOf(event, canvas, from) {
  * @returns {() => void} does it at once: a pen may be told of before the page is laid out
  */
 function keepStill(canvas) {
-  let [top, margin] = [0, 0];
+  let [top, margin, watching] = [0, 0, false];
   const moved = () => canvas.getBoundingClientRect().top - top;
   const note = () => (top = canvas.getBoundingClientRect().top);
   function follow() {
@@ -37,16 +37,24 @@ function keepStill(canvas) {
     canvas.style.marginTop = `${margin}px`;
   }
   const watch = new ResizeObserver(follow);
-  canvas.addEventListener("focus", () => {
+  function begin() {
+    if (watching) return;
+    watching = true;
     note();
     addEventListener("scroll", note, true);
     watch.observe(document.body);
-  });
+  }
+  canvas.addEventListener("focus", begin);
   canvas.addEventListener("blur", () => {
+    watching = false;
     removeEventListener("scroll", note, true);
     watch.disconnect();
   });
-  return () => void (document.activeElement === canvas && follow());
+  return () => {
+    if (document.activeElement !== canvas) return;
+    begin(); // of a window without the focus no element is told
+    follow();
+  };
 }
 
 /**
