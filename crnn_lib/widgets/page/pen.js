@@ -27,19 +27,21 @@ function pointOf(event, canvas, from) {
  */
 function keepStill(canvas) {
   let [top, margin, watching] = [0, 0, false];
+  let own = -1; // where the page was scrolled to by `follow`, of which a later event tells
   const moved = () => canvas.getBoundingClientRect().top - top;
-  const note = () => (top = canvas.getBoundingClientRect().top);
+  const note = () => scrollY !== own && (top = canvas.getBoundingClientRect().top);
   function follow() {
     const by = moved();
     if (!by) return; // as nearly always, while the pen is moving
     scrollBy({ top: by, behavior: "instant" });
+    own = scrollY;
     margin -= Math.min(moved(), 0);
     canvas.style.marginTop = `${margin}px`;
   }
   const watch = new ResizeObserver(follow);
   function begin() {
     if (watching) return;
-    watching = true;
+    [watching, own] = [true, -1];
     note();
     addEventListener("scroll", note, true);
     watch.observe(document.body);
