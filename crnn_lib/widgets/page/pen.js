@@ -35,7 +35,9 @@ function keepStill(canvas) {
     if (!by) return; // as nearly always, while the pen is moving
     scrollBy({ top: by, behavior: "instant" });
     own = scrollY;
-    margin -= Math.min(moved(), 0);
+    const missing = -moved();
+    if (missing < 1) return; // browsers scroll to whole pixels
+    margin += missing;
     canvas.style.marginTop = `${margin}px`;
   }
   const watch = new ResizeObserver(follow);
