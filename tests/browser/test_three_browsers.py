@@ -92,9 +92,15 @@ def opened(sized, bases, request):
 
 
 def place(window, node):
-    """Where an element is seen in the viewport, in the next frame: [x, y, width, height]."""
-    return window.js(f"""await new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)));
-        const {{x, y, width, height}} = ({node}).getBoundingClientRect(); return [x, y, width, height]""")
+    """Where an element is in the viewport in the next frame that is painted: [x, y, width, height]."""
+    return window.js(f"""const {{x, y, width, height}} = await new Promise((seen) => {{
+            const frame = new IntersectionObserver(([{{boundingClientRect}}]) => {{
+                frame.disconnect();
+                seen(boundingClientRect);
+            }});
+            frame.observe({node});
+        }});
+        return [x, y, width, height]""")
 
 
 def at_rest(window, node):
