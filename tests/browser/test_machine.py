@@ -207,12 +207,7 @@ def test_drawn_with_the_keyboard(shown):
 def test_drawn_with_a_finger(visit, address, network):
     with visit(address, "index.html", width=390, height=844, has_touch=True) as seen:
         shown, finger = Shown(seen), Finger(seen)
-        box = shown.pad.bounding_box()
-        for stroke in skeletons.place(TEXT):
-            points = [(box["x"] + x / 128 * box["width"], box["y"] + y / 32 * box["height"]) for x, y in stroke]
-            for kind, point in zip(["touchStart"] + ["touchMove"] * len(points), points, strict=False):
-                finger.send(kind, point)
-            finger.send("touchEnd")
+        finger.draw(shown.pad, skeletons.place(TEXT))
         shown.until(TEXT)
         assert seen.page.evaluate("scrollY") == 0
 

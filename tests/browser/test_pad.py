@@ -155,12 +155,7 @@ def test_over_the_whole_screen_on_a_telephone(opened):
     box = paper.canvas.bounding_box()
     assert box["width"] > 700 and box["width"] == pytest.approx(4 * box["height"], rel=0.01)
     finger.tap(paper.button("Clear"))
-    for stroke in skeletons.place("n7x"):
-        points = [(box["x"] + x / 128 * box["width"], box["y"] + y / 32 * box["height"]) for x, y in stroke]
-        finger.send("touchStart", points[0])
-        for point in points[1:]:
-            finger.send("touchMove", point)
-        finger.send("touchEnd")
+    finger.draw(paper.canvas, skeletons.place("n7x"))
     paper.page.wait_for_function(PART, arg=[paper.root.element_handle(), "text", "n7x"])
     for node in (paper.canvas, paper.root.locator('[data-crnn="text"]')):
         at = node.bounding_box()

@@ -144,13 +144,7 @@ def test_a_finger_teaches(opened):
     canvas.scroll_into_view_if_needed()
     finger.tap(pad.button("Clear"))
     canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    for stroke in DRAWN:
-        points = [(box["x"] + x / 128 * box["width"], box["y"] + y / 32 * box["height"]) for x, y in stroke]
-        finger.send("touchStart", points[0])
-        for point in points[1:]:
-            finger.send("touchMove", point)
-        finger.send("touchEnd")
+    finger.draw(canvas, DRAWN)
     pad.page.wait_for_timeout(500)
     finger.tap(pad.root.locator("summary").first, 0.1)
     pad.panel.wait_for()

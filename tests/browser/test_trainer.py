@@ -157,13 +157,7 @@ def test_a_finger_draws_and_scrolls(visit, place):
         finger.tap(trainer.root.locator("summary").nth(1))
         pen = trainer.root.get_by_role("application")
         pen.evaluate("pen => pen.scrollIntoView({block: 'center'})")
-        box = pen.bounding_box()
-        for stroke in skeletons.place("7"):
-            points = [(box["x"] + x / 128 * box["width"], box["y"] + y / 32 * box["height"]) for x, y in stroke]
-            finger.send("touchStart", points[0])
-            for point in points[1:]:
-                finger.send("touchMove", point)
-            finger.send("touchEnd")
+        finger.draw(pen, skeletons.place("7"))
         confidence = trainer.root.locator('[data-crnn="confidence"]').first
         trainer.page.wait_for_function("node => node.textContent.endsWith(' %')", arg=confidence.element_handle())
         trainer.root.locator(".trainer-map").first.evaluate("map => map.scrollIntoView({block: 'center'})")

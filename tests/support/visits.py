@@ -221,6 +221,16 @@ class Finger:
         points = [{"x": x, "y": y} for x, y in points]
         self.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
+    def draw(self, pad, strokes):
+        """Strokes in pixels of the image, 32 x 128, that a pad shows a view of: a locator."""
+        box = pad.bounding_box()
+        for stroke in strokes:
+            first, *more = [(box["x"] + x / 128 * box["width"], box["y"] + y / 32 * box["height"]) for x, y in stroke]
+            self.send("touchStart", first)
+            for point in more:
+                self.send("touchMove", point)
+            self.send("touchEnd")
+
     def tap(self, target, share=0.5):
         """On a locator, at this share of its width."""
         target.scroll_into_view_if_needed()
