@@ -251,11 +251,11 @@ def test_the_image_is_pointed_at_too(shown):
     box = shown.pad.bounding_box()
     shown.page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.5 * box["height"])
     step, said = shown.step(), shown.part("says")
-    assert said.startswith(f"Step {step} sees columns")
+    assert said.startswith(f"Step {step} sees pixel columns")
     shown.pad.focus()
     for _ in range(20):
         shown.page.keyboard.press("ArrowRight")
-    assert shown.step() > step and shown.part("says").startswith(f"Step {shown.step()} sees columns")
+    assert shown.step() > step and shown.part("says").startswith(f"Step {shown.step()} sees pixel columns")
 
 
 @pytest.mark.parametrize("name", POINTED)

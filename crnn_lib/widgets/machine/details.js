@@ -89,7 +89,7 @@ const DETAILS = {
       ...rows,
       note(
         `The network gets ${config.height} × ${W} numbers: the ink moved and scaled to fill the frame, its mean 0, its ` +
-          `standard deviation 1. With each block a number sees more of it, and step ${t} sees columns ${first} to ${last}.`,
+          `standard deviation 1. With each block a number sees more of it, and step ${t} sees pixel columns ${first} to ${last}.`,
       ),
     ];
   }),

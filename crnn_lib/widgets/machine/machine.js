@@ -89,7 +89,7 @@ export async function mount({ root, model, backend, signal }) {
       moment = now;
       shown = now.shown;
       root.dataset.phase = now.phase;
-      if (now.along) here = { ...here, t: now.t };
+      here = { stage: "image", t: now.along ? now.t : here.t };
       showAll();
     },
     onend() {

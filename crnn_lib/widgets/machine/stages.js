@@ -30,6 +30,7 @@ const LABELS = {
   path: "Path and merged path",
   text: "Letters of the text",
 };
+const GLOSSES = { columns: "a vector a step", lstm: "each step learns what lies left and right of it" };
 const FAINT = 0.02; // a class that is nowhere as probable is not drawn
 const [TOP, LOW] = [0.84, 1.015]; // the height of probability 1; what is 0 lies below the edge
 
@@ -52,7 +53,7 @@ export function createStages({ onpoint, onkey, onopen, onblock }) {
   const text = part("text", "strong", { class: "machine-letters", "aria-live": "polite", "aria-atomic": "true" });
   const confidence = part("confidence");
   const judged = part("judged");
-  const sure = element("span", { class: "machine-sure" }, confidence, " ", judged);
+  const sure = element("span", { class: "machine-sure" }, judged, " ", confidence);
   const colours = element("canvas", { class: "machine-colours", width: 64, height: 8, "aria-hidden": "true" });
   const scale = element("p", { class: "crnn-legend" }, "as paper ", colours, " far from it");
   const blocks = element("div", { class: "machine-blocks", role: "group", "aria-label": "Maps of block" });
@@ -116,6 +117,7 @@ export function createStages({ onpoint, onkey, onopen, onblock }) {
       "section",
       { class: `machine-stage machine-${key}`, "data-crnn-stage": key },
       titles[key] = element("button", opens, title),
+      ...[GLOSSES[key] && element("small", { class: "machine-gloss" }, GLOSSES[key])].filter(Boolean),
       ...[tools[key]].filter(Boolean),
       views[key],
     );
@@ -177,8 +179,8 @@ export function write({ cells, merged, text, confidence, judged, points }, seen)
   const letters = [...words];
   text.style.setProperty("--machine-count", String(letters.length));
   if (text.textContent !== words) text.replaceChildren(...seen.spans.map(({ symbol }, i) => sign(symbol, letters[i])));
+  judged.textContent = words ? `${certainty(p)}:` : "nothing to read yet";
   confidence.textContent = words ? percent(p) : "";
-  judged.textContent = !words ? "nothing to read yet" : certainty(p);
   for (const node of Object.values(points)) node.setAttribute("aria-valuemax", String(T - 1));
 }
 
@@ -240,7 +242,8 @@ export function collapseTo(
     node.style.left = share(t + 0.5 + (middle - t - 0.5) * merge, T);
     const down = path[t] ? 0 : 50 * drop;
     node.style.transform = `translate(-50%, ${100 * (merge - 1) + down}%)`;
-    node.style.opacity = String((merge ? 1 : 0) * (first ? 1 : 1 - merge) * (path[t] ? 1 : 1 - 0.6 * drop));
+    const left = path[t] ? 1 : 1 - drop * (0.6 + 0.4 * gather); // of a blank
+    node.style.opacity = String((merge ? 1 : 0) * (first ? 1 : 1 - merge) * left);
   });
   const wide = gather < 1 ? views.text.clientWidth : 0;
   childrenOf(text).forEach((node, i) => {

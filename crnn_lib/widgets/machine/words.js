@@ -29,7 +29,7 @@ function leads(seen, t) {
 const SAY = {
   image(seen, { t }) {
     const [first, last] = stripOf(seen.config.pools, seen.W, t);
-    return `Step ${t} sees columns ${first} to ${last} of the image, the part that is not faded. ${leads(seen, t)}`;
+    return `Step ${t} sees pixel columns ${first} to ${last}, the strip that is not faded. ${leads(seen, t)}`;
   },
   maps(seen, { t, map = 0, x, y = 0 }, name) {
     const { data, dims: [, , H, W] } = seen.stages[name];
@@ -37,7 +37,7 @@ const SAY = {
     const at = x ?? Math.floor(((t + 0.5) * W) / seen.T);
     const value = shortNumber(data[(map * H + y) * W + at]);
     const where = `Map ${map} of block ${name.slice(4)}, row ${y}, column ${at}`;
-    return `${where}: ${value}. It is computed from ${size} columns of the image.`;
+    return `${where}: ${value}. It is computed from ${size} pixel columns of the image.`;
   },
   columns({ stages, config }, { t }) {
     const { data, dims: [, , size] } = stages.columns;
@@ -69,7 +69,7 @@ const SAY = {
     const [first, last] = stripOf(seen.config.pools, seen.W, span.from, span.to);
     return `The letter ${spoken(seen.signs, span.symbol)} comes from ${
       steps(span)
-    }, which saw columns ${first} to ${last}.`;
+    }, which saw pixel columns ${first} to ${last}.`;
   },
 };
 
@@ -94,7 +94,7 @@ export function narrate(seen, { phase, t }) {
   return {
     window: `A window of ${
       sightOf(pools.map(([, h]) => h)).size
-    } columns slides over the image: step ${t} sees ${first} to ${last}.`,
+    } pixel columns slides over the image: step ${t} sees ${first} to ${last}.`,
     streams: `Two streams pass over the columns: one from the left, at step ${t}, one from the right, at step ${
       T - 1 - t
     }.`,
