@@ -301,10 +301,10 @@ def with_labels(data: LabelledImages, mapping: Mapping[str, str]) -> LabelledIma
 
 
 def split(labels: Sequence[str], train_fraction: float = 0.7, seed: int = 0) -> tuple[list[int], list[int]]:
-    """Indices of the training part and of the rest, both ascending.
+    """Indices of the training set and of the rest, both ascending.
 
     Labels are assigned whole: images with the same label stay on one side. The distinct labels, sorted and shuffled by
-    `seed`, fill the training part as long as they fit into round(train_fraction * N), so the same images fall on the
+    `seed`, fill the training set as long as they fit into round(train_fraction * N), so the same images fall on the
     same side whatever their order in `labels`. Neither side is empty.
     Raises UserError for a fraction outside (0, 1) or fewer than two distinct labels.
     """
@@ -321,7 +321,7 @@ def split(labels: Sequence[str], train_fraction: float = 0.7, seed: int = 0) -> 
 
 
 def folds(labels: Sequence[str], k: int = 5, seed: int = 0) -> list[tuple[list[int], list[int]]]:
-    """k pairs of (training indices, test indices), ascending; each index is in exactly one test part.
+    """k pairs of (training indices, test indices), ascending; each index is in exactly one test set.
 
     Labels are assigned whole, as in `split`, each to the smallest fold so far.
     Raises UserError for k below 2 or above the number of distinct labels.

@@ -2,7 +2,7 @@
 
 All processes hold the same weights. Each takes its share of every batch, so that together they see each image once an
 epoch; images of mixed widths are shared out as neighbours in width. DistributedDataParallel (Li et al. 2020, arXiv
-2006.15704) gives all of them the gradient of the joint batch, and all make the same step. The validation part is shared
+2006.15704) gives all of them the gradient of the joint batch, and all make the same step. The validation set is shared
 out like a batch. Process 0 leads: it alone looks at the data, reads and writes files, and prints; the others get from
 it what they train on. torchrun chooses the machine of process 0, perhaps another one after a restart. Each epoch's
 record, also in the provenance of the weights, has the number of processes.
@@ -193,7 +193,7 @@ class SharedRun(Run):
         return joint.item()
 
     def validate(self) -> dict[str, Any]:
-        """The figures of the validation part, of which each process reads its share."""
+        """The figures of the validation set, of which each process reads its share."""
         part = self.validation.subset(range(self.rank, len(self.validation), self.world))
         readings = read(self.model, part.images, labels=part.labels) if len(part) else None
         own = [(list(part.labels), readings.texts, readings.losses)] if readings else []

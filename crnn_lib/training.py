@@ -45,7 +45,7 @@ class Recipe:
     weight_decay: float = 0.01  # decoupled, so of AdamW alone
     clip: float = 5.0  # largest norm of the gradient
     prior_bias: bool = True  # see start_at_prior
-    validation_fraction: float = 0.1  # of the training part; 0 keeps the last epoch's weights
+    validation_fraction: float = 0.1  # of the training set; 0 keeps the last epoch's weights
     augmentation: Augmentation | None = Augmentation()
     plateau_factor: float = 0.5
     plateau_patience: int = 8
@@ -66,7 +66,7 @@ class Recipe:
         if not 0 <= self.validation_fraction < 1:
             raise UserError(f"the validation fraction must be in [0, 1), not {self.validation_fraction}")
         if self.schedule == "plateau" and not self.validation_fraction:
-            raise UserError("the plateau schedule watches the validation loss: leave a validation part")
+            raise UserError("the plateau schedule watches the validation loss: leave a validation set")
 
 
 Batch = tuple[Tensor, Tensor | None, Tensor, Tensor]  # see Run.batch
@@ -300,7 +300,7 @@ class Run:
         return total
 
     def validate(self) -> dict[str, Any]:
-        """The figures of the validation part (`metrics.scores`)."""
+        """The figures of the validation set (`metrics.scores`)."""
         return metrics.evaluate(self.model, self.validation.images, self.validation.labels)[0]
 
     def _keep_best(self, record: dict[str, Any]) -> None:

@@ -143,14 +143,14 @@ def evaluate(a: argparse.Namespace) -> None:
 
 
 def _chosen_split(a: argparse.Namespace, model: CRNN, data: LabelledImages) -> tuple[Sequence[int], str]:
-    """The indices to score, and that part's name: only the very data and split trained with have a test part."""
+    """The indices to score, and that part's name: only the very data and split trained with have a test set."""
     trained = model.provenance
     seed, fraction = trained.get("split_seed"), trained.get("train_fraction")
     same_data = data.is_known_as(trained.get("data")) and type(seed) is int and type(fraction) is float
     if a.split_seed is not None and a.split_seed != seed:
         raise UserError(
             f"{a.weights} was trained with split seed {seed}: with seed {a.split_seed} "
-            "the test part would hold images that it was trained on"
+            "the test set would hold images that it was trained on"
         )
     chosen = a.split or ("test" if same_data else "all")
     if chosen == "all":

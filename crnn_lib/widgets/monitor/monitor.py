@@ -21,7 +21,7 @@ from crnn_lib.training import Recipe, Run, begin
 from crnn_lib.widgets.background import Background
 from crnn_lib.widgets.picture import Pictured
 
-EXAMPLES = 4  # images whose readings are shown: the first of the validation part, where there is one
+EXAMPLES = 4  # images whose readings are shown: the first of the validation set, where there is one
 
 
 class TrainingMonitor(Background, Pictured):

@@ -27,7 +27,7 @@ class Film:
     """A run's film: what the network reads before some of its steps, dense at the start: call `look` from `on_step`.
 
     `samples`: names and standardised images (1, H, W) that are filmed; `facts`: what else the recording says of it.
-    A frame holds the CTC loss, the share of blanks and the exact readings on the validation part (the training part
+    A frame holds the CTC loss, the share of blanks and the exact readings on the validation set (the training set
     where there is none), the norm of the last gradient as clipped, the samples' texts, and their class probabilities
     in bytes (probability * 255, rounded).
     """

@@ -55,7 +55,7 @@ class Replay(host.Widget):
     ) -> "Live":
         """A replay that trains as `training.fit` does, in the background, and grows while it does.
 
-        `samples` are filmed, named by their labels (default: the first few of the validation part, or of the data
+        `samples` are filmed, named by their labels (default: the first few of the validation set, or of the data
         where there is none); `floors`, (a) and (b) of chapter 8, are drawn as lines. `start`, `stop` and `run` do what
         the page's button does. Raises UserError for what cannot be trained or filmed.
         """
