@@ -2,13 +2,13 @@
 
     python bench/training/pen.py --stage compose --ink DIR --without 1 --seed 1 --out runs/pen-1
     python bench/training/pen.py --stage train --piece 1 --data runs/pen-1 --out runs/pen-1.safetensors
-    python bench/training/pen.py --stage judge --ink DIR --without 1 --weights runs/pen-1.safetensors --out FILE
+    python bench/training/pen.py --stage judge --ink DIR --without 1 --weights runs/pen-1.safetensors
 
 DIR holds public pen ink (bench/training/strokes.py says what and where from), which stays where it is: what `compose`
 writes shows it too. "compose" puts strings together from the ink of all groups but one, as tar shards, with a file that
 says whose ink it is; --without 0 takes all five. "train" continues from the weights of the piece before (--init), and
 names the writers in what it saves; a piece that was interrupted continues from its last epoch. "judge" reads strings of
-the group left out.
+the group left out, and adds their scores to data/results/pen.json (or to --out).
 """
 
 import argparse
@@ -24,7 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 
-from bench.common import options, record
+from bench.common import RESULTS, options, record
 from bench.training import doubt, hands, scores, strokes
 from crnn_lib import reader
 from crnn_lib.alphabet import CAPTCHA_SYMBOLS
@@ -43,8 +43,8 @@ CONFIG = Config(
 SHORT = Recipe(epochs=2, batch_size=32, validation_fraction=0.02, augmentation=None)
 PIECES = {
     1: replace(SHORT, learning_rate=3e-3),
-    2: replace(SHORT, learning_rate=1e-3, prior_bias=False),
-    3: replace(SHORT, learning_rate=3e-4, prior_bias=False),
+    2: replace(SHORT, epochs=3, learning_rate=2e-3, prior_bias=False),
+    3: replace(SHORT, epochs=3, learning_rate=1.5e-3, prior_bias=False),
 }
 FEW_CHARACTERS = 50  # a writer of so many weighs half of one with very many
 FACTS = "whose.json"
@@ -56,6 +56,7 @@ SETS = {  # what is scored: the symbols of a string, or words; and what counts a
     "words": (None, scores.folded),
 }
 MOST = 24  # strings of a writer in a set
+BRIEF = ("images", "exact", "edits", "characters", "cer", "cer_interval")
 
 
 class Question(NamedTuple):
@@ -172,16 +173,19 @@ def judge(a: argparse.Namespace) -> None:
         raise SystemExit(f"this model has seen {len(seen)} of the writers, {min(seen)} among them")
     found = {}
     for name, (symbols, fold) in SETS.items():
-        asked = questions(ink, writers, symbols)
-        found[name] = read_by(model, asked, fold)
-        rates = {key: round(found[name][key]["cer"], 4) for key in ("all", "without doubtful", "strict")}
-        print(name, rates, found[name]["all"]["cer_interval"], scores.worst(found[name]["all"], 6), sep="\n  ")
-    record(a.out, {"group": a.without, "parameters": model.parameter_count(), "found": found},
-           f"--stage judge --ink DIR --without {a.without} --weights FILE --out FILE")  # fmt: skip
+        found[name] = one = read_by(model, questions(ink, writers, symbols), fold)
+        print(name, {key: round(one[key]["cer"], 4) for key in ("all", "without doubtful", "strict")})
+    cost = sum(piece["history"][-1]["cpu_seconds"] for piece in model.provenance["pieces"])
+    judged = {"writers": len(writers), "parameters": model.parameter_count(), "cpu_seconds": round(cost), "sets": found}
+    out = a.out or RESULTS / "pen.json"
+    before = json.loads(out.read_text(encoding="utf-8"))["groups"] if out.exists() else {}
+    record(out, {"groups": dict(sorted((before | {str(a.without): judged}).items()))},
+           "--stage judge --ink DIR --without GROUP --weights FILE")  # fmt: skip
 
 
 def read_by(model: reader.CRNN, asked: list[Question], fold: Callable[[str], str]) -> dict:
-    """The scores of all questions, of those without a doubtful label, and with nothing counted as one."""
+    """The scores of all questions, with each writer's and symbol's; in short those without a doubtful label, and those
+    with nothing counted as one."""
     images = [standardise(q.grey.astype(np.float32)) for q in asked]
     readings = reader.read(model, images).texts
 
@@ -191,7 +195,9 @@ def read_by(model: reader.CRNN, asked: list[Question], fold: Callable[[str], str
 
     everything = list(range(len(asked)))
     sound = [i for i in everything if not asked[i].doubtful]
-    return {"all": of(everything, fold), "without doubtful": of(sound, fold), "strict": of(everything, str)}
+    others = {"without doubtful": of(sound, fold), "strict": of(everything, str)}
+    brief = {name: {key: one[key] for key in BRIEF} for name, one in others.items()}
+    return {"all": of(everything, fold)} | brief
 
 
 if __name__ == "__main__":
@@ -199,6 +205,8 @@ if __name__ == "__main__":
     parser.add_argument("--stage", choices=("compose", "train", "judge"), required=True)
     for name in ("ink", "data", "init", "weights"):
         parser.add_argument(f"--{name}", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path)
     a = parser.parse_args()
+    if a.stage != "judge" and not a.out:
+        parser.error("--out: where what this stage makes is to go")
     {"compose": compose, "train": train, "judge": judge}[a.stage](a)

@@ -1,4 +1,4 @@
-"""Pen strokes of our own for the 36 symbols: digits and lower-case letters, several ways of writing each.
+"""Pen strokes of our own for 62 symbols: digits, lower-case letters and capitals, several ways of writing each.
 
 `assets/skeletons.json` holds, for each symbol, one line a variant; the first is the plainest. `|` separates strokes,
 `/` the smooth pieces of a stroke (a corner: the next piece starts where the last one ended), a space points.
@@ -13,7 +13,7 @@ from crnn_lib.drawing.pen import quantise
 from crnn_lib.errors import UserError
 from crnn_lib.images import HEIGHT, WIDTH
 
-SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyz"
+SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 CAP = 20.0  # units from the top of `l` to the baseline
 MOST = 64  # characters in an image
 LARGE, FREE = 15.0, 12  # pixels: the height of text that fits, and the space left beside it
@@ -28,7 +28,7 @@ def _variants() -> dict[str, list[str]]:
 
 
 def count(symbol: str) -> int:
-    """How many ways of writing `symbol` there are. Raises UserError for a symbol that is none of the 36."""
+    """How many ways of writing `symbol` there are. Raises UserError for a symbol that is none of these."""
     if symbol not in _variants():
         raise UserError(f"{symbol!r} cannot be drawn: the pen writes {SYMBOLS}")
     return len(_variants()[symbol])
@@ -67,7 +67,7 @@ def write(text: str, variants: list[int] | None = None, height: float = 14.0, ga
     """`text` written from left to right with the baseline at y = 0: strokes in pixels on the grid of 1/16.
 
     `height` is that of `l` in pixels, `gap` the space between two characters in skeleton units, `variants` one number
-    a character (default: the plainest form). Raises UserError for a character that is none of the 36.
+    a character (default: the plainest form). Raises UserError for a character that is none of SYMBOLS.
     """
     x, result = 0.0, []
     for i, symbol in enumerate(text):

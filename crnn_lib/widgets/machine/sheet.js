@@ -121,7 +121,7 @@ export function createSheet(root, signal, { strokes, onchange, onlift, onover })
   function arrive(event, data) {
     if (event.target instanceof HTMLInputElement) return; // who pastes into a field means the field
     const file = [...(data?.files ?? [])].find(({ type }) => type.startsWith("image/"));
-    const words = data?.getData("text").toLowerCase().replace(/\s/g, "").slice(0, TYPED);
+    const words = data?.getData("text").replace(/\s/g, "").slice(0, TYPED);
     if (!file && !words) return;
     event.preventDefault();
     source.attempt(async () => {

@@ -102,7 +102,7 @@ export function createSource({ onpicture, onerror, sample: first = "", longest =
   const samples = choice([["", "choose…"], ...names], first, (name) => name && sample(name));
   const typed = textInput("", longest, () =>
     attempt(() => {
-      const truth = typed.value.toLowerCase().replace(/\s/g, "");
+      const truth = typed.value.replace(/\s/g, "");
       return { ...drawn(placeText(truth), `the typed "${truth}"`), truth };
     }));
   const file = element("input", { type: "file", accept: "image/png,image/jpeg,image/gif,image/bmp,image/webp" });
