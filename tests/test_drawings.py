@@ -5,13 +5,13 @@ import pytest
 import torch
 from v8 import Page, weights_of
 
+from bench.training.scores import alike
 from crnn_lib import images, reader, widgets
 from crnn_lib.drawing import pen, skeletons
 from crnn_lib.drawing.distortion import distort, random_from
 from crnn_lib.model import CRNN, Config
 from crnn_lib.widgets import weights
 
-SAME = str.maketrans("0il", "o11")  # either counts as right
 GLUE = """
 let pen = null;
 function load(text) { pen = createReader(fromBase64(text)); return pen.config; }
@@ -47,7 +47,7 @@ def js(penman):
 
 
 def right(texts, strings):
-    return sum(a.translate(SAME) == b.translate(SAME) for a, b in zip(texts, strings, strict=True))
+    return sum(alike(a) == alike(b) for a, b in zip(texts, strings, strict=True))
 
 
 def test_an_image_of_strokes_is_normalised_then_rendered():

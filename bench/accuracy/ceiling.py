@@ -84,10 +84,10 @@ def main(a: argparse.Namespace) -> None:
     found = {}
     for name, texts in read.items():
         scored = scores.by_writer(labels, texts, writers, scores.folded)
-        found[name] = {key: scored[key] for key in KEPT}
-        print(name, found[name])
+        found[name] = {key: scored[key] for key in KEPT} | {"texts": texts}
+        print(name, {key: found[name][key] for key in ("cer", "cer_interval", "exact")})
     facts = {"group": a.without, "strings": len(questions), "writers": len(set(writers)),
-             "doubtful": sum(one.doubtful for one in questions), "model": model.digest()}  # fmt: skip
+             "doubtful": sum(one.doubtful for one in questions), "model": model.digest(), "labels": labels}  # fmt: skip
     record(RESULTS / "ceiling.json", facts | {"found": found},
            f"--ink DIR --without {a.without} --weights FILE --transcriptions CSV CSV")  # fmt: skip
 

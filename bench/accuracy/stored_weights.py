@@ -4,9 +4,9 @@
 
 Each model reads its images with its own float32 weights, and with those that the page stores (`weights.from_bytes`);
 then the page reads them in headless Chromium, by WebAssembly and by plain JavaScript. `captcha`: the real images in
-DIR, as labelled; of them, `test` are those that it was not trained on. `pen`: strings put together from the test
-writers' ink in INK, as `bench/training/stroke_reader.py` does; the shipped model has learned from these writers too, so
-its scores compare it with itself alone. `text`: generated lines of mixed widths, in the faces that it was not trained
+DIR, as labelled; of them, `test` are those that it was not trained on. `pen`: strings of mixed widths from the ink of
+group 1 in INK, as `bench/training/pen.py` judges by; the shipped model has learned from these writers too, so its
+scores compare it with itself alone. `text`: generated lines of mixed widths, in the faces that it was not trained
 on among those of the wheels. Writes data/results/stored_weights.json.
 """
 
@@ -20,12 +20,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project
 import numpy as np
 
 from bench.common import RESULTS, blank_page, options, record
-from bench.training import stroke_reader
+from bench.training import pen as training
+from bench.training import strokes
 from crnn_lib import images, metrics, reader
 from crnn_lib.data import LabelledImages, load_folder, split
 from crnn_lib.drawing import faces
 from crnn_lib.drawing import lines as printing
-from crnn_lib.drawing.skeletons import SYMBOLS
 from crnn_lib.widgets import bundle, host, weights
 
 READ = """([packed, fast, images]) => {
@@ -42,10 +42,14 @@ KEPT = ("images", "exact", "exact_accuracy", "edits", "characters", "cer")
 
 
 def pen_strings(ink: Path) -> LabelledImages:
-    """The test writers' strings, at the size and in the place that they gave each letter."""
-    glyphs = [glyph for glyph in stroke_reader.read_ink(ink) if glyph[0] in stroke_reader.TEST]
-    strings = stroke_reader.test_strings(glyphs, SYMBOLS, 1, seed=7)
-    return stroke_reader.draw(strings, stroke_reader.writer_scale(glyphs), "line")
+    """300 strings and words by the writers of group 1, each at its own width."""
+    found, dealt = strokes.read(ink), strokes.groups()
+    writers = [i for i, source in enumerate(found.sources()) if dealt.get(source) == 1]
+    asked = [*training.questions(found, writers, strokes.SYMBOLS), *training.questions(found, writers, None)]
+    chosen = [asked[i] for i in np.random.default_rng(7).permutation(len(asked))[:300]]
+    frame = reader.load("pen").config.frame
+    tensors = [images.standardise(one.grey.astype(np.float32), *frame) for one in chosen]
+    return LabelledImages(tensors, tuple(one.text for one in chosen), tuple(f"{i}" for i in range(len(chosen))))
 
 
 def lines() -> LabelledImages:

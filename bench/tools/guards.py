@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VERSION_1 = "aa74857ece23794e503aad72f5a25a70f021e170"
 SAMPLES = ROOT / "crnn_lib" / "assets" / "samples"
-MODELS = {"captcha": ("captcha", "captcha"), "pen": ("strokes", "pen")}  # name in version 1, and now
+MODELS = {"captcha": ("captcha", "captcha")}  # name in version 1, and now
 
 
 @contextmanager
