@@ -276,11 +276,22 @@ def test_what_parts_are_worth_at_two_rates_is_as_chapter_8_says():
     assert (reading["standardisation", 3e-3], reading["all three", 3e-3]) == (3, 0)
 
 
-def test_pen_writers_are_told_one_by_one():
-    folds = result("stroke_reader")["folds"].values()
-    rates = [row["cer"] for fold in folds for row in fold["test"]["36 symbols"]["line"]["by_writer"].values()]
-    assert f"runs from {min(rates):.0%} for one writer to {max(rates):.0%} for another".replace("%", " %") in prose(12)
-    assert "interval" not in "".join(printed(cell) for cell in chapter(12).values() if cell.cell_type == "code")
+def test_chapter_12_tells_the_pen_by_writer_and_what_teaching_changes():
+    judged, said = result("pen")["groups"]["1"]["sets"]["36 symbols"], prose(12)
+    known = judged["by the model that ships, which knows these writers"]["cer"]
+    left_out, rates = judged["all"]["cer"], [row["cer"] for row in judged["all"]["writers"].values()]
+    assert f"misreads {100 * left_out:.1f} % of the characters of left-out writers, and {100 * known:.1f} % of" in said
+    assert 0.37 < 1 - known / left_out < 0.43 and "hides two fifths of the errors" in said
+    assert f"the CER runs from {100 * min(rates):.0f} to {100 * max(rates):.0f} %" in said
+    a, b, model = (f"{100 * found['cer']:.1f} %" for found in result("ceiling")["found"].values())
+    assert f"Their CER is {a[:-2]} and {b}, and that of the left-out model {model}" in said
+    taught = result("teaching")["summary"]
+    assert f"fall from {taught['before']} to {taught['after']}, by {100 * (1 - taught['left']):.0f} %" in said
+    table = re.findall(r"(\d+) +(\d+)$", printed(chapter(12)["teach-test"]), re.M)
+    assert (
+        table == [("17", "40"), ("50", "50"), ("50", "0")]
+        and "All 40 other texts of this hand are now read, rather than 17" in said
+    )
 
 
 def test_chapter_11_says_what_its_cells_printed():
