@@ -263,7 +263,7 @@ def test_whatever_the_mouse_points_at_lights_up_everywhere(shown, name, example,
     path = example["log_probs"].argmax(1).tolist()
     t = next(t for t, c in enumerate(path) if c)
     sentence = shown.part("says")
-    at = 0.02 if name == "text" else ((t + 0.5) / len(path) / 4 if name == "maps" else (t + 0.5) / len(path))
+    at = 0.02 if name == "text" else ((t + 0.5) / len(path) / 5 if name == "maps" else (t + 0.5) / len(path))
     shown.hover(name, at, 0.1)
     assert shown.step() == t
     letter = network.alphabet.symbols[path[t] - 1]
@@ -282,20 +282,33 @@ def test_the_sentences_say_what_torch_says(shown, example, network):
     t, T = 11, len(example["log_probs"])
     shown.hover("columns", (t + 0.5) / T)
     column = example["columns"][t]
-    assert f"Column {t}: " in shown.part("says") and f"{len(column)} numbers, " in shown.part("says")
+    assert f"Column {t}, from here on time step {t}: " in shown.part(
+        "says"
+    ) and f"{len(column)} numbers, " in shown.part("says")
     shown.hover("probabilities", (t + 0.5) / T)
     p, c = example["log_probs"][t].exp().max(0)
     best = "blank" if c == 0 else network.alphabet.symbols[c - 1]
     told = re.search(rf"Step {t} says {best} (?:> )?([\d.]+) %", shown.part("says"))
     assert float(told[1]) == pytest.approx(100 * float(p), abs=0.6)
     shown.hover("lstm", (t + 0.5) / T, 0.2)
-    unit, value = re.search(rf"Forward unit (\d+) at step {t}: (\S+)\. ", shown.part("says")).groups()
+    from_left = rf"from the left has read steps 0 to {t} by now; its unit (\d+) says (\S+)\.$"
+    unit, value = re.search(from_left, shown.part("says")).groups()
     assert float(value.replace("−", "-")) == pytest.approx(float(example["states"][t, int(unit)]), abs=0.02)
     shown.hover("maps", 0.6, 0.6)
     c, y, x, value = re.search(
-        r"Map (\d+) of block 1, row (\d+), column (\d+): (\S+)\. It", shown.part("says")
+        r"feature map (\d+) of block 1 \(row (\d+), column (\d+)\): (\S+)\. It", shown.part("says")
     ).groups()
     assert float(value.replace("−", "-")) == pytest.approx(float(example["pool1"][int(c), int(y), int(x)]), abs=0.05)
+
+
+def test_a_letter_is_lit_of_what_was_drawn_and_the_resting_pen_points(shown):
+    draw(shown.page, shown.pad, skeletons.place(TEXT))
+    shown.until(TEXT)
+    assert [*shown.lit()[1]] in (["n"], ["7"], ["x"])
+    box = shown.pad.bounding_box()
+    shown.page.wait_for_timeout(1600)
+    shown.page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.6 * box["height"])
+    assert shown.part("says").startswith(f"Step {shown.step()} sees")
 
 
 def test_the_keyboard_points(shown, example):
@@ -310,10 +323,10 @@ def test_the_keyboard_points(shown, example):
         assert shown.step() == step
     shown.point("maps").focus()
     shown.page.keyboard.press("ArrowDown")
-    assert shown.part("says").startswith("Map 1 of block 1")
+    assert shown.part("says").startswith("A number of feature map 1 of block 1")
     shown.point("lstm").focus()
     shown.page.keyboard.press("ArrowDown")
-    assert "unit 1 at step" in shown.part("says")
+    assert "its unit 1 says" in shown.part("says")
     shown.point("text").focus()
     for _ in range(9):
         shown.page.keyboard.press("ArrowLeft")
@@ -333,14 +346,14 @@ def test_a_finger_points(visit, address, example):
         finger.tap(shown.point("text"), 0.01)
         assert shown.lit()[1] == ["h"]
         finger.tap(shown.point("maps"), 0.2)
-        assert shown.step() > T / 2 and shown.part("says").startswith("Map ")
+        assert shown.step() > T / 2 and shown.part("says").startswith("A number of feature map ")
 
 
 def test_another_block(shown, example):
     shown.stage("maps").get_by_role("button", name="Block 5").click()
     shown.page.wait_for_function("() => document.querySelector('[data-crnn=says]').textContent.includes('block 5')")
     shown.hover("maps", 0.02, 0.97)
-    told = re.match(r"Map (\d+) of block 5, row (\d), column (\d+): (\S+)\. It", shown.part("says"))
+    told = re.match(r"A number of feature map (\d+) of block 5 \(row (\d), column (\d+)\): (\S+)\. It", shown.part("says"))
     c, y, x = map(int, told.groups()[:3])
     assert float(told[4]) == pytest.approx(float(example["pool5"][c, y, x]), abs=0.05)
 

@@ -110,8 +110,9 @@ def test_letters_are_handles(paper):
     for i in range(3):
         letters.nth(i).hover()
         places.append(paper.strip())
-    starts = [skeletons.place("n7x")[k][0][0] for k in range(3)]  # where n, 7 and x begin
-    assert all(a <= x <= b for (a, b), x in zip(places, starts, strict=True))
+    drawn = [[x for x, _ in skeletons.place("n7x")[k]] for k in range(3)]  # n, 7 and half of x
+    middles = [(min(xs) + max(xs)) / 2 for xs in drawn]
+    assert all(a <= x <= b for (a, b), x in zip(places, middles, strict=True)), (places, middles)
     assert places[0][1] == pytest.approx(places[1][0], abs=0.5) and places[1][1] == pytest.approx(places[2][0], abs=0.5)
     paper.page.mouse.move(2, 2)
     assert paper.strip() is None

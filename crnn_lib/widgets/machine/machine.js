@@ -12,12 +12,19 @@ import { createSheet } from "./sheet.js";
 import { collapseTo, createStages, drawCurves, look, mark, paint, write } from "./stages.js";
 import { atRest, narrate, say } from "./words.js";
 
+const REST = 1500; // milliseconds after a stroke, until the pen points again
 export const kind = "machine";
 export const name = "The machine: from an image to its text, stage by stage";
 
 /** Colours that canvases need, as the style sheet has them. @param {HTMLElement} root */
 function themeOf(root) {
   return { dark: lookOf(root, "theme") === "dark", first: lookOf(root, "first"), second: lookOf(root, "second") };
+}
+
+/** The step in which the letter next to step `t` is named first. @param {{from: number}[]} spans @param {number} t */
+function letterNear(spans, t) {
+  const steps = spans.map(({ from }) => from);
+  return steps.length ? steps.reduce((a, b) => (Math.abs(b - t) < Math.abs(a - t) ? b : a)) : null;
 }
 
 /** Call `act` when the page turns dark or light, until the signal. @param {() => void} act @param {AbortSignal} signal */
@@ -39,7 +46,8 @@ export async function mount({ root, model, backend, signal }) {
   /** @type {import("./words.js").Here} */
   let here = { stage: "text", t: 0 };
   let pointed = false; // at anything yet
-  let drew = false; // and the pen has not left the image since
+  let drew = false; // and the pen has neither left the image nor rested since
+  let rested = 0;
   /** @type {ReturnType<typeof import("./film.js").momentOf> | null} what slow motion shows */
   let moment = null;
   let maps = "pool1";
@@ -74,8 +82,10 @@ export async function mount({ root, model, backend, signal }) {
       if (!seen || film.isOpen() || (drew && !drawing)) return;
       const [start, end] = [place(0), place(1)];
       here = { stage: "image", t: within(Math.floor((at - start) / (end - start) * seen.T), seen.T) };
+      clearTimeout(rested);
       drew = drawing;
-      if (drawing) return; // the reading shows it
+      if (!drawing) sheet.message.say("");
+      if (drawing) return void (rested = setTimeout(() => (drew = false), REST)); // the reading shows it
       pointed = true;
       showHere();
     },
@@ -151,6 +161,7 @@ export async function mount({ root, model, backend, signal }) {
   function point(next) {
     if (!seen?.stages[maps].data || film.isOpen()) return;
     [here, pointed] = [next, true];
+    sheet.message.say("");
     showHere();
   }
 
@@ -189,7 +200,7 @@ export async function mount({ root, model, backend, signal }) {
     const first = !seen;
     seen = { ...found, path, text, p, spans: spansOf(path) };
     shown = whole(seen.T);
-    if (first) here.t = seen.spans[Math.floor(seen.spans.length / 2)]?.from ?? 0;
+    if (!pointed) here.t = letterNear(seen.spans, first ? seen.T / 2 : here.t) ?? here.t;
     root.dataset.state = !text ? "idle" : certainty(p);
     write(stages, seen);
     showAll();
@@ -208,6 +219,9 @@ export async function mount({ root, model, backend, signal }) {
     sheet.repaint();
     showAll();
   }
+  root.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Escape") film.stop();
+  });
   new ResizeObserver(repaint).observe(root);
   model.on(["strokes"], () => sheet.lay({ strokes: model.get("strokes") }));
   backend.onrenew(read, signal);

@@ -132,9 +132,12 @@ export function createSheet(root, signal, { strokes, onchange, onlift, onover })
   root.addEventListener("paste", (event) => arrive(event, event.clipboardData), { signal });
   root.addEventListener("drop", (event) => arrive(event, event.dataTransfer), { signal });
   root.addEventListener("dragover", (event) => event.preventDefault(), { signal });
-  menu.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+  root.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape") menu.open = false;
   });
+  globalThis.addEventListener?.("pointerdown", ({ target }) => {
+    if (!menu.contains(/** @type {Node} */ (target))) menu.open = false;
+  }, { signal });
 
   return {
     pen,

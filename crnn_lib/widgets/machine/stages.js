@@ -55,7 +55,7 @@ export function createStages({ onpoint, onkey, onopen, onblock }) {
   const judged = part("judged");
   const sure = element("span", { class: "machine-sure" }, judged, " ", confidence);
   const colours = element("canvas", { class: "machine-colours", width: 64, height: 8, "aria-hidden": "true" });
-  const scale = element("p", { class: "crnn-legend" }, "as paper ", colours, " far from it");
+  const scale = element("p", { class: "crnn-legend" }, "like paper ", colours, " unlike it");
   const blocks = element("div", { class: "machine-blocks", role: "group", "aria-label": "Maps of block" });
   const inside = {
     image: [

@@ -23,7 +23,8 @@ function vote({ logProbs, K, signs }, t, count = 2) {
 /** Where step `t` leads to, in words. @param {Whole} seen */
 function leads(seen, t) {
   const span = spanAt(seen, t);
-  return span ? `It ends in the letter ${spoken(seen.signs, span.symbol)}.` : "It ends in a blank: no letter here.";
+  if (span) return `It ends in the letter ${spoken(seen.signs, span.symbol)}.`;
+  return "It ends in a blank, as most do: a letter is named at only a step or two.";
 }
 
 const SAY = {
@@ -36,21 +37,22 @@ const SAY = {
     const { size } = stageSight(seen.config.pools, name).along;
     const at = x ?? Math.floor(((t + 0.5) * W) / seen.T);
     const value = shortNumber(data[(map * H + y) * W + at]);
-    const where = `Map ${map} of block ${name.slice(4)}, row ${y}, column ${at}`;
-    return `${where}: ${value}. It is computed from ${size} pixel columns of the image.`;
+    const where = `feature map ${map} of block ${name.slice(4)} (row ${y}, column ${at})`;
+    return `A number of ${where}: ${value}. It is computed from ${size} pixel columns of the image.`;
   },
   columns({ stages, config }, { t }) {
     const { data, dims: [, , size] } = stages.columns;
     const lit = data.subarray(t * size, (t + 1) * size).filter((v) => v > 0).length;
     const maps = config.channels[config.channels.length - 1];
-    return `Column ${t}: what all ${maps} maps of the last block say at this place, ${size} numbers, ${lit} above zero.`;
+    const what = `what all ${maps} maps of the last block say at this place`;
+    return `Column ${t}, from here on time step ${t}: ${what}, ${size} numbers, ${lit} above zero.`;
   },
   lstm({ stages, T }, { t, unit = 0 }) {
     const { data, dims: [, , size] } = stages.states;
     const forward = unit < size / 2;
-    const read = forward ? `read steps 0 to ${t}` : `read steps ${T - 1} back to ${t}`;
-    const which = `${forward ? "Forward" : "Backward"} unit ${forward ? unit : unit - size / 2}`;
-    return `${which} at step ${t}: ${shortNumber(data[t * size + unit])}. By then this stream has ${read}.`;
+    const [way, read] = forward ? ["left", `0 to ${t}`] : ["right", `${T - 1} back to ${t}`];
+    const says = `its unit ${forward ? unit : unit - size / 2} says ${shortNumber(data[t * size + unit])}`;
+    return `The stream from the ${way} has read steps ${read} by now; ${says}.`;
   },
   probabilities: (seen, { t }) => `Step ${t} says ${vote(seen, t, 3)}. ${leads(seen, t)}`,
   path(seen, { t }) {
@@ -76,9 +78,8 @@ const SAY = {
 /** While nothing is pointed at: an invitation, and what is read of somebody's own. @param {Whole} seen @param {boolean} example */
 export function atRest({ text }, example) {
   if (example) return OPENING;
-  return `It reads ${
-    text || "nothing yet"
-  }. Point at anything to see where that comes from, or watch it in slow motion.`;
+  if (!text) return "Nothing is read yet. Draw something, or choose a picture behind More.";
+  return `It reads ${text}. Point at anything to see where that comes from, or watch it in slow motion.`;
 }
 
 /** What is pointed at, in one or two sentences. @param {Whole} seen @param {Here} here @param {string} maps the stage shown as maps */
