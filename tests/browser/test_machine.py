@@ -353,7 +353,9 @@ def test_another_block(shown, example):
     shown.stage("maps").get_by_role("button", name="Block 5").click()
     shown.page.wait_for_function("() => document.querySelector('[data-crnn=says]').textContent.includes('block 5')")
     shown.hover("maps", 0.02, 0.97)
-    told = re.match(r"A number of feature map (\d+) of block 5 \(row (\d), column (\d+)\): (\S+)\. It", shown.part("says"))
+    told = re.match(
+        r"A number of feature map (\d+) of block 5 \(row (\d), column (\d+)\): (\S+)\. It", shown.part("says")
+    )
     c, y, x = map(int, told.groups()[:3])
     assert float(told[4]) == pytest.approx(float(example["pool5"][c, y, x]), abs=0.05)
 
