@@ -460,6 +460,34 @@ def test_each_title_opens_its_detail_and_leads_to_its_chapter(shown, name):
     assert detail.is_hidden()
 
 
+def test_details_lead_to_their_neighbours(shown):
+    shown.stage("image").locator(".machine-title").click()
+    detail = shown.root.get_by_role("region")
+    titles = [shown.stage(name).locator(".machine-title").inner_text() for name in STAGES]
+    assert detail.get_by_role("button", name="Back to").count() == 0
+    for title in titles[1:]:
+        detail.get_by_role("button", name=f"On to {title}").click()
+        detail.get_by_role("heading", name=title, exact=True).wait_for()
+        assert shown.root.locator('.machine-title[aria-expanded="true"]').inner_text() == title
+    assert detail.get_by_role("button", name="On to").count() == 0
+    for title in titles[-2::-1]:  # the pressed button keeps the focus
+        detail.get_by_role("button", name=f"Back to {title}").press("Enter")
+        detail.get_by_role("heading", name=title, exact=True).wait_for()
+    assert shown.root.locator(".machine-title[aria-expanded=true]").count() == 1
+
+
+def test_other_texts_show_where_they_differ(shown):
+    shown.stage("text").locator(".machine-title").click()
+    rows = shown.root.get_by_role("region").locator(".machine-bar-row b")
+    rows.first.wait_for()
+    best, *others = rows.all_inner_texts()
+    assert others and rows.first.locator("mark").count() == 0
+    for row, other in zip(rows.all()[1:], others, strict=True):
+        left, marked, right = row.evaluate("b => [...b.childNodes].map((node) => node.textContent)")
+        assert left + marked + right == other != best
+        assert best.startswith(left) and best.endswith(right) and len(left) + len(right) <= len(best)
+
+
 def test_details_with_finger_and_keys(visit, address):
     with visit(address, "index.html", width=390, height=844, has_touch=True) as seen:
         shown, finger = Shown(seen), Finger(seen)

@@ -21,17 +21,18 @@ const CHAPTERS = {
   path: ["07_decoding", "Decoding"],
   text: ["07_decoding", "Decoding"],
 };
+const ORDER = Object.keys(TITLES);
 const [SHOWN, BEAM] = [6, 8]; // classes of a step; texts that beam search keeps
 
 const note = (words) => element("p", { class: "machine-note" }, words);
 
-/** A bar of that part of the width, with its name and its value in words. */
+/** A bar of that part of the width, with its name (a text, or nodes) and its value in words. */
 function bar(name, part, words, hue) {
   const look = hue ? { class: "machine-bar-row crnn-hued", style: hue } : { class: "machine-bar-row" };
   return element(
     "div",
     look,
-    element("b", {}, name),
+    element("b", {}, ...[name].flat()),
     element("i", { style: `width:${share(part, 1)}` }),
     element("span", {}, words),
   );
@@ -41,6 +42,17 @@ function bar(name, part, words, hue) {
 function classBar(signs, c, p) {
   const style = c ? sign(c, "").getAttribute("style") : null;
   return bar(spoken(signs, c), p, percent(p), style);
+}
+
+/** A text in which is marked what differs from `best`. @param {string} words @param {string} best */
+function differing(words, best) {
+  const most = Math.min(words.length, best.length);
+  let [from, after] = [0, 0];
+  while (from < most && words[from] === best[from]) from++;
+  while (after < most - from && words.at(-1 - after) === best.at(-1 - after)) after++;
+  const to = words.length - after;
+  const mark = words === best ? [] : [element("mark", { class: "machine-differs" }, words.slice(from, to))];
+  return [words.slice(0, from), ...mark, words.slice(to)];
 }
 
 /** Numbers as upright bars about a middle line. @param {Float32Array} values */
@@ -153,7 +165,7 @@ const DETAILS = {
       p: Math.exp(b.logProb),
     }));
     return [
-      ...found.map(({ words, p }) => bar(words || "(nothing)", p, percent(p))),
+      ...found.map(({ words, p }) => bar(words ? differing(words, found[0].words) : "(nothing)", p, percent(p))),
       note(
         `The probability of a text is the sum over all paths that collapse to it. ${
           text || "Nothing"
@@ -166,10 +178,11 @@ const DETAILS = {
 const STEPPED = new Set(["image", "columns", "lstm", "probabilities"]);
 
 /**
- * @param {{given: () => Promise<Given>, onmove: (here: Here) => void, onclose: (stage: string) => void, chapters: boolean}} acts
+ * @param {{given: () => Promise<Given>, onmove: (here: Here) => void, onopen: (stage: string) => void,
+ *   onclose: (stage: string) => void, chapters: boolean}} acts
  *   chapters: whether there are pages that titles can lead to
  */
-export function createDetails({ given, onmove, onclose, chapters }) {
+export function createDetails({ given, onmove, onopen, onclose, chapters }) {
   const title = element("strong", {
     class: "machine-heading",
     id: "crnn-machine-detail",
@@ -180,7 +193,14 @@ export function createDetails({ given, onmove, onclose, chapters }) {
   const lead = element("p", { class: "machine-chapter" });
   const body = element("div", { class: "machine-body" });
   const step = slider({ name: "Step", min: 0, max: 31, step: 1, value: 0 }, (t) => now && go({ ...now.here, t }));
-  const head = element("div", { class: "machine-detail-head" }, title, lead, close);
+  const turns = [-1, 1].map((way) => button("", () => turn(way), { class: "machine-turn" }));
+  const head = element(
+    "div",
+    { class: "machine-detail-head" },
+    title,
+    lead,
+    element("div", { class: "machine-turns" }, ...turns, close),
+  );
   const node = element(
     "div",
     { class: "machine-detail", role: "region", hidden: true },
@@ -218,8 +238,23 @@ export function createDetails({ given, onmove, onclose, chapters }) {
     }
   }
 
+  /** To the stage before or after the open one. */
+  function turn(way) {
+    open(ORDER[ORDER.indexOf(stage) + way]);
+    const pressed = turns[way > 0 ? 1 : 0];
+    if (!pressed.hidden) pressed.focus({ preventScroll: true });
+  }
+
   function open(/** @type {string} */ name) {
+    if (stage) onclose(stage);
     stage = name;
+    onopen(name);
+    turns.forEach((node, i) => {
+      const next = TITLES[ORDER[ORDER.indexOf(name) + (i ? 1 : -1)]];
+      node.hidden = !next;
+      node.setAttribute("aria-label", `${i ? "On to" : "Back to"} ${next}`);
+      node.replaceChildren(...(i ? [element("span", {}, next), " ›"] : ["‹ ", element("span", {}, next)]));
+    });
     const made = detail = DETAILS[name](go);
     setText(title, TITLES[name]);
     node.setAttribute("aria-label", TITLES[name]);

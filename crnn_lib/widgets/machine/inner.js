@@ -72,7 +72,8 @@ export function createLens(go) {
     setText(
       says,
       `The nine products sum to ${sum9}; with the bias ${offset} that is ${fixed(sum)}. What is ` +
-        `below zero becomes 0. The window slides over every pixel, and its results are map ${map}.`,
+        `below zero becomes 0. The window slides over every pixel, and its results are map ${map} of block 1. Later ` +
+        "blocks do the same with all maps of the block before.",
     );
   }
   return { node: element("div", { class: "machine-simple" }, lens, maps.node, row, says), show };

@@ -59,7 +59,6 @@ export async function mount({ root, model, backend, signal }) {
     onkey: (stage, way) => seen && point(moved(seen, { ...here, stage }, maps, way)),
     onopen(stage) {
       film.stop();
-      opened(stage, true);
       details.open(stage);
     },
     onblock(block) {
@@ -117,6 +116,7 @@ export async function mount({ root, model, backend, signal }) {
       return { seen, here, network };
     },
     onmove: point,
+    onopen: (stage) => opened(stage, true),
     onclose(stage) {
       opened(stage, false);
       stages.titles[stage].focus({ preventScroll: true });

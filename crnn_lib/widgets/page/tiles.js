@@ -1,7 +1,7 @@
 // All maps of a stage side by side: how the tiles fill a view, and which of them lies where.
 /** @typedef {{across: number, down: number, width: number, height: number, gap: number}} Grid of tiles, in pixels */
 
-const GAP = 3; // pixels between two tiles
+const GAP = 6; // pixels between two tiles
 
 /** How C tiles of that ratio fill a view of w by h pixels. @returns {Grid} */
 export function gridOf(C, ratio, w, h) {
