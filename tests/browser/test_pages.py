@@ -10,6 +10,16 @@ PRESS = """widget => {
     widget.querySelectorAll('button:enabled').forEach((button) => button.checkVisibility() && button.click());
 }"""
 
+CUT = """() => [...document.querySelectorAll('.crnn-widget')].filter((widget) => {
+    const {left, right} = widget.getBoundingClientRect();
+    for (let around = widget.parentElement; around !== document.body; around = around.parentElement) {
+        const box = around.getBoundingClientRect();
+        const clips = getComputedStyle(around).overflowX !== 'visible';
+        if (clips && (left < box.left - 1 || right > box.right + 1)) return true;
+    }
+    return false;
+}).map((widget) => widget.className)"""
+
 
 def use_widgets(page):
     """Bring each widget into view, wait until it lives, open its folds, and press whatever can be pressed."""
@@ -37,6 +47,7 @@ def test_accessible(visit, server, name, scheme, width):
     with visit(server, name, scheme=scheme, width=width) as v:
         assert v.page.evaluate("document.documentElement.dataset.theme") == scheme
         assert_open_to_everybody(v.page, f"{Path(name).stem}-{scheme}", width)
+        assert v.page.evaluate(CUT) == []
 
 
 def test_a_faint_token_is_found(visit, server):
