@@ -65,9 +65,12 @@ export function createPathList(desk, onpick) {
     const few = count <= BigInt(FEW);
     const share = (cells) => (best ? Math.exp(pathLogProb(found.logProbs, cells.map((s) => extended[s])) - total) : 0);
     const drawn = (times) => (times > 1 ? `, drawn ${times} times` : "");
-    const items = somePaths(found).map(({ cells, times }) => ({ cells, p: share(cells), after: drawn(times) }));
-    items.sort((a, b) => b.p - a.p);
-    if (best && count > 1n) items.unshift({ cells: best, p: found.bestShare, after: ", the best" });
+    const others = somePaths(found).map(({ cells, times }) => ({ cells, p: share(cells), after: drawn(times) }));
+    const at = best && count > 1n ? others.findIndex(({ cells }) => cells.every((s, t) => s === best[t])) : -1;
+    const [known] = at < 0 ? [] : others.splice(at, 1);
+    const first = { cells: best, p: found.bestShare, after: `, the best${known?.after ?? ""}` };
+    const items = others.sort((a, b) => b.p - a.p);
+    if (best && count > 1n) items.unshift(first);
     again.hidden = few || !best;
     const which = few ? "All alignments of the label" : `${SHOWN} alignments drawn by their probability`;
     const words = `${which}, and each one's share of p(label). Choose one to see it in the lattice.`;
