@@ -291,12 +291,12 @@ def test_the_sentences_say_what_torch_says(shown, example, network):
     told = re.search(rf"Step {t} says {best} (?:> )?([\d.]+) %", shown.part("says"))
     assert float(told[1]) == pytest.approx(100 * float(p), abs=0.6)
     shown.hover("lstm", (t + 0.5) / T, 0.2)
-    from_left = rf"from the left has read steps 0 to {t} by now; its unit (\d+) says (\S+)\.$"
+    from_left = rf"from the left has read steps 0 to {t} by now, .* unit (\d+) says (\S+)\.$"
     unit, value = re.search(from_left, shown.part("says")).groups()
     assert float(value.replace("−", "-")) == pytest.approx(float(example["states"][t, int(unit)]), abs=0.02)
     shown.hover("maps", 0.6, 0.6)
-    c, y, x, value = re.search(
-        r"feature map (\d+) of block 1 \(row (\d+), column (\d+)\): (\S+)\. It", shown.part("says")
+    c, value, y, x = re.search(
+        r"Feature map (\d+) of block 1 says .* here: (\S+) \(row (\d+), column (\d+)\)\. It", shown.part("says")
     ).groups()
     assert float(value.replace("−", "-")) == pytest.approx(float(example["pool1"][int(c), int(y), int(x)]), abs=0.05)
 
@@ -323,10 +323,10 @@ def test_the_keyboard_points(shown, example):
         assert shown.step() == step
     shown.point("maps").focus()
     shown.page.keyboard.press("ArrowDown")
-    assert shown.part("says").startswith("A number of feature map 1 of block 1")
+    assert shown.part("says").startswith("Feature map 1 of block 1")
     shown.point("lstm").focus()
     shown.page.keyboard.press("ArrowDown")
-    assert "its unit 1 says" in shown.part("says")
+    assert "units; unit 1 says" in shown.part("says")
     shown.point("text").focus()
     for _ in range(9):
         shown.page.keyboard.press("ArrowLeft")
@@ -346,7 +346,24 @@ def test_a_finger_points(visit, address, example):
         finger.tap(shown.point("text"), 0.01)
         assert shown.lit()[1] == ["h"]
         finger.tap(shown.point("maps"), 0.2)
-        assert shown.step() > T / 2 and shown.part("says").startswith("A number of feature map ")
+        assert shown.step() > T / 2 and shown.part("says").startswith("Feature map ")
+
+
+def test_a_tap_on_the_example_points_and_a_stroke_draws(visit, address, example):
+    with visit(address, "index.html", width=390, height=844, has_touch=True) as seen:
+        shown, finger = Shown(seen), Finger(seen)
+        says = "said => document.querySelector('[data-crnn=says]').textContent.includes(said)"
+        for place in (0.9, 0.1):
+            finger.tap(shown.pad, place)
+            shown.page.wait_for_function(says, arg="the strip that is not faded")
+            shown.page.wait_for_timeout(300)
+            assert (shown.step() > len(example["log_probs"]) / 2) == (place > 0.5) and shown.part("text") == "hello"
+        finger.draw(shown.pad, [[(10, 16), (60, 16), (110, 16)]])
+        shown.page.wait_for_function("() => document.querySelector('[data-crnn=text]').textContent !== 'hello'")
+        ink = shown.pad.evaluate("pad => pad.toDataURL()")
+        finger.draw(shown.pad, [[(64, 4)]])  # of one's own drawing it is a dot
+        shown.page.wait_for_timeout(300)
+        assert shown.pad.evaluate("pad => pad.toDataURL()") != ink
 
 
 def test_another_block(shown, example):
@@ -354,10 +371,10 @@ def test_another_block(shown, example):
     shown.page.wait_for_function("() => document.querySelector('[data-crnn=says]').textContent.includes('block 5')")
     shown.hover("maps", 0.02, 0.97)
     told = re.match(
-        r"A number of feature map (\d+) of block 5 \(row (\d), column (\d+)\): (\S+)\. It", shown.part("says")
+        r"Feature map (\d+) of block 5 says .* here: (\S+) \(row (\d), column (\d+)\)\. It", shown.part("says")
     )
-    c, y, x = map(int, told.groups()[:3])
-    assert float(told[4]) == pytest.approx(float(example["pool5"][c, y, x]), abs=0.05)
+    c, y, x = (int(told[i]) for i in (1, 3, 4))
+    assert float(told[2]) == pytest.approx(float(example["pool5"][c, y, x]), abs=0.05)
 
 
 # --- slow motion ---

@@ -77,16 +77,11 @@ export async function mount({ root, model, backend, signal }) {
       read();
     },
     onlift: (strokes) => model.save({ strokes }),
-    onover(at, drawing) {
-      if (!seen || film.isOpen() || (drew && !drawing)) return;
-      const [start, end] = [place(0), place(1)];
-      here = { stage: "image", t: within(Math.floor((at - start) / (end - start) * seen.T), seen.T) };
-      clearTimeout(rested);
-      drew = drawing;
-      if (!drawing) sheet.message.say("");
-      if (drawing) return void (rested = setTimeout(() => (drew = false), REST)); // the reading shows it
-      pointed = true;
-      showHere();
+    onover: over,
+    async ontap(at) {
+      drew = false;
+      await read();
+      over(at, false);
     },
   });
   const film = createFilm({
@@ -116,7 +111,10 @@ export async function mount({ root, model, backend, signal }) {
       return { seen, here, network };
     },
     onmove: point,
-    onopen: (stage) => opened(stage, true),
+    onopen(stage) {
+      opened(stage, true);
+      point({ stage, t: here.t });
+    },
     onclose(stage) {
       opened(stage, false);
       stages.titles[stage].focus({ preventScroll: true });
@@ -132,6 +130,19 @@ export async function mount({ root, model, backend, signal }) {
     <div class="machine-words">${says}${sheet.message.node}</div>
     <div class="machine-bar">${film.play}${film.more}</div>
     ${around}`);
+
+  /** The pen is over that part of the pad. @param {number} at @param {boolean} drawing */
+  function over(at, drawing) {
+    if (!seen || film.isOpen() || (drew && !drawing)) return;
+    const [start, end] = [place(0), place(1)];
+    here = { stage: "image", t: within(Math.floor((at - start) / (end - start) * seen.T), seen.T) };
+    clearTimeout(rested);
+    drew = drawing;
+    if (!drawing) sheet.message.say("");
+    if (drawing) return void (rested = setTimeout(() => (drew = false), REST)); // the reading shows it
+    pointed = true;
+    showHere();
+  }
 
   /** Where a part of the image lies on the pad. */
   const place = (/** @type {number} */ part) => sheet.place(part, seen.config);

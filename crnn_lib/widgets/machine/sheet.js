@@ -13,13 +13,15 @@ import { inkOf } from "./paint.js";
  *   the `example` goes at the first touch */
 const MOST = 99; // that can be undone
 const TYPED = 12; // characters of pasted text
+const STILL = 1.5; // pixels of the image: a stroke that stays within was a tap
 
 /**
  * @param {HTMLElement} root @param {AbortSignal} signal
  * @param {{strokes: number[][][], onchange: () => void, onlift: (strokes: number[][][]) => void,
- *   onover: (part: number, drawing: boolean) => void}} options onover: the pen is over that part of the pad, 0 .. 1 of its width
+ *   onover: (part: number, drawing: boolean) => void, ontap: (part: number) => void}} options
+ *   onover: the pen is over that part of the pad, 0 .. 1 of its width; ontap: the example was tapped there, and stays
  */
-export function createSheet(root, signal, { strokes, onchange, onlift, onover }) {
+export function createSheet(root, signal, { strokes, onchange, onlift, onover, ontap }) {
   /** @type {Lying} */
   let lying = { strokes, grey: null, name: "", example: true };
   /** @type {Lying[]} */
@@ -34,7 +36,14 @@ export function createSheet(root, signal, { strokes, onchange, onlift, onover })
       const last = lying.strokes.length - 1;
       show({ ...lying, strokes: [...lying.strokes.slice(0, last), [...lying.strokes[last], ...points]] });
     },
-    onlift: () => onlift(lying.strokes),
+    onlift() {
+      const [before] = past.slice(-1);
+      if (!before?.example || !wasTap(lying.strokes)) return onlift(lying.strokes);
+      const [[[x]]] = lying.strokes;
+      past.pop();
+      show(before);
+      ontap(x / WIDTH);
+    },
     onundo: undo,
     say: message.say,
     onover: ([x], drawing) => onover(x / WIDTH, drawing),
@@ -49,6 +58,12 @@ export function createSheet(root, signal, { strokes, onchange, onlift, onover })
     <div class="machine-drawer">${source.type}${source.samples}${source.file}
       <p class="crnn-note">A picture can also be pasted or dropped here. ${pen.help}</p></div></details>`;
   const tools = [button("Undo", undo), button("Clear", clear), menu];
+
+  /** Whether all that was drawn is one stroke without an extent. @param {number[][][]} strokes */
+  function wasTap(strokes) {
+    const [first, ...more] = strokes;
+    return !more.length && first?.every(([x, y]) => Math.hypot(x - first[0][0], y - first[0][1]) < STILL);
+  }
 
   /** How the picture lies on the pad: its size there, and its corner, in pixels of the pad. */
   function fitted({ height, width }) {

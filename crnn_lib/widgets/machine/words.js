@@ -37,8 +37,11 @@ const SAY = {
     const { size } = stageSight(seen.config.pools, name).along;
     const at = x ?? Math.floor(((t + 0.5) * W) / seen.T);
     const value = shortNumber(data[(map * H + y) * W + at]);
-    const where = `feature map ${map} of block ${name.slice(4)} (row ${y}, column ${at})`;
-    return `A number of ${where}: ${value}. It is computed from ${size} pixel columns of the image.`;
+    const where = `row ${y}, column ${at}`;
+    return `Feature map ${map} of block ${
+      name.slice(4)
+    } says how much of its pattern lies here: ${value} (${where}). ` +
+      `It sees ${size} pixel columns of the image.`;
   },
   columns({ stages, config }, { t }) {
     const { data, dims: [, , size] } = stages.columns;
@@ -51,8 +54,9 @@ const SAY = {
     const { data, dims: [, , size] } = stages.states;
     const forward = unit < size / 2;
     const [way, read] = forward ? ["left", `0 to ${t}`] : ["right", `${T - 1} back to ${t}`];
-    const says = `its unit ${forward ? unit : unit - size / 2} says ${shortNumber(data[t * size + unit])}`;
-    return `The stream from the ${way} has read steps ${read} by now; ${says}.`;
+    const which = forward ? unit : unit - size / 2;
+    const says = `Each line is one of its ${size / 2} units; unit ${which} says ${shortNumber(data[t * size + unit])}.`;
+    return `The stream from the ${way} has read steps ${read} by now, and carries what lies ${way} of here. ${says}`;
   },
   probabilities: (seen, { t }) => `Step ${t} says ${vote(seen, t, 3)}. ${leads(seen, t)}`,
   path(seen, { t }) {

@@ -14,7 +14,7 @@ export function inkStrokes(context, strokes, scale, thickness = 2) {
       context.quadraticCurveTo(at[i][0], at[i][1], half[0], half[1]);
     }
     const end = at[at.length - 1];
-    context.lineTo(end[0], end[1]);
+    context.lineTo(end[0] + 0.01, end[1]); // a canvas draws no line without a length: a dot would be unseen
     context.stroke();
   }
 }
