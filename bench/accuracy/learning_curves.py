@@ -11,10 +11,10 @@
 
 From scratch it is the default network and recipe (plates at 128 columns, since their own proportions leave a long
 number too few), by transfer the recipe for few images; both with more epochs where the images are few, so that all
-trainings take a thousand steps or four hundred at least (`few`). These numbers were chosen for the sum of the CPU time,
-which is printed first, not by any score. Each training is kept in --runs as soon as it is there; a killed run continues
-after the last one. The record is of `text` after its third piece. --estimate prints the CPU time and stops; --epochs N trains for N epochs only, to try the script.
-Writes data/results/learning_curves.json.
+trainings take a thousand steps or four hundred at least (`few`). These numbers were chosen for the sum of the CPU
+time, which is printed first, not by any score. Each training is kept in --runs as soon as it is there; a killed run
+continues after the last one. The record is of `text` after its third piece. --estimate prints the CPU time and stops;
+--epochs N trains for N epochs only, to try the script. Writes data/results/learning_curves.json.
 """
 
 import random
